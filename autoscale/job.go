@@ -1,0 +1,174 @@
+package autoscale
+
+import "time"
+
+// JobID is the queue's own name for a job.
+type JobID string
+
+// Exclusive says whom a task shares its node with.
+type Exclusive int
+
+const (
+	// Shared tasks run beside tasks of any job.
+	Shared Exclusive = iota
+	// ExclusiveJob tasks share a node only with tasks of their own job
+	// (Slurm's --exclusive with several tasks a node).
+	ExclusiveJob
+	// ExclusiveTask tasks take a whole node each: a job that asks N whole
+	// nodes is N such tasks, each asking for what its node must have.
+	ExclusiveTask
+)
+
+// Grouping says how a job stands to placement groups.
+type Grouping int
+
+const (
+	// AnyPlace: the job runs on grouped and on ungrouped nodes.
+	AnyPlace Grouping = iota
+	// Coupled: all tasks of the job run in one placement group.
+	Coupled
+	// Ungrouped: no task of the job runs in a placement group.
+	Ungrouped
+)
+
+// GangMode says how much of a job must be had at once.
+type GangMode int
+
+const (
+	// GangDefault is GangAll for coupled jobs and GangBestEffort for others.
+	GangDefault GangMode = iota
+	// GangAll: all tasks or none.
+	GangAll
+	// GangAtLeast: at least Shape.AtLeast tasks or none.
+	GangAtLeast
+	// GangBestEffort: each task for itself, as in an array job.
+	GangBestEffort
+)
+
+// Job is demand: a number of identical tasks.
+type Job struct {
+	ID JobID
+	// Priority orders jobs, the highest first. Equal ones go by Submitted,
+	// then by ID.
+	Priority  int64
+	Submitted time.Time
+	Shape
+}
+
+// Shape is everything about a job but its identity. Jobs of equal shape are
+// planned together.
+type Shape struct {
+	// Tasks is how many tasks the job runs, at least 1.
+	Tasks   int
+	PerTask Resources
+	// TasksPerNode is the most tasks of this job on one node; 0 means as
+	// many as fit.
+	TasksPerNode int
+	Exclusive    Exclusive
+	Selector     Selector
+	Grouping     Grouping
+	Gang         GangMode
+	// AtLeast is the least number of tasks worth starting, for GangAtLeast.
+	AtLeast int
+	// EarliestStart: before this time the job is no demand. Zero: at once.
+	EarliestStart time.Time
+	// ExpectedRuntime is the queue's estimate or time limit. Zero: unknown.
+	ExpectedRuntime time.Duration
+	// Held is the queue's own reason why the job may not start, such as
+	// "JobHeldUser". A held job is explained but is no demand.
+	Held string
+	// DependsOn names jobs that must end first. While it is not empty the
+	// job is explained but is no demand: the queue removes what has ended.
+	DependsOn []JobID
+	// Draws is what the job, once running, takes of limits that are not
+	// bound to nodes, such as licence tokens.
+	Draws []Draw
+}
+
+// Mode returns the gang mode with GangDefault resolved.
+func (s Shape) Mode() GangMode {
+	switch {
+	case s.Gang != GangDefault:
+		return s.Gang
+	case s.Grouping == Coupled:
+		return GangAll
+	default:
+		return GangBestEffort
+	}
+}
+
+// Required is the least number of tasks that must be had at once.
+func (s Shape) Required() int {
+	switch s.Mode() {
+	case GangAll:
+		return s.Tasks
+	case GangAtLeast:
+		return min(max(s.AtLeast, 1), s.Tasks)
+	default:
+		return 1
+	}
+}
+
+// Class is all jobs of one shape.
+type Class struct {
+	Shape
+	// Members are ordered as they are to be served: highest priority, then
+	// earliest submitted, then least ID.
+	Members []Member
+}
+
+// Member is one job of a class.
+type Member struct {
+	ID        JobID
+	Priority  int64
+	Submitted time.Time
+}
+
+// Demand is a snapshot of a queue.
+type Demand struct {
+	// Classes are the jobs that do not run yet.
+	Classes []Class
+	// Use is what runs on which host, by host name in lower case.
+	Use map[string]HostUse
+	// Vouched tells that Use is complete: a host it does not list runs
+	// nothing. Without it the queue vouches for no host, and none that was
+	// ever ready may be removed.
+	Vouched bool
+}
+
+// Jobs counts the pending jobs.
+func (d Demand) Jobs() int {
+	n := 0
+	for i := range d.Classes {
+		n += len(d.Classes[i].Members)
+	}
+	return n
+}
+
+// HostUse is what a queue runs on one host.
+type HostUse struct {
+	Jobs []JobID
+	Used Resources
+	// Whole tells that nothing else fits: a job runs there exclusively, or
+	// the queue does not say how much it uses.
+	Whole bool
+	// Drain is the queue's drain mark on this host, the only truth about
+	// draining. Empty: not draining.
+	Drain Drain
+}
+
+// Busy tells whether anything runs there.
+func (u HostUse) Busy() bool { return len(u.Jobs) > 0 || u.Whole || !u.Used.IsZero() }
+
+// Drain is a queue's mark that a host takes no new work.
+type Drain string
+
+const (
+	// NotDraining hosts take work.
+	NotDraining Drain = ""
+	// DrainOurs marks carry our tag and may be withdrawn by us.
+	DrainOurs Drain = "ours"
+	// DrainForeign marks are an administrator's: the host is no supply and
+	// is never touched.
+	DrainForeign Drain = "foreign"
+)

@@ -1,0 +1,47 @@
+package loop
+
+import (
+	"context"
+
+	"autoscaled/autoscale"
+)
+
+// Cloud is what the loop needs of a vendor. Errors are those of package
+// autoscale, by meaning: a Create or Remove whose outcome is not known wraps
+// autoscale.ErrUncertain, and only that one is resolved by Resolve.
+type Cloud interface {
+	// Observe reads pools, limits and nodes in one consistent read.
+	Observe(ctx context.Context) (autoscale.Supply, error)
+	// Create is sent once per call, under g.Request. A request id that the
+	// cloud has seen before is success.
+	Create(ctx context.Context, g autoscale.Grow) (autoscale.Receipt, error)
+	// Remove is sent once per call, under r.Request. A node that is gone
+	// already is success.
+	Remove(ctx context.Context, r autoscale.Remove) (autoscale.Receipt, error)
+	// Resolve asks what became of a request.
+	Resolve(ctx context.Context, id autoscale.RequestID) (autoscale.Resolution, error)
+}
+
+// Queue is where demand comes from.
+type Queue interface {
+	Demand(ctx context.Context) (autoscale.Demand, error)
+}
+
+// Drainer is a Queue that can mark hosts to take no new work. It answers one
+// error per node, in order, nil where it went well.
+type Drainer interface {
+	Drain(ctx context.Context, nodes []autoscale.Node, reason string) []error
+	Undrain(ctx context.Context, nodes []autoscale.Node) []error
+}
+
+// Journal is the durable record of operations and memory.
+type Journal interface {
+	// Operations that are not final, in the order in which they were intended.
+	Operations(ctx context.Context) ([]autoscale.Operation, error)
+	// Put writes operations durably before it returns, all or none.
+	Put(ctx context.Context, ops ...autoscale.Operation) error
+	// Memory returns what Save wrote last, or the zero Memory.
+	Memory(ctx context.Context) (autoscale.Memory, error)
+	// Save writes the memory durably.
+	Save(ctx context.Context, m autoscale.Memory) error
+}

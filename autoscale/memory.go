@@ -1,0 +1,59 @@
+package autoscale
+
+import "time"
+
+// Observation is one look at the world. What could not be read is unknown,
+// never empty: its problem is set and its value must not be used.
+type Observation struct {
+	At     time.Time
+	Supply Supply
+	// SupplyProblem is why the cloud could not be read. Empty: it was.
+	SupplyProblem string
+	Demand        Demand
+	// DemandProblem is why the queue could not be read. Empty: it was.
+	DemandProblem string
+}
+
+// State is all that Decide looks at.
+type State struct {
+	Observation
+	// Operations are those that are not final.
+	Operations []Operation
+	Memory     Memory
+	// CanDrain: the queue can mark hosts for drain, so a removal takes two
+	// steps. Otherwise a node must be seen idle in two successive reads.
+	CanDrain bool
+}
+
+// Memory is what is learnt over time and survives a restart.
+type Memory struct {
+	Nodes map[NodeID]NodeMemory `json:"nodes,omitempty"`
+}
+
+// NodeMemory is what is remembered of one node. A zero time means never.
+type NodeMemory struct {
+	// Asked is when it was asked for, or first seen where that is not known.
+	Asked time.Time `json:"asked"`
+	// Ready is when it was first seen ready; it is never late again.
+	Ready time.Time `json:"ready,omitzero"`
+	// Busy is when the queue was last seen running something on it.
+	Busy time.Time `json:"busy,omitzero"`
+	// Wanted is when a plan last gave it work.
+	Wanted time.Time `json:"wanted,omitzero"`
+	// IdleReads counts the successive reads that vouched for it running nothing.
+	IdleReads int `json:"idle_reads,omitempty"`
+	// Marked is when a drain mark of ours was first seen on it.
+	Marked time.Time `json:"marked,omitzero"`
+}
+
+// IdleSince is since when nobody has wanted the node: the latest of when it was
+// asked for, became ready, last ran something and was last given work.
+func (m NodeMemory) IdleSince() time.Time {
+	since := m.Asked
+	for _, t := range []time.Time{m.Ready, m.Busy, m.Wanted} {
+		if t.After(since) {
+			since = t
+		}
+	}
+	return since
+}

@@ -1,0 +1,123 @@
+package autoscale
+
+import "time"
+
+// OperationKind is what was asked of the cloud.
+type OperationKind string
+
+// The kinds of operations.
+const (
+	OperationCreate OperationKind = "create"
+	OperationRemove OperationKind = "remove"
+)
+
+// OperationPhase is how far an operation has come. Package journal keeps the
+// diagram of how one follows the other.
+type OperationPhase string
+
+// The phases of an operation.
+const (
+	// OpIntended: written to the journal, not sent. A crash here is as a lost answer.
+	OpIntended OperationPhase = "intended"
+	// OpSent: the call left and no answer came: it may have been handled or not.
+	OpSent OperationPhase = "sent"
+	// OpAbsent: the call left, and the cloud does not know it. It may still
+	// arrive; it may be sent again under the same request id.
+	OpAbsent OperationPhase = "absent"
+	// OpAccepted: the cloud took it and its nodes are on their way.
+	OpAccepted OperationPhase = "accepted"
+	// OpConverged: all its nodes are accounted for. Final.
+	OpConverged OperationPhase = "converged"
+	// OpShort: converged with fewer nodes than were asked. Final.
+	OpShort OperationPhase = "short"
+	// OpRejected: the cloud refused it; nothing came of it. Final.
+	OpRejected OperationPhase = "rejected"
+	// OpExpired: never seen by the cloud and no longer wanted. Final.
+	OpExpired OperationPhase = "expired"
+)
+
+// Final tells whether nothing more is to come.
+func (p OperationPhase) Final() bool {
+	switch p {
+	case OpConverged, OpShort, OpRejected, OpExpired:
+		return true
+	}
+	return false
+}
+
+// Operation is one thing asked of the cloud, from intent to end.
+type Operation struct {
+	Request RequestID
+	Kind    OperationKind
+	Phase   OperationPhase
+	// Pool, Group and Count are what a create asks for: one set.
+	Pool  PoolID
+	Group string
+	Count int
+	// Added is how many of Count the cloud took, once accepted.
+	Added int
+	// Nodes are a remove's targets, or the nodes of a create seen so far.
+	Nodes []NodeID
+	// CloudID is the cloud's own operation id, once accepted.
+	CloudID string
+	// Message is the cloud's word on a short or refused operation.
+	Message string
+	// Jobs are some of the jobs it serves, for the record.
+	Jobs   []JobID
+	Reason Reason
+	// Intended, Sent and Answered are when it was written, last sent, and
+	// last answered. Zero: not yet.
+	Intended time.Time
+	Sent     time.Time
+	Answered time.Time
+	// Ended is when Phase became final.
+	Ended time.Time
+	// Attempts counts the calls that left.
+	Attempts int
+}
+
+// Expected is how many nodes of a create are still to be seen: those the cloud
+// took, or, while its answer is in doubt, all that were asked for.
+func (o Operation) Expected() int {
+	if o.Kind != OperationCreate || o.Phase.Final() {
+		return 0
+	}
+	want := o.Count
+	if o.Phase == OpAccepted {
+		want = o.Added
+	}
+	return max(0, want-len(o.Nodes))
+}
+
+// Receipt is the cloud's answer to a create or remove.
+type Receipt struct {
+	// CloudID is the cloud's own id of the operation.
+	CloudID string
+	// Added is how many nodes a create will bring; Message says why fewer
+	// than were asked, if so.
+	Added   int
+	Message string
+	// Refused lists the nodes of a remove that the cloud did not take, with its words.
+	Refused map[NodeID]string
+}
+
+// ResolutionState is what became of a request whose answer was lost.
+type ResolutionState string
+
+// What can become of a doubtful request.
+const (
+	// ResolvedArrived: the cloud handled it.
+	ResolvedArrived ResolutionState = "arrived"
+	// ResolvedAbsent: the cloud does not know it.
+	ResolvedAbsent ResolutionState = "absent"
+	// ResolvedUnknown: the cloud could not be asked.
+	ResolvedUnknown ResolutionState = "unknown"
+)
+
+// Resolution is the cloud's answer to "what became of this request id?".
+type Resolution struct {
+	State   ResolutionState
+	CloudID string
+	// Nodes are those that the request made.
+	Nodes []NodeID
+}

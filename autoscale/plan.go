@@ -1,0 +1,99 @@
+package autoscale
+
+import "time"
+
+// Plan is what to do now, and why. Actions of each kind stand in the order in
+// which they are to be done.
+type Plan struct {
+	At      time.Time
+	Grow    []Grow
+	Drain   []Drained
+	Undrain []Drained
+	Remove  []Remove
+	Retry   []Retry
+	Hold    []Hold
+	// Outcomes explain every pending job, as ranges over the members of its class.
+	Outcomes []Outcome
+	// Nodes explain every managed node that stays or goes.
+	Nodes []NodeVerdict
+}
+
+// Empty tells whether the plan changes nothing.
+func (p Plan) Empty() bool {
+	return len(p.Grow)+len(p.Drain)+len(p.Undrain)+len(p.Remove)+len(p.Retry) == 0
+}
+
+// Grow asks for Count equal nodes in one set.
+type Grow struct {
+	// Request is filled in by the loop when it writes the intent.
+	Request RequestID
+	Pool    PoolID
+	Group   string
+	Count   int
+	// Jobs are some of the jobs it serves; JobCount is how many in all.
+	Jobs     []JobID
+	JobCount int
+	Reason   Reason
+}
+
+// Drained is a node to mark, or unmark, for drain in the queue.
+type Drained struct {
+	Node   Node
+	Reason Reason
+}
+
+// Remove ends nodes of one pool for one reason.
+type Remove struct {
+	// Request is filled in by the loop when it writes the intent.
+	Request RequestID
+	Pool    PoolID
+	Nodes   []Node
+	Reason  Reason
+}
+
+// Retry sends an operation again, under its own request id.
+type Retry struct {
+	Operation Operation
+	Reason    Reason
+}
+
+// Hold is something that the plan would do and does not, or a pool or the whole
+// cloud that is held back.
+type Hold struct {
+	// Pool held back; empty: all of them.
+	Pool   PoolID
+	Reason Reason
+}
+
+// Outcome is what becomes of the members From to To (exclusive) of a class.
+type Outcome struct {
+	Class    int
+	From, To int
+	// Served are the nodes that will run these jobs, in the order in which
+	// the jobs take them. Empty: they wait, for Reason.
+	Served []Serving
+	// Tasks is how many tasks each job of the range got; fewer than its
+	// shape's Tasks is a part or a downgrade, which Reason explains.
+	Tasks  int
+	Reason Reason
+}
+
+// Serving is a number of equal nodes, each taking PerNode tasks.
+type Serving struct {
+	// Nodes that exist. Empty: nodes on their way, by Request, or to be
+	// created, by Grow.
+	Nodes []NodeID
+	// Request is the operation that will bring the nodes; empty: none yet.
+	Request RequestID
+	// Grow is the index in Plan.Grow; -1: none.
+	Grow    int
+	Pool    PoolID
+	Count   int
+	PerNode int
+}
+
+// NodeVerdict is why a node stays or goes.
+type NodeVerdict struct {
+	Node   NodeID
+	Reason Reason
+}

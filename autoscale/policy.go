@@ -1,0 +1,59 @@
+package autoscale
+
+import "time"
+
+// Order says which pool is tried first for a job, after the job's own
+// preferences and the pools' priorities.
+type Order string
+
+// The orders of pools.
+const (
+	// AsListed: as the policy lists them.
+	AsListed Order = "as_listed"
+	// Cheapest: the lowest price for the whole job; unpriced pools last.
+	Cheapest Order = "cheapest"
+	// LeastWaste: the smallest share of cores left unused.
+	LeastWaste Order = "least_waste"
+)
+
+// Policy is what the operator allows and wants.
+type Policy struct {
+	// Pools, in the operator's order. A pool of the cloud follows the first
+	// that matches it; one that none matches is left alone altogether.
+	Pools []PoolPolicy
+	Order Order
+	// Max is the most nodes over all pools. 0: no such limit.
+	Max int
+	// Limits are ceilings from the config, such as licences. Their Used is
+	// what the config or the queue says; draws of jobs come on top.
+	Limits []Limit
+	// GroupName is the template of new placement groups' names: {nodearray},
+	// {machine_type} and {n} are filled in. Empty: DefaultGroupName.
+	GroupName string
+	// AbsentFor is how long a request that the cloud does not know is
+	// watched before it is given up. It must be longer than a request's time-out.
+	AbsentFor time.Duration
+}
+
+// PoolPolicy is the policy of the pools it matches, taken together.
+type PoolPolicy struct {
+	Name  string
+	Match Selector
+	// Priority: the highest is tried first.
+	Priority int
+	// Min and Max bound the nodes over all pools it matches. Max 0: no such limit.
+	Min int
+	Max int
+	// IdleTime is how long a node is kept that nobody wants.
+	IdleTime time.Duration
+	// BootTimeout is how long a node may take from being asked for to ready.
+	BootTimeout time.Duration
+}
+
+// Defaults that operators of CycleCloud know (cyclecloud-scalelib's).
+const (
+	DefaultIdleTime    = 300 * time.Second
+	DefaultBootTimeout = 1800 * time.Second
+	DefaultAbsentFor   = 10 * time.Minute
+	DefaultGroupName   = "{machine_type}_pg{n}"
+)

@@ -1,0 +1,177 @@
+package autoscale
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ReasonCode is the stable name of a reason: the value of the log field, the
+// metric label and the JSON key. The set is closed; Reasons lists it.
+type ReasonCode string
+
+// Reasons for actions.
+const (
+	ReasonDemand      ReasonCode = "demand"       // nodes for waiting jobs
+	ReasonMinimum     ReasonCode = "minimum"      // nodes for a pool's min, or a node kept for it
+	ReasonIdle        ReasonCode = "idle"         // nobody wanted the node for its idle time
+	ReasonBootTimeout ReasonCode = "boot_timeout" // the node did not come up in time
+	ReasonFailed      ReasonCode = "failed"       // the cloud says the node failed
+	ReasonRetry       ReasonCode = "retry"        // the cloud does not know a request that is still wanted
+	ReasonWantedAgain ReasonCode = "wanted_again" // work came for a node that was to drain
+	ReasonDrained     ReasonCode = "drained"      // the node was seen drained and empty
+)
+
+// Reasons why a job is served.
+const (
+	ReasonOnReady    ReasonCode = "on_ready"    // by nodes that are up
+	ReasonOnStarting ReasonCode = "on_starting" // by nodes on their way
+	ReasonOnNew      ReasonCode = "on_new"      // by nodes that this plan creates
+)
+
+// Reasons why a job waits.
+const (
+	ReasonHeld          ReasonCode = "held"            // the queue holds it
+	ReasonDependency    ReasonCode = "dependency"      // other jobs must end first
+	ReasonNotYet        ReasonCode = "not_yet"         // its earliest start is to come
+	ReasonNoPool        ReasonCode = "no_pool"         // no pool matches its selector
+	ReasonTooLarge      ReasonCode = "too_large"       // no machine type has what one task needs
+	ReasonNoGroups      ReasonCode = "no_groups"       // no pool that would do has placement groups
+	ReasonGroupTooSmall ReasonCode = "group_too_small" // it needs more nodes than a placement group may have
+	ReasonPoolInvalid   ReasonCode = "pool_invalid"    // the cloud makes no new nodes in the pools that would do
+	ReasonLimit         ReasonCode = "limit"           // a limit is reached
+)
+
+// Reasons why a node stays.
+const (
+	ReasonWanted       ReasonCode = "wanted"        // the plan gives it work
+	ReasonBusy         ReasonCode = "busy"          // the queue runs something on it
+	ReasonKeepAlive    ReasonCode = "keep_alive"    // an operator forbade its removal
+	ReasonIdleShort    ReasonCode = "idle_short"    // idle, but not for its idle time
+	ReasonIdleOnce     ReasonCode = "idle_once"     // idle in one read; a second must agree
+	ReasonUseUnknown   ReasonCode = "use_unknown"   // the queue does not say what it runs
+	ReasonStarting     ReasonCode = "starting"      // on its way, within its boot timeout
+	ReasonDraining     ReasonCode = "draining"      // marked for drain, not yet seen drained and empty
+	ReasonForeignDrain ReasonCode = "foreign_drain" // an administrator drained it
+	ReasonForeign      ReasonCode = "foreign"       // not made by us
+	ReasonProtected    ReasonCode = "protected"     // head node, or its nodearray forbids autoscaling
+	ReasonUnmanaged    ReasonCode = "unmanaged"     // no policy names its pool
+	ReasonLeaving      ReasonCode = "leaving"       // its removal is under way
+	ReasonOddState     ReasonCode = "odd_state"     // its state is unknown
+	ReasonDeallocated  ReasonCode = "deallocated"   // it is deallocated and costs no compute
+)
+
+// Reasons why nothing is done at all.
+const (
+	ReasonSupplyUnknown  ReasonCode = "supply_unknown"
+	ReasonDemandUnknown  ReasonCode = "demand_unknown"
+	ReasonClusterStopped ReasonCode = "cluster_stopped"
+)
+
+// Reason explains one decision: which rule, about what, and the observed value
+// against the limit. Fields that a code does not need are zero.
+type Reason struct {
+	Code ReasonCode `json:"code"`
+	// Subject is what it is about: a limit, a pool, a node, a job.
+	Subject string `json:"subject,omitempty"`
+	// Have is the observed value and Want the limit or the need, in Unit.
+	Have int64 `json:"have,omitempty"`
+	Want int64 `json:"want,omitempty"`
+	Unit Unit  `json:"unit,omitempty"`
+	// For is how long it has been so, Of how long it may be.
+	For time.Duration `json:"for,omitempty"`
+	Of  time.Duration `json:"of,omitempty"`
+	// Detail is somebody else's words: the cloud's, the queue's.
+	Detail string `json:"detail,omitempty"`
+}
+
+// String is the sentence for people.
+func (r Reason) String() string {
+	entry, known := reasonText[r.Code]
+	if !known {
+		return string(r.Code)
+	}
+	text := strings.NewReplacer(
+		"{subject}", r.Subject,
+		"{have}", fmt.Sprint(r.Have),
+		"{want}", fmt.Sprint(r.Want),
+		"{lack}", fmt.Sprint(max(0, r.Want-r.Have)),
+		"{unit}", string(r.Unit),
+		"{for}", r.For.Round(time.Second).String(),
+		"{of}", r.Of.Round(time.Second).String(),
+		"{detail}", r.Detail,
+	).Replace(entry.says)
+	return strings.TrimRight(strings.TrimSpace(text), ":,; ")
+}
+
+// ReasonInfo documents a reason.
+type ReasonInfo struct {
+	Code ReasonCode
+	// Says is the sentence with its fields in braces.
+	Says string
+	// Help is what an operator can do about it; empty: nothing needs doing.
+	Help string
+}
+
+// Reasons lists all reasons in the order of the documentation.
+func Reasons() []ReasonInfo {
+	list := make([]ReasonInfo, 0, len(reasonOrder))
+	for _, code := range reasonOrder {
+		list = append(list, ReasonInfo{Code: code, Says: reasonText[code].says, Help: reasonText[code].help})
+	}
+	return list
+}
+
+var reasonOrder = []ReasonCode{
+	ReasonDemand, ReasonMinimum, ReasonIdle, ReasonBootTimeout, ReasonFailed, ReasonRetry, ReasonWantedAgain, ReasonDrained,
+	ReasonOnReady, ReasonOnStarting, ReasonOnNew,
+	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoGroups, ReasonGroupTooSmall, ReasonPoolInvalid, ReasonLimit,
+	ReasonWanted, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
+	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonLeaving, ReasonOddState, ReasonDeallocated,
+	ReasonSupplyUnknown, ReasonDemandUnknown, ReasonClusterStopped,
+}
+
+var reasonText = map[ReasonCode]struct{ says, help string }{
+	ReasonDemand:      {"{have} waiting jobs need it", ""},
+	ReasonMinimum:     {"pool {subject} keeps at least {want} nodes", ""},
+	ReasonIdle:        {"nobody wanted it for {for} (limit {of})", ""},
+	ReasonBootTimeout: {"not ready {for} after it was asked for (limit {of}): {detail}", "Look at the node's status message in CycleCloud; raise boot_timeout if nodes really take that long."},
+	ReasonFailed:      {"the cloud says it failed: {detail}", "Look at the node's status message in CycleCloud."},
+	ReasonRetry:       {"the cloud does not know request {subject}, which is still wanted", ""},
+	ReasonWantedAgain: {"work came for it before it was drained", ""},
+	ReasonDrained:     {"drained, empty and unwanted for {for} (limit {of})", ""},
+
+	ReasonOnReady:    {"fits nodes that are up; the queue may start it", ""},
+	ReasonOnStarting: {"its nodes are on their way", ""},
+	ReasonOnNew:      {"nodes are being created for it", ""},
+
+	ReasonHeld:          {"the queue holds it: {detail}", "Release it in the queue."},
+	ReasonDependency:    {"waits for job {subject} to end", ""},
+	ReasonNotYet:        {"may not start for another {for}", ""},
+	ReasonNoPool:        {"no pool matches what it asks for", "Check its selector against the pools that plan lists."},
+	ReasonTooLarge:      {"no machine type it may use has {want} {unit}; the largest has {have}", "Ask for less per task, or add a larger machine type to the nodearray."},
+	ReasonNoGroups:      {"it is coupled, and no pool it may use has placement groups", "Allow it a nodearray with placement groups."},
+	ReasonGroupTooSmall: {"it needs {want} nodes in one placement group; the largest group may have {have}", "Ask for fewer nodes, or raise the nodearray's maximum scale set size."},
+	ReasonPoolInvalid:   {"the cloud makes no new nodes in {subject}: {detail}", "Activate the machine type in CycleCloud."},
+	ReasonLimit:         {"limit {subject} is reached: {have} of {want} {unit} in use or on their way", "Raise the limit or wait until nodes are freed."},
+
+	ReasonWanted:       {"the plan gives it work", ""},
+	ReasonBusy:         {"the queue runs {subject} on it", ""},
+	ReasonKeepAlive:    {"KeepAlive is set on it", "Clear KeepAlive in CycleCloud when it may go."},
+	ReasonIdleShort:    {"idle for {for} of {of}", ""},
+	ReasonIdleOnce:     {"idle long enough; a second read of the queue must agree", ""},
+	ReasonUseUnknown:   {"the queue does not say what runs on it", "Let the queue list what runs (running: in the demand document)."},
+	ReasonStarting:     {"on its way for {for} (limit {of})", ""},
+	ReasonDraining:     {"marked for drain", ""},
+	ReasonForeignDrain: {"an administrator drained it", "Undrain it in the queue when it may be used."},
+	ReasonForeign:      {"not made by this daemon", ""},
+	ReasonProtected:    {"never touched: {detail}", ""},
+	ReasonUnmanaged:    {"no pool of the config names its nodearray", "Add a pool to the config if it is to be managed."},
+	ReasonLeaving:      {"its removal is under way", ""},
+	ReasonOddState:     {"its state is not known: {detail}", ""},
+	ReasonDeallocated:  {"deallocated", ""},
+
+	ReasonSupplyUnknown:  {"the cloud could not be read: {detail}", "Nothing is done until it can be read again."},
+	ReasonDemandUnknown:  {"the queue could not be read: {detail}", "Nothing grows or goes until it can be read again."},
+	ReasonClusterStopped: {"{detail}", "Start the cluster in CycleCloud."},
+}

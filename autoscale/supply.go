@@ -1,0 +1,135 @@
+package autoscale
+
+import "time"
+
+type (
+	// PoolID names a place that nodes come from, such as
+	// "execute/Standard_F4s_v2" or "execute/Standard_F4s_v2/spot".
+	PoolID string
+	// NodeID is the cloud's identifier of a node. It outlives the node's name.
+	NodeID string
+	// RequestID is the id under which the cloud was asked for something: a
+	// UUID that the loop makes when it writes the intent.
+	RequestID string
+	// LimitID names a limit, such as "family/FSv2/cores" or "nodearray/execute/nodes".
+	LimitID string
+)
+
+// Supply is what a cloud has and can give, from one consistent read.
+type Supply struct {
+	Pools  []Pool
+	Limits []Limit
+	Nodes  []Node
+	// Stopped is why nothing may be asked of this cloud at all, in words for
+	// the operator ("cluster demo is Terminated, not Started"). Empty: go on.
+	Stopped string
+}
+
+// Pool is a place that nodes come from: on CycleCloud a bucket (nodearray ×
+// machine type × spot), on Anka template × tag × group.
+type Pool struct {
+	ID     PoolID
+	Labels map[string]string
+	// Node is what one empty node of the pool offers to jobs.
+	Node Resources
+	// PricePerHour of one node, in the operator's currency. 0: not known.
+	PricePerHour float64
+	// Invalid is why the cloud makes no new nodes here ("DisabledMachineType").
+	// Empty: it does.
+	Invalid string
+	// Draws is what one node takes of limits.
+	Draws []Draw
+	// GroupSize is the most nodes of one placement group. 0: the pool has no
+	// placement groups.
+	GroupSize int
+	// Groups are the placement groups that exist, empty ones included.
+	Groups []Group
+	// CapacityFailed is when the cloud last ran out of this pool, by its own
+	// word. Zero: never.
+	CapacityFailed time.Time
+}
+
+// Group is a placement group of a pool.
+type Group struct {
+	Name string
+	// Active is the number of nodes in it, those that are on their way included.
+	Active int
+}
+
+// Draw is an amount taken of a limit, in the limit's unit.
+type Draw struct {
+	Limit  LimitID
+	Amount int64
+}
+
+// LimitKind says what a ceiling is set by; it tells the operator where to look.
+type LimitKind string
+
+// The kinds of limits. See the CycleCloud API reference, cluster status.
+const (
+	LimitCluster   LimitKind = "cluster"   // the cluster's maxCount or maxCoreCount
+	LimitNodearray LimitKind = "nodearray" // the nodearray's
+	LimitFamily    LimitKind = "family"    // the VM family's quota in the region
+	LimitRegion    LimitKind = "region"    // the regional quota, or for spot nodes the regional spot quota
+	LimitBucket    LimitKind = "bucket"    // what the bucket itself says it has
+	LimitGroup     LimitKind = "group"     // the largest placement group
+	LimitPool      LimitKind = "pool"      // the pool's own max, from the config
+	LimitTotal     LimitKind = "total"     // all pools' own max, from the config
+	LimitLicence   LimitKind = "licence"   // tokens, from the config
+)
+
+// Unit is what a limit counts.
+type Unit string
+
+// The units of limits.
+const (
+	UnitNodes  Unit = "nodes"
+	UnitCores  Unit = "cores"
+	UnitTokens Unit = "tokens"
+)
+
+// Limit is a ceiling and what is used of it, both in Unit.
+type Limit struct {
+	ID   LimitID
+	Kind LimitKind
+	// Name is what the ceiling is set on: a nodearray, a family, a region.
+	Name string
+	Unit Unit
+	Max  int64
+	Used int64
+}
+
+// Phase is where a node is in its life.
+type Phase string
+
+// The phases of a node, each with the CycleCloud Status words it stands for.
+const (
+	PhaseUnknown     Phase = "unknown"     // a status no document names, or no TargetState: not gone, not usable
+	PhaseStarting    Phase = "starting"    // Acquiring, Preparing, and Ready without an address
+	PhaseReady       Phase = "ready"       // Ready or Started, with instance, address and host name
+	PhaseStopping    Phase = "stopping"    // Terminating, Deallocating, Stopping
+	PhaseDeallocated Phase = "deallocated" // Deallocated
+	PhaseFailed      Phase = "failed"      // Failed, Error, Unavailable
+	PhaseGone        Phase = "gone"        // Off, Terminated
+)
+
+// Node is one VM.
+type Node struct {
+	ID      NodeID
+	Name    string
+	Host    string // host name, as the queue calls it; empty until known
+	Address string // private address; empty until known
+	Pool    PoolID
+	Group   string // placement group; empty: none
+	Phase   Phase
+	Request RequestID // the request that made it; empty: not known
+	// Owned: it carries our owner mark.
+	Owned bool
+	// KeepAlive: an operator forbade its removal, on the server.
+	KeepAlive bool
+	// Protected is why the node must never be touched and is no supply
+	// ("head node"). Empty: it may be managed.
+	Protected string
+	// Message is the cloud's own word on its state.
+	Message string
+}
