@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Everything that `make test` checks, suite after suite; the first failure ends
+# it. `lint` as the only argument stops before the tests.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+: "${GO:=go}"
+
+# Generous for two cores: a package that hangs is told by its name, not by the
+# CI's own limit.
+readonly test_timeout=25m
+
+# suite NAME COMMAND... runs the command and prints how long it took.
+suite() {
+    local name=$1 started=$SECONDS
+    shift
+    printf '== %s\n' "$name"
+    if ! "$@"; then
+        printf '== %s: FAILED after %d s\n' "$name" $((SECONDS - started)) >&2
+        exit 1
+    fi
+    printf '== %s: %d s\n' "$name" $((SECONDS - started))
+}
+
+# tools_missing prints the Debian packages of the tools that are not there.
+tools_missing() {
+    command -v gcc >/dev/null || printf '%s\n' gcc libc6-dev
+    command -v promtool >/dev/null || printf '%s\n' prometheus
+}
+
+tools() {
+    if ! command -v "$GO" >/dev/null; then
+        echo "make test: there is no '$GO' on the PATH: install the Go version that go.mod names" >&2
+        return 1
+    fi
+    local missing
+    mapfile -t missing < <(tools_missing)
+    [ ${#missing[@]} -eq 0 ] && return 0
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+        echo "make test: missing Debian packages: ${missing[*]}" >&2
+        echo "make test: gcc builds tests with the race detector, promtool (package prometheus) checks the alerts" >&2
+        echo "make test: install them: sudo apt-get install --no-install-recommends ${missing[*]}" >&2
+        return 1
+    fi
+    install_packages "${missing[@]}"
+}
+
+# install_packages NAME... installs Debian packages, starting none of the
+# services they bring: policy-rc.d answers 101, "forbidden", meanwhile.
+install_packages() {
+    local policy=/usr/sbin/policy-rc.d made=''
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+        made=$policy
+    fi
+    local status=0
+    {
+        DEBIAN_FRONTEND=noninteractive apt-get update -q &&
+            DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+    } || status=$?
+    [ -z "$made" ] || rm -f "$made"
+    return "$status"
+}
+
+formatted() {
+    local unformatted
+    unformatted=$(gofmt -l .) || return 1
+    [ -z "$unformatted" ] && return 0
+    printf 'not formatted by gofmt: %s\n' "$unformatted" >&2
+    return 1
+}
+
+alerts() {
+    promtool check rules examples/prometheus/*.rules.yml &&
+        promtool test rules examples/prometheus/*.test.yml
+}
+
+suite 'tools' tools
+suite 'gofmt' formatted
+suite 'go mod tidy' "$GO" mod tidy -diff
+suite 'go vet' "$GO" vet ./...
+suite 'staticcheck' "$GO" tool staticcheck ./...
+[ "${1:-}" != lint ] || exit 0
+suite 'promtool' alerts
+# Fuzz targets run their seed corpus here; `make fuzz` searches further.
+suite 'go test -race' "$GO" test -race -count=1 -timeout "$test_timeout" ./...
+printf '== all suites passed: %d s\n' "$SECONDS"
