@@ -40,11 +40,18 @@ type NodeMemory struct {
 	Busy time.Time `json:"busy,omitzero"`
 	// Wanted is when a plan last gave it work.
 	Wanted time.Time `json:"wanted,omitzero"`
-	// IdleReads counts the successive reads that vouched for it running nothing.
+	// Ours: it carries our owner mark, or a request of ours made it.
+	Ours bool `json:"ours,omitempty"`
+	// IdleReads counts the successive reads that vouched for it running
+	// nothing, up to idleReadsNeeded.
 	IdleReads int `json:"idle_reads,omitempty"`
 	// Marked is when a drain mark of ours was first seen on it.
 	Marked time.Time `json:"marked,omitzero"`
 }
+
+// idleReadsNeeded is how many successive reads must have seen a node idle before
+// it goes, where the queue can't drain it first.
+const idleReadsNeeded = 2
 
 // IdleSince is since when nobody has wanted the node: the latest of when it was
 // asked for, became ready, last ran something and was last given work.

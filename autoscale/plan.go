@@ -90,6 +90,8 @@ type Serving struct {
 	Pool    PoolID
 	Count   int
 	PerNode int
+	// Skip is how many tasks of the first node belong to jobs before From.
+	Skip int
 }
 
 // NodeVerdict is why a node stays or goes.

@@ -48,6 +48,9 @@ type PoolPolicy struct {
 	IdleTime time.Duration
 	// BootTimeout is how long a node may take from being asked for to ready.
 	BootTimeout time.Duration
+	// PricePerHour of one node, for Cheapest; it overrides the pool's own.
+	// 0: not known.
+	PricePerHour float64
 }
 
 // Defaults that operators of CycleCloud know (cyclecloud-scalelib's).

@@ -24,6 +24,7 @@ const (
 
 // Reasons why a job is served.
 const (
+	ReasonPart       ReasonCode = "part"        // only some of its tasks, which its gang mode allows
 	ReasonOnReady    ReasonCode = "on_ready"    // by nodes that are up
 	ReasonOnStarting ReasonCode = "on_starting" // by nodes on their way
 	ReasonOnNew      ReasonCode = "on_new"      // by nodes that this plan creates
@@ -77,6 +78,8 @@ type Reason struct {
 	// Have is the observed value and Want the limit or the need, in Unit.
 	Have int64 `json:"have,omitempty"`
 	Want int64 `json:"want,omitempty"`
+	// Need is how much more of Unit is asked for than the limit leaves.
+	Need int64 `json:"need,omitempty"`
 	Unit Unit  `json:"unit,omitempty"`
 	// For is how long it has been so, Of how long it may be.
 	For time.Duration `json:"for,omitempty"`
@@ -95,7 +98,7 @@ func (r Reason) String() string {
 		"{subject}", r.Subject,
 		"{have}", fmt.Sprint(r.Have),
 		"{want}", fmt.Sprint(r.Want),
-		"{lack}", fmt.Sprint(max(0, r.Want-r.Have)),
+		"{need}", fmt.Sprint(r.Need),
 		"{unit}", string(r.Unit),
 		"{for}", r.For.Round(time.Second).String(),
 		"{of}", r.Of.Round(time.Second).String(),
@@ -124,7 +127,7 @@ func Reasons() []ReasonInfo {
 
 var reasonOrder = []ReasonCode{
 	ReasonDemand, ReasonMinimum, ReasonIdle, ReasonBootTimeout, ReasonFailed, ReasonRetry, ReasonWantedAgain, ReasonDrained,
-	ReasonOnReady, ReasonOnStarting, ReasonOnNew,
+	ReasonOnReady, ReasonOnStarting, ReasonOnNew, ReasonPart,
 	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoGroups, ReasonGroupTooSmall, ReasonPoolInvalid, ReasonLimit,
 	ReasonWanted, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
 	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonLeaving, ReasonOddState, ReasonDeallocated,
@@ -144,6 +147,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonOnReady:    {"fits nodes that are up; the queue may start it", ""},
 	ReasonOnStarting: {"its nodes are on their way", ""},
 	ReasonOnNew:      {"nodes are being created for it", ""},
+	ReasonPart:       {"{have} of its {want} tasks can be had: {detail}", "Raise the limit or wait until nodes are freed."},
 
 	ReasonHeld:          {"the queue holds it: {detail}", "Release it in the queue."},
 	ReasonDependency:    {"waits for job {subject} to end", ""},
@@ -153,7 +157,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonNoGroups:      {"it is coupled, and no pool it may use has placement groups", "Allow it a nodearray with placement groups."},
 	ReasonGroupTooSmall: {"it needs {want} nodes in one placement group; the largest group may have {have}", "Ask for fewer nodes, or raise the nodearray's maximum scale set size."},
 	ReasonPoolInvalid:   {"the cloud makes no new nodes in {subject}: {detail}", "Activate the machine type in CycleCloud."},
-	ReasonLimit:         {"limit {subject} is reached: {have} of {want} {unit} in use or on their way", "Raise the limit or wait until nodes are freed."},
+	ReasonLimit:         {"limit {subject} is in the way: {have} of {want} {unit} are in use or on their way, {need} more would be needed", "Raise the limit or wait until nodes are freed."},
 
 	ReasonWanted:       {"the plan gives it work", ""},
 	ReasonBusy:         {"the queue runs {subject} on it", ""},

@@ -1,0 +1,100 @@
+package autoscale
+
+import (
+	"maps"
+	"slices"
+)
+
+// dims are the kinds of resources that a plan deals with, in a fixed order, so
+// that resources become short vectors.
+type dims struct {
+	custom []string
+}
+
+// The positions of the resources that every plan deals with.
+const (
+	dimCores = iota
+	dimMemory
+	dimGPUs
+	dimCustom
+)
+
+// vector is an amount of each kind of resource.
+type vector []int64
+
+// newDims finds the custom resources that any pool offers or any class asks.
+func newDims(pools []Pool, classes []Class) dims {
+	names := make(map[string]bool)
+	for i := range pools {
+		for name := range pools[i].Node.Custom {
+			names[name] = true
+		}
+	}
+	for i := range classes {
+		for name := range classes[i].PerTask.Custom {
+			names[name] = true
+		}
+	}
+	return dims{custom: slices.Sorted(maps.Keys(names))}
+}
+
+func (d dims) vector(r Resources) vector {
+	v := make(vector, dimCustom+len(d.custom))
+	v[dimCores], v[dimMemory], v[dimGPUs] = int64(r.Cores), int64(r.Memory), int64(r.GPUs)
+	for i, name := range d.custom {
+		v[dimCustom+i] = r.Custom[name]
+	}
+	return v
+}
+
+// name is what an operator calls the dimension, for a Reason's unit.
+func (d dims) name(dim int) Unit {
+	switch dim {
+	case dimCores:
+		return UnitCores
+	case dimMemory:
+		return "MiB of memory"
+	case dimGPUs:
+		return "gpus"
+	}
+	return Unit(d.custom[dim-dimCustom])
+}
+
+// need is what one task asks of one dimension.
+type need struct {
+	dim    int
+	amount int64
+}
+
+// needs lists the dimensions that are asked for. A task that asks nothing asks
+// one core, or a node could hold any number of them.
+func (v vector) needs() []need {
+	var out []need
+	for dim, amount := range v {
+		if amount > 0 {
+			out = append(out, need{dim, amount})
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, need{dimCores, 1})
+	}
+	return out
+}
+
+// fits is how many tasks with these needs go into v.
+func (v vector) fits(needs []need) int {
+	n := v[needs[0].dim] / needs[0].amount
+	for _, x := range needs[1:] {
+		n = min(n, v[x.dim]/x.amount)
+	}
+	return int(max(0, n))
+}
+
+// minus is v without n tasks, in a vector of its own.
+func (v vector) minus(needs []need, n int) vector {
+	rest := slices.Clone(v)
+	for _, x := range needs {
+		rest[x.dim] -= x.amount * int64(n)
+	}
+	return rest
+}
