@@ -1,0 +1,184 @@
+package cyclecloud
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// nodeReader reads the node records of one answer. It walks each record's top
+// level once: known attributes go to their fields, everything else is passed
+// over as a whole and kept raw.
+type nodeReader struct {
+	shared map[string]string // values that many records share, each kept once
+	extra  []byte            // grows to the largest record and is used again
+}
+
+func newNodeReader() *nodeReader { return &nodeReader{shared: make(map[string]string)} }
+
+// maxShared bounds the table of shared values: beyond it they are plain copies.
+const maxShared = 4096
+
+// list reads an array of records. null is nil, which is not an empty list.
+func (r *nodeReader) list(d *jsontext.Decoder, nodes *[]Node) error {
+	kind, err := r.enter(d, '[')
+	if err != nil || kind == 'n' {
+		return err
+	}
+	*nodes = []Node{}
+	for d.PeekKind() != ']' {
+		*nodes = append(*nodes, Node{})
+		if d.PeekKind() == 'n' {
+			return fmt.Errorf("null where a node's record should be")
+		}
+		if err := r.one(d, &(*nodes)[len(*nodes)-1]); err != nil {
+			return err
+		}
+	}
+	_, err = d.ReadToken()
+	return err
+}
+
+// one reads a record. null is an empty record.
+func (r *nodeReader) one(d *jsontext.Decoder, n *Node) error {
+	*n = Node{}
+	kind, err := r.enter(d, '{')
+	if err != nil || kind == 'n' {
+		return err
+	}
+	r.extra = append(r.extra[:0], '{')
+	for d.PeekKind() != '}' {
+		if err := r.attribute(d, n); err != nil {
+			return err
+		}
+	}
+	if len(r.extra) > 1 {
+		r.extra[len(r.extra)-1] = '}' // in place of the last comma
+		n.extra = bytes.Clone(r.extra)
+	}
+	_, err = d.ReadToken()
+	return err
+}
+
+// enter reads an opening bracket, or null in its place.
+func (r *nodeReader) enter(d *jsontext.Decoder, want jsontext.Kind) (jsontext.Kind, error) {
+	token, err := d.ReadToken()
+	if err != nil {
+		return 0, err
+	}
+	if kind := token.Kind(); kind != want && kind != 'n' {
+		return 0, fmt.Errorf("%v where %v should be", kind, want)
+	}
+	return token.Kind(), nil
+}
+
+// attribute reads one name and its value. A name's bytes are valid only until
+// the value is read, so an unknown one is put into extra at once.
+func (r *nodeReader) attribute(d *jsontext.Decoder, n *Node) error {
+	quoted, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	name, err := unquote(quoted)
+	if err != nil {
+		return err
+	}
+	mark := len(r.extra)
+	r.extra = append(append(r.extra, quoted...), ':')
+	text, shared := n.text(name)
+	flag := n.flag(name)
+	cores, memory := string(name) == "CoreCount", string(name) == "Memory"
+
+	value, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	understood := true
+	switch {
+	case text != nil:
+		understood = r.setText(text, value, shared)
+	case flag != nil:
+		understood = setFlag(flag, value)
+	case cores:
+		understood = setCount(&n.CoreCount, value)
+	case memory:
+		understood = setNumber(&n.Memory, value)
+	default:
+		r.extra = append(append(r.extra, value...), ',')
+		return nil
+	}
+	if understood {
+		r.extra = r.extra[:mark]
+		return nil
+	}
+	colon := len(r.extra) - 1
+	n.Odd = append(n.Odd, string(r.extra[mark+1:colon-1]))
+	r.extra = append(append(r.extra, value...), ',')
+	return nil
+}
+
+func (r *nodeReader) setText(field *string, value jsontext.Value, shared bool) bool {
+	if value.Kind() == 'n' {
+		return true
+	}
+	if value.Kind() != '"' {
+		return false
+	}
+	text, err := unquote(value)
+	if err != nil {
+		return false
+	}
+	if shared {
+		known, ok := r.shared[string(text)]
+		if !ok {
+			known = string(text)
+			if len(r.shared) < maxShared {
+				r.shared[known] = known
+			}
+		}
+		*field = known
+		return true
+	}
+	*field = string(text)
+	return true
+}
+
+func setFlag(field *bool, value jsontext.Value) bool {
+	*field = value.Kind() == 't'
+	return value.Kind() == 't' || value.Kind() == 'f' || value.Kind() == 'n'
+}
+
+func setCount(field *int, value jsontext.Value) bool {
+	var f float64
+	if !setNumber(&f, value) || f != math.Trunc(f) || math.Abs(f) > maxCount {
+		return false
+	}
+	*field = int(f)
+	return true
+}
+
+func setNumber(field *float64, value jsontext.Value) bool {
+	if value.Kind() == 'n' {
+		return true
+	}
+	if value.Kind() != '0' {
+		return false
+	}
+	f, err := strconv.ParseFloat(string(value), 64)
+	if err != nil {
+		return false
+	}
+	*field = f
+	return true
+}
+
+// unquote gives a JSON string's text: in place where nothing is escaped.
+func unquote(quoted []byte) ([]byte, error) {
+	if len(quoted) >= 2 && bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1], nil
+	}
+	return jsontext.AppendUnquote(nil, quoted)
+}

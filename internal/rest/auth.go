@@ -1,0 +1,129 @@
+package rest
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+)
+
+// Secret gives a password or token when it is needed. It is asked anew for
+// every attempt, so a source that reads a file follows the file.
+type Secret func() (string, error)
+
+// Static is a secret that never changes.
+func Static(value string) Secret {
+	return func() (string, error) { return value, nil }
+}
+
+// maxSecret bounds a secret file, in bytes: whatever is longer is no password.
+const maxSecret = 64 << 10
+
+// File is the content of a file, less the line end at its close. The file is
+// read for every attempt; an unreadable or empty one is an error that names it.
+func File(path string) Secret {
+	return func() (string, error) {
+		f, err := os.Open(path)
+		if err != nil {
+			return "", fmt.Errorf("read secret: %w", err)
+		}
+		defer f.Close()
+		b, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+		if err != nil {
+			return "", fmt.Errorf("read secret: %w", err)
+		}
+		value := strings.TrimRight(string(b), "\r\n")
+		if value == "" || len(b) > maxSecret {
+			return "", fmt.Errorf("read secret: %s is empty or longer than %d bytes", path, maxSecret)
+		}
+		return value, nil
+	}
+}
+
+// Auth adds credentials to a request that is about to go out.
+type Auth interface {
+	// Authorize sets the headers and returns what must not appear in errors.
+	Authorize(r *http.Request) (secrets []string, err error)
+}
+
+// Basic is HTTP basic authentication.
+type Basic struct {
+	User     string
+	Password Secret // nil: empty
+}
+
+// Authorize sets the Authorization header.
+func (b Basic) Authorize(r *http.Request) ([]string, error) {
+	password, err := b.Password.value()
+	if err != nil {
+		return nil, err
+	}
+	r.SetBasicAuth(b.User, password)
+	encoded := base64.StdEncoding.EncodeToString([]byte(b.User + ":" + password))
+	return []string{password, encoded}, nil
+}
+
+// Bearer is a token in the Authorization header.
+type Bearer struct{ Token Secret }
+
+// Authorize sets the Authorization header.
+func (b Bearer) Authorize(r *http.Request) ([]string, error) {
+	token, err := b.Token.value()
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	return []string{token}, nil
+}
+
+func (s Secret) value() (string, error) {
+	if s == nil {
+		return "", nil
+	}
+	return s()
+}
+
+// authorizer is the link that adds credentials: below retries and redirects,
+// so that each attempt carries the secret of its own moment.
+type authorizer struct {
+	auth Auth
+	next http.RoundTripper
+}
+
+func (a authorizer) RoundTrip(r *http.Request) (*http.Response, error) {
+	out := r.Clone(r.Context()) // a RoundTripper may not change its request
+	secrets, err := a.auth.Authorize(out)
+	if err != nil {
+		if r.Body != nil {
+			r.Body.Close()
+		}
+		return nil, credentialError{err}
+	}
+	if x := attemptOf(r.Context()); x != nil {
+		x.secrets = secrets
+	}
+	return a.next.RoundTrip(out)
+}
+
+// credentialError marks that nothing was sent since no credentials were had.
+type credentialError struct{ error }
+
+func (e credentialError) Unwrap() error { return e.error }
+
+// redact removes secrets from text that is to be shown, as they are and as
+// they look in an address.
+func redact(text string, secrets []string) string {
+	for _, s := range secrets {
+		if s == "" {
+			continue
+		}
+		text = strings.ReplaceAll(text, s, redacted)
+		text = strings.ReplaceAll(text, url.QueryEscape(s), redacted)
+	}
+	return text
+}
+
+const redacted = "<redacted>"

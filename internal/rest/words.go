@@ -1,0 +1,28 @@
+package rest
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// serverWords finds the sentence in a refusal: the message of a JSON object, or
+// else the beginning of whatever it is.
+func serverWords(head []byte, secrets []string) string {
+	var object map[string]any
+	if json.Unmarshal(head, &object) != nil {
+		return excerpt(head, secrets)
+	}
+	var found []string
+	for _, name := range []string{"error", "message", "detail", "reason", "errors"} {
+		for key, value := range object {
+			text, ok := value.(string)
+			if ok && text != "" && strings.EqualFold(key, name) {
+				found = append(found, text)
+			}
+		}
+	}
+	if len(found) == 0 {
+		return excerpt(head, secrets)
+	}
+	return shorten(redact(fold(strings.Join(found, ": ")), secrets))
+}
