@@ -1,0 +1,143 @@
+package journal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"autoscaled/autoscale"
+)
+
+// recordVersion is the form of the records that this program writes, and the
+// newest that it reads.
+const recordVersion = 1
+
+// operationRecord is an operation as it is stored. Times are in UTC.
+type operationRecord struct {
+	V int `json:"v"`
+	// Seq orders operations as they were first written: those of one tick
+	// have the same time.
+	Seq      uint64                   `json:"seq"`
+	Request  autoscale.RequestID      `json:"request"`
+	Kind     autoscale.OperationKind  `json:"kind"`
+	Phase    autoscale.OperationPhase `json:"phase"`
+	Pool     autoscale.PoolID         `json:"pool,omitempty"`
+	Group    string                   `json:"group,omitempty"`
+	Count    int                      `json:"count,omitempty"`
+	Added    int                      `json:"added,omitempty"`
+	Nodes    []autoscale.NodeID       `json:"nodes,omitempty"`
+	CloudID  string                   `json:"cloud_id,omitempty"`
+	Message  string                   `json:"message,omitempty"`
+	Jobs     []autoscale.JobID        `json:"jobs,omitempty"`
+	Reason   autoscale.Reason         `json:"reason"`
+	Intended time.Time                `json:"intended,omitzero"`
+	Sent     time.Time                `json:"sent,omitzero"`
+	Answered time.Time                `json:"answered,omitzero"`
+	Ended    time.Time                `json:"ended,omitzero"`
+	Attempts int                      `json:"attempts,omitempty"`
+}
+
+func encodeOperation(op autoscale.Operation, seq uint64) ([]byte, error) {
+	data, err := json.Marshal(operationRecord{
+		V: recordVersion, Seq: seq,
+		Request: op.Request, Kind: op.Kind, Phase: op.Phase,
+		Pool: op.Pool, Group: op.Group, Count: op.Count, Added: op.Added,
+		Nodes: op.Nodes, CloudID: op.CloudID, Message: op.Message,
+		Jobs: op.Jobs, Reason: op.Reason,
+		Intended: utc(op.Intended), Sent: utc(op.Sent), Answered: utc(op.Answered), Ended: utc(op.Ended),
+		Attempts: op.Attempts,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode operation %s: %w", op.Request, err)
+	}
+	return data, nil
+}
+
+// decodeOperation is the inverse of encodeOperation. Its errors wrap ErrCorrupt
+// or ErrNewer.
+func decodeOperation(data []byte) (operationRecord, error) {
+	var r operationRecord
+	if err := decodeVersioned(data, &r); err != nil {
+		return operationRecord{}, fmt.Errorf("operation: %w", err)
+	}
+	if r.Request == "" {
+		return operationRecord{}, fmt.Errorf("operation without a request id: %w", ErrCorrupt)
+	}
+	if err := checkKind(r.Kind); err != nil {
+		return operationRecord{}, fmt.Errorf("operation %s: %w: %w", r.Request, ErrCorrupt, err)
+	}
+	if _, open := follows[r.Phase]; r.Phase == unwritten || !open && !r.Phase.Final() {
+		return operationRecord{}, fmt.Errorf("operation %s: %w: phase %q", r.Request, ErrCorrupt, r.Phase)
+	}
+	return r, nil
+}
+
+func (r operationRecord) operation() autoscale.Operation {
+	return autoscale.Operation{
+		Request: r.Request, Kind: r.Kind, Phase: r.Phase,
+		Pool: r.Pool, Group: r.Group, Count: r.Count, Added: r.Added,
+		Nodes: r.Nodes, CloudID: r.CloudID, Message: r.Message,
+		Jobs: r.Jobs, Reason: r.Reason,
+		Intended: utc(r.Intended), Sent: utc(r.Sent), Answered: utc(r.Answered), Ended: utc(r.Ended),
+		Attempts: r.Attempts,
+	}
+}
+
+func checkKind(kind autoscale.OperationKind) error {
+	switch kind {
+	case autoscale.OperationCreate, autoscale.OperationRemove:
+		return nil
+	}
+	return fmt.Errorf("kind %q", kind)
+}
+
+// memoryRecord is a cluster's memory as it is stored.
+type memoryRecord struct {
+	V      int              `json:"v"`
+	Memory autoscale.Memory `json:"memory"`
+}
+
+func encodeMemory(m autoscale.Memory) ([]byte, error) {
+	data, err := json.Marshal(memoryRecord{V: recordVersion, Memory: m})
+	if err != nil {
+		return nil, fmt.Errorf("encode memory: %w", err)
+	}
+	return data, nil
+}
+
+func decodeMemory(data []byte) (autoscale.Memory, error) {
+	var r memoryRecord
+	if err := decodeVersioned(data, &r); err != nil {
+		return autoscale.Memory{}, fmt.Errorf("memory: %w", err)
+	}
+	return r.Memory, nil
+}
+
+// decodeVersioned looks at the version before the rest: a newer form need not
+// fit into record at all.
+func decodeVersioned(data []byte, record any) error {
+	var head struct {
+		V int `json:"v"`
+	}
+	err := json.Unmarshal(data, &head)
+	var mismatch *json.UnmarshalTypeError
+	switch {
+	case err != nil && !errors.As(err, &mismatch), err != nil && mismatch.Field == "v", head.V < 1 && err == nil:
+		return fmt.Errorf("%w: no versioned record", ErrCorrupt)
+	case head.V > recordVersion:
+		return fmt.Errorf("%w: record version %d, this one reads up to %d", ErrNewer, head.V, recordVersion)
+	}
+	if err := json.Unmarshal(data, record); err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return nil
+}
+
+// utc drops the zone and any monotonic reading, which do not survive storage.
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Round(0)
+}
