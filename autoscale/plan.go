@@ -88,10 +88,16 @@ type Serving struct {
 	// Grow is the index in Plan.Grow; -1: none.
 	Grow    int
 	Pool    PoolID
+	Group   string
 	Count   int
 	PerNode int
+	// Tasks is how many tasks these nodes take of the range; the last node may
+	// get fewer than PerNode.
+	Tasks int
 	// Skip is how many tasks of the first node belong to jobs before From.
 	Skip int
+
+	source source
 }
 
 // NodeVerdict is why a node stays or goes.

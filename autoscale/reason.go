@@ -37,6 +37,7 @@ const (
 	ReasonNotYet        ReasonCode = "not_yet"         // its earliest start is to come
 	ReasonNoPool        ReasonCode = "no_pool"         // no pool matches its selector
 	ReasonTooLarge      ReasonCode = "too_large"       // no machine type has what one task needs
+	ReasonNoMachine     ReasonCode = "no_machine"      // no machine type has all that one task needs together
 	ReasonNoGroups      ReasonCode = "no_groups"       // no pool that would do has placement groups
 	ReasonGroupTooSmall ReasonCode = "group_too_small" // it needs more nodes than a placement group may have
 	ReasonPoolInvalid   ReasonCode = "pool_invalid"    // the cloud makes no new nodes in the pools that would do
@@ -128,7 +129,7 @@ func Reasons() []ReasonInfo {
 var reasonOrder = []ReasonCode{
 	ReasonDemand, ReasonMinimum, ReasonIdle, ReasonBootTimeout, ReasonFailed, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnNew, ReasonPart,
-	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoGroups, ReasonGroupTooSmall, ReasonPoolInvalid, ReasonLimit,
+	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonPoolInvalid, ReasonLimit,
 	ReasonWanted, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
 	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonLeaving, ReasonOddState, ReasonDeallocated,
 	ReasonSupplyUnknown, ReasonDemandUnknown, ReasonClusterStopped,
@@ -154,6 +155,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonNotYet:        {"may not start for another {for}", ""},
 	ReasonNoPool:        {"no pool matches what it asks for", "Check its selector against the pools that plan lists."},
 	ReasonTooLarge:      {"no machine type it may use has {want} {unit}; the largest has {have}", "Ask for less per task, or add a larger machine type to the nodearray."},
+	ReasonNoMachine:     {"no machine type it may use has {detail} together", "Ask for less per task, or add a larger machine type to the nodearray."},
 	ReasonNoGroups:      {"it is coupled, and no pool it may use has placement groups", "Allow it a nodearray with placement groups."},
 	ReasonGroupTooSmall: {"it needs {want} nodes in one placement group; the largest group may have {have}", "Ask for fewer nodes, or raise the nodearray's maximum scale set size."},
 	ReasonPoolInvalid:   {"the cloud makes no new nodes in {subject}: {detail}", "Activate the machine type in CycleCloud."},

@@ -1,0 +1,296 @@
+package autoscale
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// board is the table on which a plan is made: everything observed, as dense
+// indices, and what is left of it as jobs are placed.
+type board struct {
+	state    *State
+	policy   *Policy
+	dims     dims
+	ledger   *ledger
+	pools    []poolState
+	nodes    []nodeState
+	lots     lots
+	classes  []classState
+	inFlight []flight
+	plan     Plan
+	// growOf finds the one set per pool and group.
+	growOf map[place]int
+	// holds are the limits that stopped a pool, one a pool.
+	holds map[int]Reason
+	// nextGroup is where to look on for a free number, by the group name's template.
+	nextGroup map[string]int
+}
+
+// place is where coupled nodes stand together; the group is empty for others.
+type place struct {
+	pool  int
+	group string
+}
+
+// poolState is a pool with its policy and what one node of it takes.
+type poolState struct {
+	*Pool
+	policy int // index in Policy.Pools; -1: not managed
+	full   vector
+	claims []claim
+	// alive counts the nodes that count to the policy's min.
+	alive int
+	// groupActive counts the nodes of each placement group, planned ones included.
+	groupActive map[string]int
+}
+
+// nodeState is a node with its memory, its use, and its part in this plan.
+type nodeState struct {
+	node   *Node
+	memory NodeMemory
+	use    HostUse
+	// vouched: the queue says what runs on it.
+	vouched bool
+	pool    int // index in board.pools; -1: not managed
+	free    vector
+	// supply: jobs may be given to it.
+	supply bool
+	// leaving: an operation is removing it.
+	leaving bool
+	// wanted: this plan gave it work.
+	wanted bool
+}
+
+// flight is nodes that were asked for and are not in the observation.
+type flight struct {
+	operation *Operation
+	pool      int
+	count     int
+	// lot holds them while jobs are placed; -1: they are no supply.
+	lot int
+	// used counts how many of them the plan gave work.
+	used int
+}
+
+func newBoard(s *State, p *Policy, unwanted map[RequestID]bool) *board {
+	b := &board{state: s, policy: p, plan: Plan{At: s.At}, growOf: make(map[place]int), holds: make(map[int]Reason), nextGroup: make(map[string]int)}
+	b.dims = newDims(s.Supply.Pools, s.Demand.Classes)
+	b.ledger = newLedger(s.Supply.Limits, p.Limits)
+	poolIndex := b.addPools()
+	b.addNodes(poolIndex)
+	b.addFlights(poolIndex, unwanted)
+	b.addOwnLimits()
+	b.addLots()
+	b.addClasses()
+	return b
+}
+
+// addPools sorts the pools by the policy's order, so that the order in which
+// the cloud lists them plays no part.
+func (b *board) addPools() map[PoolID]int {
+	b.pools = make([]poolState, len(b.state.Supply.Pools))
+	for i := range b.pools {
+		pool := &b.state.Supply.Pools[i]
+		b.pools[i] = poolState{Pool: pool, policy: policyOf(pool, b.policy), full: b.dims.vector(pool.Node), groupActive: make(map[string]int)}
+		for _, g := range pool.Groups {
+			b.pools[i].groupActive[g.Name] = g.Active
+		}
+	}
+	slices.SortFunc(b.pools, func(x, y poolState) int {
+		return cmp.Or(
+			cmp.Compare(-b.priority(x), -b.priority(y)),
+			cmp.Compare(uint(x.policy), uint(y.policy)), // not managed ones, -1, come last
+			cmp.Compare(listedRank(b.policy, x), listedRank(b.policy, y)),
+			cmp.Compare(x.ID, y.ID))
+	})
+	index := make(map[PoolID]int, len(b.pools))
+	for i := range b.pools {
+		index[b.pools[i].ID] = i
+	}
+	return index
+}
+
+func (b *board) priority(p poolState) int {
+	if p.policy < 0 {
+		return 0
+	}
+	return b.policy.Pools[p.policy].Priority
+}
+
+// policyOf is the first policy that matches the pool; -1: none.
+func policyOf(pool *Pool, p *Policy) int {
+	for i := range p.Pools {
+		if _, ok := p.Pools[i].Match.Match(pool.Labels); ok {
+			return i
+		}
+	}
+	return -1
+}
+
+// listedRank is where the policy's own match lists the pool, such as its machine
+// type's place in machine_types.
+func listedRank(p *Policy, pool poolState) int {
+	if pool.policy < 0 {
+		return 0
+	}
+	rank, _ := p.Pools[pool.policy].Match.Match(pool.Labels)
+	return rank
+}
+
+func (b *board) addNodes(poolIndex map[PoolID]int) {
+	leaving := make(map[NodeID]bool)
+	for i := range b.state.Operations {
+		if op := &b.state.Operations[i]; op.Kind == OperationRemove && !op.Phase.Final() && op.Phase != OpAbsent {
+			for _, id := range op.Nodes {
+				leaving[id] = true
+			}
+		}
+	}
+	b.nodes = make([]nodeState, 0, len(b.state.Supply.Nodes))
+	for i := range b.state.Supply.Nodes {
+		b.nodes = append(b.nodes, b.nodeState(&b.state.Supply.Nodes[i], poolIndex, leaving))
+	}
+	slices.SortFunc(b.nodes, func(x, y nodeState) int { return cmp.Compare(x.node.ID, y.node.ID) })
+	for i := range b.nodes {
+		if n := &b.nodes[i]; n.supply {
+			b.pools[n.pool].alive++
+		}
+	}
+	b.countGroups()
+}
+
+// countGroups counts the nodes of placement groups itself too: a group may not
+// be listed by the cloud although its last nodes are still going.
+func (b *board) countGroups() {
+	seen := make(map[place]int)
+	for i := range b.nodes {
+		if n := &b.nodes[i]; n.pool >= 0 && n.node.Group != "" && n.node.Phase != PhaseGone {
+			seen[place{n.pool, n.node.Group}]++
+		}
+	}
+	for at, n := range seen {
+		active := b.pools[at.pool].groupActive
+		active[at.group] = max(active[at.group], n)
+	}
+}
+
+func (b *board) nodeState(node *Node, poolIndex map[PoolID]int, leaving map[NodeID]bool) nodeState {
+	n := nodeState{node: node, memory: b.state.Memory.Nodes[node.ID], pool: -1}
+	if n.memory.Asked.IsZero() {
+		n.memory.Asked = b.state.At
+	}
+	n.leaving = leaving[node.ID] || node.Phase == PhaseStopping
+	n.use, n.vouched = useOf(b.state.Demand, node)
+	if i, known := poolIndex[node.Pool]; known && b.pools[i].policy >= 0 {
+		n.pool = i
+		n.free = b.freeOn(n)
+	}
+	n.supply = n.counts() && n.pool >= 0 && node.Protected == "" && n.use.Drain != DrainForeign && !b.late(n)
+	return n
+}
+
+// freeOn is what the queue leaves free on a node. What the queue does not vouch
+// for counts as free: its document then lists all unfinished jobs, and a node
+// that counted as full would be created again and again.
+func (b *board) freeOn(n nodeState) vector {
+	full := b.pools[n.pool].full
+	if !n.use.Busy() {
+		return full
+	}
+	if n.use.Whole {
+		return make(vector, len(full))
+	}
+	free := slices.Clone(full)
+	for dim, used := range b.dims.vector(n.use.Used) {
+		free[dim] = max(0, free[dim]-used)
+	}
+	return free
+}
+
+// counts tells whether the node is one that stays: late and failed nodes, and
+// those on their way out, don't count.
+func (n nodeState) counts() bool {
+	if n.leaving {
+		return false
+	}
+	return n.node.Phase == PhaseReady || n.node.Phase == PhaseStarting
+}
+
+// late tells whether a node that was never ready has taken longer than its pool
+// allows.
+func (b *board) late(n nodeState) bool {
+	if n.node.Phase != PhaseStarting || !n.memory.Ready.IsZero() || n.pool < 0 {
+		return false
+	}
+	return b.state.At.Sub(n.memory.Asked) > b.bootTimeout(n.pool)
+}
+
+func (b *board) bootTimeout(pool int) time.Duration {
+	return cmp.Or(b.policy.Pools[b.pools[pool].policy].BootTimeout, DefaultBootTimeout)
+}
+
+func (b *board) idleTime(pool int) time.Duration {
+	return b.policy.Pools[b.pools[pool].policy].IdleTime
+}
+
+// addFlights enters what was asked for and is not yet seen. It draws on every
+// limit, for the observation can't show it.
+func (b *board) addFlights(poolIndex map[PoolID]int, unwanted map[RequestID]bool) {
+	for i := range b.state.Operations {
+		op := &b.state.Operations[i]
+		pool, known := poolIndex[op.Pool]
+		if count := op.Expected(); known && count > 0 && b.pools[pool].policy >= 0 {
+			f := flight{operation: op, pool: pool, count: count, lot: -1}
+			if op.Phase == OpAbsent && unwanted[op.Request] {
+				f.lot = noLot
+			}
+			b.inFlight = append(b.inFlight, f)
+		}
+	}
+	slices.SortFunc(b.inFlight, func(x, y flight) int {
+		return cmp.Or(x.operation.Intended.Compare(y.operation.Intended), cmp.Compare(x.operation.Request, y.operation.Request))
+	})
+}
+
+// addOwnLimits enters the policy's max of each pool and of all, then looks up
+// what a node of each pool draws on, and draws for what is in flight.
+func (b *board) addOwnLimits() {
+	nodes := make([]int64, len(b.policy.Pools))
+	total := int64(0)
+	for i := range b.nodes {
+		n := &b.nodes[i]
+		if n.pool >= 0 && n.node.Phase != PhaseGone && n.node.Phase != PhaseDeallocated {
+			nodes[b.pools[n.pool].policy]++
+			total++
+		}
+	}
+	own := make([]int, len(b.policy.Pools))
+	for i, p := range b.policy.Pools {
+		own[i] = -1
+		if p.Max > 0 {
+			own[i] = b.ledger.add(Limit{ID: LimitID("pool/" + p.Name), Kind: LimitPool, Name: p.Name, Unit: UnitNodes, Max: int64(p.Max), Used: nodes[i]})
+		}
+	}
+	all := -1
+	if b.policy.Max > 0 {
+		all = b.ledger.add(Limit{ID: "total", Kind: LimitTotal, Unit: UnitNodes, Max: int64(b.policy.Max), Used: total})
+	}
+	for i := range b.pools {
+		pool := &b.pools[i]
+		pool.claims = b.ledger.claims(pool.Draws)
+		if pool.policy >= 0 && own[pool.policy] >= 0 {
+			pool.claims = append(pool.claims, claim{limit: own[pool.policy], amount: 1})
+		}
+		if all >= 0 {
+			pool.claims = append(pool.claims, claim{limit: all, amount: 1})
+		}
+	}
+	for _, f := range b.inFlight {
+		pool := &b.pools[f.pool]
+		b.ledger.take(pool.claims, f.count)
+		if f.operation.Group != "" {
+			pool.groupActive[f.operation.Group] += f.count
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package autoscale
+
+// Decide plans: which nodes to create, to drain, to remove, and why, for every
+// job, node and pool. It is pure, and equal inputs give equal plans in whatever
+// order they are listed.
+//
+// A request that the cloud does not know can only be sent again as it was, so
+// it is sent again only if all of its nodes are wanted. Whether they are is known
+// once everything is placed; where only some were, it is planned again without.
+func Decide(s State, p Policy) Plan {
+	if reason, blind := blindness(s); blind {
+		return holdAll(s, p, reason)
+	}
+	unwanted := make(map[RequestID]bool)
+	for {
+		b := newBoard(&s, &p, unwanted)
+		b.placeJobs()
+		b.fillMinimums()
+		if b.findUnwanted(unwanted) {
+			continue
+		}
+		b.retire()
+		return b.finish()
+	}
+}
+
+// blindness is why nothing may be decided, if so: unknown demand grows nothing
+// and removes nothing, unknown supply does nothing at all, and a cluster that
+// is not started holds.
+func blindness(s State) (Reason, bool) {
+	switch {
+	case s.SupplyProblem != "":
+		return Reason{Code: ReasonSupplyUnknown, Detail: s.SupplyProblem}, true
+	case s.Supply.Stopped != "":
+		return Reason{Code: ReasonClusterStopped, Detail: s.Supply.Stopped}, true
+	case s.DemandProblem != "":
+		return Reason{Code: ReasonDemandUnknown, Detail: s.DemandProblem}, true
+	}
+	return Reason{}, false
+}
+
+// holdAll explains every known job and node by the one reason that holds all.
+func holdAll(s State, p Policy, reason Reason) Plan {
+	plan := Plan{At: s.At, Hold: []Hold{{Reason: reason}}}
+	if s.DemandProblem == "" {
+		for c := range s.Demand.Classes {
+			if n := len(s.Demand.Classes[c].Members); n > 0 {
+				plan.Outcomes = append(plan.Outcomes, Outcome{Class: c, To: n, Reason: reason})
+			}
+		}
+	}
+	if s.SupplyProblem == "" {
+		b := newBoard(&State{Observation: Observation{At: s.At, Supply: s.Supply}}, &p, nil)
+		for _, n := range b.nodes {
+			if n.node.Phase != PhaseGone {
+				plan.Nodes = append(plan.Nodes, NodeVerdict{Node: n.node.ID, Reason: reason})
+			}
+		}
+	}
+	return plan
+}
+
+// finish hands the plan over, with its shared lists in order.
+func (b *board) finish() Plan {
+	b.retryWanted()
+	b.explainHolds()
+	return b.plan
+}

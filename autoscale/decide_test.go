@@ -1,0 +1,316 @@
+package autoscale
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPackingSharesNodes(t *testing.T) {
+	pool, limits := aPool("htc", "F4", 4, 10)
+	supply := Supply{Pools: []Pool{pool}, Limits: limits}
+	for jobCount, nodes := range map[int]int{2: 1, 6: 2, 8: 2, 9: 3} {
+		o := observe(start, supply, jobs("j", jobCount, tasksOf(1, 1)), nil)
+		plan := Decide(State{Observation: o}, aPolicy("htc"))
+		require.Equal(t, map[PoolID]int{pool.ID: nodes}, created(plan), "%d jobs", jobCount)
+		require.Empty(t, waiting(plan, o.Demand))
+	}
+}
+
+func TestSharedQuotaIsReallyShared(t *testing.T) {
+	f4, l4 := aPool("htc", "F4", 4, 10)
+	f8, l8 := aPool("hpc", "F8", 8, 10)
+	family := Limit{ID: "family/F/cores", Kind: LimitFamily, Name: "F", Unit: UnitCores, Max: 80}
+	f4.Draws = append(f4.Draws, Draw{family.ID, 4})
+	f8.Draws = append(f8.Draws, Draw{family.ID, 8})
+	supply := Supply{Pools: []Pool{f8, f4}, Limits: append(append(l4, l8...), family)}
+	o := observe(start, supply, jobs("j", 20, wholeNodes(1)), nil)
+	plan := Decide(State{Observation: o}, aPolicy("htc", "hpc"))
+	require.Equal(t, map[PoolID]int{f4.ID: 10, f8.ID: 5}, created(plan))
+	require.Len(t, waiting(plan, o.Demand), 5)
+	last := plan.Outcomes[len(plan.Outcomes)-1]
+	require.Equal(t, ReasonLimit, last.Reason.Code)
+}
+
+func TestGangIsAllOrNothing(t *testing.T) {
+	pool, limits := aPool("htc", "F4", 4, 10)
+	supply := Supply{Pools: []Pool{pool}, Limits: limits}
+	gang := wholeNodes(10)
+	gang.Gang = GangAll
+	small := jobs("small", 1, wholeNodes(1))
+	small[0].Priority = 1
+	o := observe(start, supply, append(small, jobs("gang", 1, gang)...), nil)
+	plan := Decide(State{Observation: o}, aPolicy("htc"))
+	require.Equal(t, map[PoolID]int{pool.ID: 1}, created(plan))
+	require.Equal(t, map[JobID]ReasonCode{"gang0": ReasonLimit}, waiting(plan, o.Demand))
+
+	gang.Gang = GangBestEffort
+	o = observe(start, supply, append(small, jobs("gang", 1, gang)...), nil)
+	plan = Decide(State{Observation: o}, aPolicy("htc"))
+	require.Equal(t, map[PoolID]int{pool.ID: 10}, created(plan))
+	require.Equal(t, ReasonPart, plan.Outcomes[1].Reason.Code)
+	require.Equal(t, 9, plan.Outcomes[1].Tasks)
+}
+
+func TestGroupsOfFive(t *testing.T) {
+	pool, limits := aPool("hpc", "F4", 4, 100)
+	pool.GroupSize = 5
+	supply := Supply{Pools: []Pool{pool}, Limits: limits}
+	coupled := func(tasks, perNode int) Shape {
+		return Shape{Tasks: tasks, PerTask: Resources{Cores: 1}, TasksPerNode: perNode, Grouping: Coupled}
+	}
+	o := observe(start, supply, jobs("j", 1, coupled(10, 2)), nil)
+	plan := Decide(State{Observation: o}, aPolicy("hpc"))
+	require.Len(t, plan.Grow, 1)
+	require.Equal(t, 5, plan.Grow[0].Count)
+	require.Equal(t, "F4_pg0", plan.Grow[0].Group)
+
+	o = observe(start, supply, jobs("j", 1, coupled(14, 2)), nil)
+	plan = Decide(State{Observation: o}, aPolicy("hpc"))
+	require.Empty(t, plan.Grow)
+	require.Equal(t, Reason{Code: ReasonGroupTooSmall, Have: 5, Want: 7}, plan.Outcomes[0].Reason)
+
+	three := wholeNodes(3)
+	three.Grouping = Coupled
+	o = observe(start, supply, jobs("j", 2, three), nil)
+	plan = Decide(State{Observation: o}, aPolicy("hpc"))
+	require.Len(t, plan.Grow, 2)
+	for _, g := range plan.Grow {
+		require.Equal(t, 3, g.Count)
+	}
+}
+
+func TestPreferenceFillsInOrder(t *testing.T) {
+	a, la := aPool("a", "F4", 4, 10)
+	b, lb := aPool("b", "F4", 4, 10)
+	supply := Supply{Pools: []Pool{a, b}, Limits: append(la, lb...)}
+	for _, order := range [][2]string{{"a", "b"}, {"b", "a"}} {
+		shape := wholeNodes(1)
+		shape.Selector = Selector{Prefer: []Selector{HasLabel(LabelNodearray, order[0]), HasLabel(LabelNodearray, order[1])}}
+		plan := Decide(State{Observation: observe(start, supply, jobs("j", 15, shape), nil)}, aPolicy("a", "b"))
+		require.Equal(t, map[PoolID]int{PoolID(order[0] + "/F4"): 10, PoolID(order[1] + "/F4"): 5}, created(plan))
+	}
+}
+
+func TestAskedNodesServeBeforeNewOnes(t *testing.T) {
+	pool, limits := aPool("htc", "F4", 4, 10)
+	supply := Supply{Pools: []Pool{pool}, Limits: limits}
+	o := observe(start, supply, jobs("j", 3, wholeNodes(1)), nil)
+	for _, phase := range []OperationPhase{OpIntended, OpSent, OpAccepted} {
+		op := Operation{Request: "r1", Kind: OperationCreate, Phase: phase, Pool: pool.ID, Count: 3, Added: 3, Intended: start}
+		plan := Decide(State{Observation: o, Operations: []Operation{op}}, aPolicy("htc"))
+		require.True(t, plan.Empty(), "%s: %+v", phase, plan)
+		require.Equal(t, ReasonOnStarting, plan.Outcomes[0].Reason.Code)
+	}
+}
+
+func TestAbsentRequestIsRetriedOnlyIfWantedWhole(t *testing.T) {
+	pool, limits := aPool("htc", "F4", 4, 10)
+	supply := Supply{Pools: []Pool{pool}, Limits: limits}
+	op := Operation{Request: "r1", Kind: OperationCreate, Phase: OpAbsent, Pool: pool.ID, Count: 3, Intended: start}
+
+	o := observe(start, supply, jobs("j", 4, wholeNodes(1)), nil)
+	plan := Decide(State{Observation: o, Operations: []Operation{op}}, aPolicy("htc"))
+	require.Len(t, plan.Retry, 1)
+	require.Equal(t, map[PoolID]int{pool.ID: 1}, created(plan))
+
+	o = observe(start, supply, jobs("j", 2, wholeNodes(1)), nil)
+	plan = Decide(State{Observation: o, Operations: []Operation{op}}, aPolicy("htc"))
+	require.Empty(t, plan.Retry)
+	require.Equal(t, map[PoolID]int{pool.ID: 2}, created(plan))
+
+	o = observe(start, supply, nil, nil)
+	plan = Decide(State{Observation: o, Operations: []Operation{op}}, aPolicy("htc"))
+	require.True(t, plan.Empty())
+}
+
+func TestLateNodeIsReplaced(t *testing.T) {
+	pool, limits := aPool("htc", "F4", 4, 10)
+	node := aNode("n1", pool.ID, PhaseStarting)
+	supply := Supply{Pools: []Pool{pool}, Limits: limits, Nodes: []Node{node}}
+	memory := Memory{Nodes: map[NodeID]NodeMemory{node.ID: {Asked: start, Ours: true}}}
+	at := func(after time.Duration) Plan {
+		o := observe(start.Add(after), supply, jobs("j", 1, wholeNodes(1)), nil)
+		return Decide(State{Observation: o, Memory: memory}, aPolicy("htc"))
+	}
+	require.True(t, at(1800*time.Second).Empty())
+	late := at(1801 * time.Second)
+	require.Equal(t, []NodeID{"n1"}, removed(late))
+	require.Equal(t, ReasonBootTimeout, late.Remove[0].Reason.Code)
+	require.Equal(t, map[PoolID]int{pool.ID: 1}, created(late))
+
+	memory.Nodes[node.ID] = NodeMemory{Asked: start, Ready: start.Add(time.Minute), Wanted: start.Add(6999 * time.Second), Ours: true}
+	require.True(t, at(7000*time.Second).Empty(), "a node that was ready is never late again")
+}
+
+func TestIdleNodesFirst(t *testing.T) {
+	f4, l4 := aPool("htc", "F4", 4, 10)
+	f16, l16 := aPool("hpc", "F16", 16, 10)
+	node := aNode("n1", f16.ID, PhaseReady)
+	supply := Supply{Pools: []Pool{f4, f16}, Limits: append(l4, l16...), Nodes: []Node{node}}
+	o := observe(start, supply, jobs("j", 1, tasksOf(1, 1)), nil)
+	plan := Decide(State{Observation: o, Memory: idleFor(start, time.Hour, node)}, aPolicy("htc", "hpc"))
+	require.True(t, plan.Empty())
+	require.Equal(t, ReasonOnReady, plan.Outcomes[0].Reason.Code)
+	require.Equal(t, ReasonWanted, plan.Nodes[0].Reason.Code)
+}
+
+func TestFailedNodeServesNobody(t *testing.T) {
+	pool, limits := aPool("htc", "F4", 4, 10)
+	failed, busy := aNode("n1", pool.ID, PhaseFailed), aNode("n2", pool.ID, PhaseFailed)
+	supply := Supply{Pools: []Pool{pool}, Limits: limits, Nodes: []Node{failed, busy}}
+	o := observe(start, supply, jobs("j", 1, wholeNodes(1)), map[string]HostUse{"host-n2": {Jobs: []JobID{"x"}}})
+	plan := Decide(State{Observation: o, Memory: idleFor(start, time.Hour, failed, busy)}, aPolicy("htc"))
+	require.Equal(t, map[PoolID]int{pool.ID: 1}, created(plan))
+	require.Equal(t, []NodeID{"n1"}, removed(plan))
+}
+
+func TestBadJobAmongGood(t *testing.T) {
+	pool, limits := aPool("htc", "F4", 176, 100)
+	supply := Supply{Pools: []Pool{pool}, Limits: limits}
+	o := observe(start, supply, append(jobs("bad", 1, tasksOf(1, 1000)), jobs("j", 50, wholeNodes(1))...), nil)
+	plan := Decide(State{Observation: o}, aPolicy("htc"))
+	require.Equal(t, map[PoolID]int{pool.ID: 50}, created(plan))
+	require.Equal(t, map[JobID]ReasonCode{"bad0": ReasonTooLarge}, waiting(plan, o.Demand))
+	require.Equal(t, "no machine type it may use has 1000 cores; the largest has 176", plan.Outcomes[0].Reason.String())
+}
+
+func TestLicencesAreShared(t *testing.T) {
+	pool, limits := aPool("htc", "F4", 4, 100)
+	supply := Supply{Pools: []Pool{pool}, Limits: limits}
+	policy := aPolicy("htc")
+	policy.Limits = []Limit{{ID: "licence/x", Kind: LimitLicence, Name: "x", Unit: UnitTokens, Max: 100}}
+	var all []Job
+	for i, tokens := range []int64{40, 60, 20} {
+		shape := wholeNodes(1)
+		shape.Draws = []Draw{{"licence/x", tokens}}
+		j := jobs("", 1, shape)[0]
+		j.ID = JobID("abc"[i : i+1])
+		all = append(all, j)
+	}
+	o := observe(start, supply, all, nil)
+	plan := Decide(State{Observation: o}, policy)
+	require.Equal(t, map[JobID]ReasonCode{"c": ReasonLimit}, waiting(plan, o.Demand))
+	require.Equal(t, map[PoolID]int{pool.ID: 2}, created(plan))
+}
+
+func TestDrainIsUndoneBeforeCreating(t *testing.T) {
+	pool, limits := aPool("htc", "F4", 4, 10)
+	n1, n2 := aNode("n1", pool.ID, PhaseReady), aNode("n2", pool.ID, PhaseReady)
+	supply := Supply{Pools: []Pool{pool}, Limits: limits, Nodes: []Node{n1, n2}}
+	use := map[string]HostUse{"host-n1": {Drain: DrainOurs}, "host-n2": {Drain: DrainOurs}}
+	o := observe(start, supply, jobs("j", 2, wholeNodes(1)), use)
+	plan := Decide(State{Observation: o, Memory: idleFor(start, time.Hour, n1, n2), CanDrain: true}, aPolicy("htc"))
+	require.Len(t, plan.Undrain, 2)
+	require.Empty(t, plan.Grow)
+	require.Empty(t, plan.Remove)
+}
+
+func TestRemovalTakesTwoSteps(t *testing.T) {
+	pool, limits := aPool("htc", "F4", 4, 10)
+	node := aNode("n1", pool.ID, PhaseReady)
+	supply := Supply{Pools: []Pool{pool}, Limits: limits, Nodes: []Node{node}}
+	memory := idleFor(start, time.Hour, node)
+	decide := func(use map[string]HostUse) Plan {
+		return Decide(State{Observation: observe(start, supply, nil, use), Memory: memory, CanDrain: true}, aPolicy("htc"))
+	}
+	plan := decide(nil)
+	require.Len(t, plan.Drain, 1)
+	require.Empty(t, plan.Remove)
+	plan = decide(map[string]HostUse{"host-n1": {Drain: DrainOurs}})
+	require.Equal(t, []NodeID{"n1"}, removed(plan))
+	plan = decide(map[string]HostUse{"host-n1": {Drain: DrainOurs, Jobs: []JobID{"late"}}})
+	require.Empty(t, plan.Remove)
+	require.Len(t, plan.Undrain, 1, "a job landed in between: the mark is withdrawn")
+	plan = decide(map[string]HostUse{"host-n1": {Drain: DrainForeign}})
+	require.True(t, plan.Empty(), "an administrator's drain is never touched")
+}
+
+func TestScaleInKeepsTheMostRecentlyBusy(t *testing.T) {
+	pool, limits := aPool("htc", "F4", 4, 10)
+	var nodes []Node
+	memory := Memory{Nodes: map[NodeID]NodeMemory{}}
+	for i, busy := range []time.Duration{-3 * time.Hour, -time.Hour, -2 * time.Hour} {
+		n := aNode("n"+string(rune('1'+i)), pool.ID, PhaseReady)
+		nodes = append(nodes, n)
+		memory.Nodes[n.ID] = NodeMemory{Asked: start.Add(-4 * time.Hour), Ready: start.Add(-4 * time.Hour), Busy: start.Add(busy), Ours: true, IdleReads: 2}
+	}
+	policy := aPolicy("htc")
+	policy.Pools[0].Min = 1
+	supply := Supply{Pools: []Pool{pool}, Limits: limits, Nodes: nodes}
+	plan := Decide(State{Observation: observe(start, supply, nil, nil), Memory: memory}, policy)
+	require.ElementsMatch(t, []NodeID{"n1", "n3"}, removed(plan))
+	require.Equal(t, ReasonMinimum, plan.Nodes[1].Reason.Code)
+}
+
+func TestUnknownIsNotZero(t *testing.T) {
+	pool, limits := aPool("htc", "F4", 4, 10)
+	node := aNode("n1", pool.ID, PhaseReady)
+	supply := Supply{Pools: []Pool{pool}, Limits: limits, Nodes: []Node{node}}
+	policy := aPolicy("htc")
+	policy.Pools[0].Min = 5
+	s := State{Observation: observe(start, supply, jobs("j", 3, wholeNodes(1)), nil), Memory: idleFor(start, time.Hour, node)}
+	for code, blind := range map[ReasonCode]func(*State){
+		ReasonDemandUnknown:  func(s *State) { s.DemandProblem = "queue down" },
+		ReasonSupplyUnknown:  func(s *State) { s.SupplyProblem = "cloud down" },
+		ReasonClusterStopped: func(s *State) { s.Supply.Stopped = "cluster demo is Off" },
+	} {
+		s := s
+		blind(&s)
+		plan := Decide(s, policy)
+		require.True(t, plan.Empty(), code)
+		require.Equal(t, code, plan.Hold[0].Reason.Code)
+	}
+}
+
+func TestKeepAliveStaysAndServes(t *testing.T) {
+	pool, limits := aPool("htc", "F4", 4, 10)
+	node := aNode("n1", pool.ID, PhaseReady)
+	node.KeepAlive = true
+	supply := Supply{Pools: []Pool{pool}, Limits: limits, Nodes: []Node{node}}
+	memory := idleFor(start, 24*time.Hour, node)
+	plan := Decide(State{Observation: observe(start, supply, nil, nil), Memory: memory}, aPolicy("htc"))
+	require.True(t, plan.Empty())
+	require.Equal(t, ReasonKeepAlive, plan.Nodes[0].Reason.Code)
+	plan = Decide(State{Observation: observe(start, supply, jobs("j", 1, wholeNodes(1)), nil), Memory: memory}, aPolicy("htc"))
+	require.True(t, plan.Empty())
+}
+
+func TestNodesThatAreNotOursStay(t *testing.T) {
+	pool, limits := aPool("htc", "F4", 4, 10)
+	other, _ := aPool("viz", "F4", 4, 10)
+	foreign := aNode("n1", pool.ID, PhaseReady)
+	foreign.Owned = false
+	head := aNode("n2", "", PhaseReady)
+	head.Protected = "head node"
+	unmanaged := aNode("n3", other.ID, PhaseReady)
+	supply := Supply{Pools: []Pool{pool, other}, Limits: limits, Nodes: []Node{foreign, head, unmanaged}}
+	memory := idleFor(start, time.Hour, foreign, head, unmanaged)
+	m := memory.Nodes["n1"]
+	m.Ours = false
+	memory.Nodes["n1"] = m
+	plan := Decide(State{Observation: observe(start, supply, nil, nil), Memory: memory}, aPolicy("htc"))
+	require.True(t, plan.Empty())
+	codes := []ReasonCode{plan.Nodes[0].Reason.Code, plan.Nodes[1].Reason.Code, plan.Nodes[2].Reason.Code}
+	require.Equal(t, []ReasonCode{ReasonForeign, ReasonProtected, ReasonUnmanaged}, codes)
+}
+
+func TestMinimumIsFilledAndKept(t *testing.T) {
+	pool, limits := aPool("htc", "F4", 4, 10)
+	policy := aPolicy("htc")
+	policy.Pools[0].Min = 3
+	supply := Supply{Pools: []Pool{pool}, Limits: limits}
+	plan := Decide(State{Observation: observe(start, supply, jobs("j", 2, wholeNodes(1)), nil)}, policy)
+	require.Equal(t, map[PoolID]int{pool.ID: 3}, created(plan), "nodes for jobs count to the minimum")
+}
+
+func TestQueueWithoutRunningVouchesForNobody(t *testing.T) {
+	pool, limits := aPool("htc", "F4", 4, 10)
+	node := aNode("n1", pool.ID, PhaseReady)
+	o := observe(start, Supply{Pools: []Pool{pool}, Limits: limits, Nodes: []Node{node}}, nil, nil)
+	o.Demand.Vouched = false
+	plan := Decide(State{Observation: o, Memory: idleFor(start, time.Hour, node)}, aPolicy("htc"))
+	require.True(t, plan.Empty())
+	require.Equal(t, ReasonUseUnknown, plan.Nodes[0].Reason.Code)
+}

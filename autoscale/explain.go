@@ -1,0 +1,120 @@
+package autoscale
+
+import (
+	"maps"
+	"slices"
+)
+
+// jobsNamed is how many jobs an action names; it counts the others.
+const jobsNamed = 8
+
+// explainServed records who serves the members from from on: got tasks in all,
+// laid out over served in order. Members whose tasks lie in one serving become
+// one outcome. why explains a last member that got only a part.
+func (b *board) explainServed(c *classState, from, got int, served []Serving, why Reason) {
+	for got > 0 {
+		jobs := max(1, min(served[0].Tasks, got)/c.Tasks)
+		tasks := min(got, jobs*c.Tasks)
+		var parts []Serving
+		parts, served = cut(served, tasks)
+		b.serve(c, from, from+jobs, min(tasks, c.Tasks), parts, why)
+		from, got = from+jobs, got-tasks
+	}
+}
+
+// cut takes the first tasks off a row of servings.
+func cut(served []Serving, tasks int) (parts, rest []Serving) {
+	for tasks > 0 {
+		n := min(tasks, served[0].Tasks)
+		parts = append(parts, served[0].part(0, n))
+		if n == served[0].Tasks {
+			served = served[1:]
+		} else {
+			served = slices.Clone(served)
+			served[0] = served[0].part(n, served[0].Tasks-n)
+		}
+		tasks -= n
+	}
+	return parts, served
+}
+
+// part is the share of a serving that tasks take after the first skip.
+func (s Serving) part(skip, tasks int) Serving {
+	skip += s.Skip
+	first, end := skip/s.PerNode, ceilDiv(skip+tasks, s.PerNode)
+	if s.Nodes != nil {
+		s.Nodes = s.Nodes[first:end]
+	}
+	s.Count, s.Tasks, s.Skip = end-first, tasks, skip%s.PerNode
+	return s
+}
+
+// serve records one outcome, and in the new sets that serve it the jobs that
+// they are for.
+func (b *board) serve(c *classState, from, to, tasks int, parts []Serving, why Reason) {
+	reason := Reason{Code: servedReason(parts)}
+	if tasks < c.Tasks {
+		reason = Reason{Code: ReasonPart, Have: int64(tasks), Want: int64(c.Tasks), Detail: why.String()}
+	}
+	b.plan.Outcomes = append(b.plan.Outcomes, Outcome{Class: c.index, From: from, To: to, Served: parts, Tasks: tasks, Reason: reason})
+	for _, s := range parts {
+		if s.Grow < 0 {
+			continue
+		}
+		set := &b.plan.Grow[s.Grow]
+		set.JobCount += to - from
+		for m := from; m < to && len(set.Jobs) < jobsNamed; m++ {
+			set.Jobs = append(set.Jobs, c.Members[m].ID)
+		}
+		set.Reason = Reason{Code: ReasonDemand, Have: int64(set.JobCount)}
+	}
+}
+
+// servedReason tells by the farthest of the nodes.
+func servedReason(parts []Serving) ReasonCode {
+	farthest := sourceReady
+	for _, s := range parts {
+		farthest = max(farthest, s.source)
+	}
+	switch farthest {
+	case sourceReady:
+		return ReasonOnReady
+	case sourceStarting, sourceAsked:
+		return ReasonOnStarting
+	}
+	return ReasonOnNew
+}
+
+// whyNot explains why tasks of the class find no room: the licence that is out,
+// or what stops the best pool. What stops the others is noted as holds.
+func (b *board) whyNot(c *classState, tasks int) Reason {
+	if r, bound := b.ledger.binding(c.claims, ceilDiv(tasks, c.Tasks)); bound {
+		return r
+	}
+	var first Reason
+	for _, i := range c.order {
+		pool := &b.pools[i]
+		r := Reason{Code: ReasonPoolInvalid, Subject: string(pool.ID), Detail: pool.Invalid}
+		if pool.Invalid == "" {
+			perNode := c.share(pool.full.fits(c.needs))
+			var bound bool
+			if r, bound = b.ledger.binding(pool.claims, ceilDiv(tasks, perNode)); !bound {
+				continue
+			}
+		}
+		if _, noted := b.holds[i]; !noted {
+			b.holds[i] = r
+		}
+		if first.Code == "" {
+			first = r
+		}
+	}
+	return first
+}
+
+// explainHolds lists what stopped each pool, in the pools' order.
+func (b *board) explainHolds() {
+	for _, i := range slices.Sorted(maps.Keys(b.holds)) {
+		b.plan.Hold = append(b.plan.Hold, Hold{Pool: b.pools[i].ID, Reason: b.holds[i]})
+	}
+}

@@ -1,0 +1,101 @@
+package autoscale
+
+// fillMinimums plans the nodes that pools lack to their min. Late and failed
+// nodes don't count to it; nodes that are asked for do.
+func (b *board) fillMinimums() {
+	for p := range b.policy.Pools {
+		lack := b.policy.Pools[p].Min - b.standing(p)
+		lack = b.wantAbsent(p, lack)
+		for i := range b.pools {
+			if b.pools[i].policy != p || lack <= 0 {
+				continue
+			}
+			n := min(lack, b.roomIn(i))
+			if n < lack {
+				b.holdMinimum(i, lack)
+			}
+			if n > 0 {
+				b.ledger.take(b.pools[i].claims, n)
+				b.grow(place{pool: i}, n)
+				b.reasonMinimum(i, p)
+				lack -= n
+			}
+		}
+	}
+}
+
+// standing counts the nodes of a policy that will stay if nothing is removed.
+func (b *board) standing(policy int) int {
+	n := 0
+	for i := range b.pools {
+		if b.pools[i].policy == policy {
+			n += b.pools[i].alive
+		}
+	}
+	for _, f := range b.inFlight {
+		if b.pools[f.pool].policy == policy && (f.operation.Phase != OpAbsent || f.used > 0) {
+			n += f.count
+		}
+	}
+	for at, g := range b.growOf {
+		if b.pools[at.pool].policy == policy {
+			n += b.plan.Grow[g].Count
+		}
+	}
+	return n
+}
+
+// wantAbsent wants the nodes of requests that the cloud does not know, where all
+// of them are lacking: sending those again is better than asking anew.
+func (b *board) wantAbsent(policy, lack int) int {
+	for i := range b.inFlight {
+		f := &b.inFlight[i]
+		if b.pools[f.pool].policy == policy && f.lot >= 0 && f.operation.Phase == OpAbsent && f.used == 0 && f.count <= lack {
+			f.used = f.count
+			lack -= f.count
+		}
+	}
+	return lack
+}
+
+func (b *board) holdMinimum(pool, lack int) {
+	r, bound := b.ledger.binding(b.pools[pool].claims, lack)
+	if b.pools[pool].Invalid != "" {
+		r, bound = Reason{Code: ReasonPoolInvalid, Subject: string(b.pools[pool].ID), Detail: b.pools[pool].Invalid}, true
+	}
+	if _, noted := b.holds[pool]; bound && !noted {
+		b.holds[pool] = r
+	}
+}
+
+// reasonMinimum gives the set its reason, unless jobs gave it theirs.
+func (b *board) reasonMinimum(pool, policy int) {
+	set := &b.plan.Grow[b.growOf[place{pool: pool}]]
+	if set.JobCount == 0 {
+		p := b.policy.Pools[policy]
+		set.Reason = Reason{Code: ReasonMinimum, Subject: p.Name, Want: int64(p.Min)}
+	}
+}
+
+// findUnwanted notes the requests unknown to the cloud of which only some nodes
+// are wanted. They can't be sent again in part.
+func (b *board) findUnwanted(unwanted map[RequestID]bool) (any bool) {
+	for _, f := range b.inFlight {
+		if f.operation.Phase == OpAbsent && f.used > 0 && f.used < f.count {
+			unwanted[f.operation.Request] = true
+			any = true
+		}
+	}
+	return any
+}
+
+// retryWanted sends again what the cloud does not know and is still wanted
+// whole.
+func (b *board) retryWanted() {
+	for _, f := range b.inFlight {
+		if f.operation.Phase == OpAbsent && f.used > 0 {
+			reason := Reason{Code: ReasonRetry, Subject: string(f.operation.Request)}
+			b.plan.Retry = append(b.plan.Retry, Retry{Operation: *f.operation, Reason: reason})
+		}
+	}
+}

@@ -1,0 +1,273 @@
+package autoscale
+
+// take is a part of a lot, or of a pool's room, that a job is to get.
+type take struct {
+	lot     int // -1: new nodes of place
+	place   place
+	nodes   int
+	perNode int
+	tasks   int
+}
+
+// placeJobs gives every job what it needs, in strict order: nodes that exist
+// first, then new ones. Room only shrinks while a plan is made, so where a job
+// finds none, no later job of its shape will, and the class is done.
+func (b *board) placeJobs() {
+	order := newMerge(b.classes)
+	for {
+		c, to, ok := order.next()
+		if !ok {
+			return
+		}
+		from := c.next
+		placed, why := b.placeRun(c, from, to)
+		if from+placed < to {
+			b.plan.Outcomes = append(b.plan.Outcomes, Outcome{Class: c.index, From: from + placed, To: len(c.Members), Reason: why})
+			order.drop()
+			continue
+		}
+		order.advance(c, to)
+	}
+}
+
+// placeRun places the members from up to to and returns how many of them it
+// could, and why not the next.
+func (b *board) placeRun(c *classState, from, to int) (placed int, why Reason) {
+	if c.bulk() {
+		return b.placeBulk(c, from, to)
+	}
+	for m := from; m < to; m++ {
+		if why, ok := b.placeOne(c, m); !ok {
+			return m - from, why
+		}
+	}
+	return to - from, Reason{}
+}
+
+// placeBulk places many jobs whose tasks are all alike and each for itself.
+func (b *board) placeBulk(c *classState, from, to int) (placed int, why Reason) {
+	jobs := to - from
+	if len(c.claims) > 0 {
+		jobs = min(jobs, b.ledger.room(c.claims))
+	}
+	takes, left := b.find(c, jobs*c.Tasks, nil)
+	takes, left = b.findNew(c, takes, left)
+	got := jobs*c.Tasks - left
+	b.ledger.take(c.claims, ceilDiv(got, c.Tasks))
+	if got < (to-from)*c.Tasks {
+		why = b.whyNot(c, (to-from)*c.Tasks-got)
+	}
+	b.explainServed(c, from, got, b.commit(c, takes), why)
+	return ceilDiv(got, c.Tasks), why
+}
+
+// placeOne places one job that stands or falls as a whole, or whose tasks keep
+// to themselves.
+func (b *board) placeOne(c *classState, member int) (why Reason, ok bool) {
+	if len(c.claims) > 0 && b.ledger.room(c.claims) == 0 {
+		return b.whyNot(c, c.Tasks), false
+	}
+	var takes []take
+	left := c.Tasks
+	if c.Grouping == Coupled {
+		takes, left = b.findCoupled(c)
+	} else {
+		takes, left = b.find(c, left, nil)
+		takes, left = b.findNew(c, takes, left)
+	}
+	got := c.Tasks - left
+	if got < c.Required() {
+		b.giveBack(takes)
+		return b.whyNot(c, c.Tasks), false
+	}
+	if left > 0 {
+		why = b.whyNot(c, left)
+	}
+	b.ledger.take(c.claims, 1)
+	b.explainServed(c, member, got, b.commit(c, takes), why)
+	return Reason{}, true
+}
+
+// find looks for room for tasks on nodes that exist, in one place only if at is
+// given. It changes nothing, and returns how many tasks found none.
+func (b *board) find(c *classState, tasks int, at *place) (takes []take, left int) {
+	left = tasks
+	for s := sourceReady; s < sources; s++ {
+		prev := -1
+		for i := b.lots.head[s]; i >= 0 && left > 0; i = b.lots.all[i].next {
+			x := &b.lots.all[i]
+			if x.full {
+				b.lots.unlink(s, prev, i)
+				continue
+			}
+			prev = i
+			fit := b.fit(c, x, at)
+			if fit == 0 {
+				continue
+			}
+			nodes := min(x.count, ceilDiv(left, fit))
+			n := min(left, nodes*fit)
+			takes = append(takes, take{lot: i, place: place{x.pool, x.group}, nodes: nodes, perNode: fit, tasks: n})
+			left -= n
+		}
+	}
+	return takes, left
+}
+
+// fit is how many tasks of the class a node of the lot takes. In bulk, tasks are
+// all of different jobs as far as a node is concerned.
+func (b *board) fit(c *classState, x *lot, at *place) int {
+	if c.perNode[x.pool] == 0 || (c.Exclusive != Shared && !x.empty) {
+		return 0
+	}
+	if at != nil && (at.pool != x.pool || at.group != x.group) {
+		return 0
+	}
+	if c.Grouping == Ungrouped && x.group != "" {
+		return 0
+	}
+	return c.share(x.free.fits(c.needs))
+}
+
+// share is how many tasks go on a node with room for fit: of one job, or of any
+// number of jobs in bulk.
+func (c *classState) share(fit int) int {
+	if c.bulk() && c.Exclusive == Shared {
+		return fit
+	}
+	return c.capped(fit)
+}
+
+// findNew looks for room for new nodes in the pools' order, and draws on the
+// limits for them.
+func (b *board) findNew(c *classState, takes []take, left int) ([]take, int) {
+	for _, pool := range c.order {
+		if left == 0 {
+			break
+		}
+		room := b.roomIn(pool)
+		takes, left = b.drawNew(c, takes, left, place{pool: pool}, room)
+	}
+	return takes, left
+}
+
+// roomIn is how many new nodes a pool can have.
+func (b *board) roomIn(pool int) int {
+	if b.pools[pool].Invalid != "" {
+		return 0
+	}
+	return b.ledger.room(b.pools[pool].claims)
+}
+
+// drawNew takes up to room new nodes at a place for left tasks.
+func (b *board) drawNew(c *classState, takes []take, left int, at place, room int) ([]take, int) {
+	if left == 0 || room <= 0 {
+		return takes, left
+	}
+	perNode := c.share(b.pools[at.pool].full.fits(c.needs))
+	nodes := min(room, ceilDiv(left, perNode))
+	tasks := min(left, nodes*perNode)
+	b.ledger.take(b.pools[at.pool].claims, nodes)
+	return append(takes, take{lot: -1, place: at, nodes: nodes, perNode: perNode, tasks: tasks}), left - tasks
+}
+
+// giveBack undoes what drawNew drew.
+func (b *board) giveBack(takes []take) {
+	for _, t := range takes {
+		if t.lot < 0 {
+			b.ledger.take(b.pools[t.place.pool].claims, -t.nodes)
+		}
+	}
+}
+
+// commit gives the takes to the class: nodes are wanted, room is used, and new
+// nodes become lots that later jobs find.
+func (b *board) commit(c *classState, takes []take) []Serving {
+	served := make([]Serving, 0, len(takes))
+	for _, t := range takes {
+		if t.lot < 0 {
+			t.lot = b.grow(t.place, t.nodes)
+		}
+		served = append(served, b.consume(c, t))
+	}
+	return served
+}
+
+// grow plans new nodes, in the one set of their pool and group.
+func (b *board) grow(at place, nodes int) (lotIndex int) {
+	i, known := b.growOf[at]
+	if !known {
+		i = len(b.plan.Grow)
+		b.growOf[at] = i
+		b.plan.Grow = append(b.plan.Grow, Grow{Pool: b.pools[at.pool].ID, Group: at.group})
+	}
+	b.plan.Grow[i].Count += nodes
+	if at.group != "" {
+		b.pools[at.pool].groupActive[at.group] += nodes
+	}
+	return b.lots.append(lot{source: sourceNew, pool: at.pool, group: at.group, free: b.pools[at.pool].full, empty: true, count: nodes, grow: i})
+}
+
+// consume takes a part of a lot. All its nodes get perNode tasks but the last,
+// which gets what remains.
+func (b *board) consume(c *classState, t take) Serving {
+	b.lots.split(t.lot, t.nodes)
+	serving := b.serving(t)
+	b.want(t.lot)
+	rest := t.tasks % t.perNode
+	if rest > 0 {
+		b.lots.split(t.lot, t.nodes-1)
+		last := t.lot
+		if t.nodes > 1 {
+			last = b.lots.all[t.lot].next
+		}
+		b.use(c, last, rest)
+		if last == t.lot {
+			return serving
+		}
+	}
+	b.use(c, t.lot, t.perNode)
+	return serving
+}
+
+// use lowers what is free on each node of a lot by n tasks.
+func (b *board) use(c *classState, i, n int) {
+	x := &b.lots.all[i]
+	x.empty = false
+	if c.Exclusive != Shared {
+		x.full = true
+		return
+	}
+	x.free = x.free.minus(c.needs, n)
+	x.full = x.free[dimCores] == 0
+}
+
+// want marks what the lot's nodes come from as wanted.
+func (b *board) want(i int) {
+	x := &b.lots.all[i]
+	switch x.source {
+	case sourceReady, sourceStarting:
+		for _, n := range b.lots.order[x.first : x.first+x.count] {
+			b.nodes[n].wanted = true
+		}
+	case sourceAsked:
+		if x.empty {
+			b.inFlight[x.flight].used += x.count
+		}
+	}
+}
+
+// serving tells the reader of the plan which nodes a take is.
+func (b *board) serving(t take) Serving {
+	x := &b.lots.all[t.lot]
+	s := Serving{Grow: -1, Pool: b.pools[x.pool].ID, Group: x.group, Count: t.nodes, PerNode: t.perNode, Tasks: t.tasks, source: x.source}
+	switch x.source {
+	case sourceReady, sourceStarting:
+		s.Nodes = b.lots.ids[x.first : x.first+t.nodes : x.first+t.nodes]
+	case sourceAsked:
+		s.Request = b.inFlight[x.flight].operation.Request
+	case sourceNew:
+		s.Grow = x.grow
+	}
+	return s
+}

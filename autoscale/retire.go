@@ -1,0 +1,181 @@
+package autoscale
+
+import (
+	"cmp"
+	"slices"
+)
+
+// retire says of every node why it stays or goes, and plans the removals: late
+// and failed nodes, and those that nobody has wanted for their pool's idle time,
+// the longest idle first, down to the pool's min.
+func (b *board) retire() {
+	spare := b.spare()
+	for _, i := range b.byIdleTime() {
+		n := &b.nodes[i]
+		if n.node.Phase == PhaseGone {
+			continue
+		}
+		reason, goes := b.verdict(n)
+		if goes && n.supply {
+			if policy := b.pools[n.pool].policy; spare[policy] > 0 {
+				spare[policy]--
+			} else {
+				p := b.policy.Pools[policy]
+				reason, goes = Reason{Code: ReasonMinimum, Subject: p.Name, Want: int64(p.Min)}, false
+			}
+		}
+		if goes {
+			reason = b.sendAway(n, reason)
+		} else {
+			b.keep(n, reason)
+		}
+		b.plan.Nodes = append(b.plan.Nodes, NodeVerdict{Node: n.node.ID, Reason: reason})
+	}
+	slices.SortFunc(b.plan.Nodes, func(x, y NodeVerdict) int { return cmp.Compare(x.Node, y.Node) })
+	b.retryRemoves()
+}
+
+// spare is how many nodes each policy has above its min.
+func (b *board) spare() []int {
+	spare := make([]int, len(b.policy.Pools))
+	for p := range spare {
+		spare[p] = max(0, b.standing(p)-b.policy.Pools[p].Min)
+	}
+	return spare
+}
+
+// byIdleTime orders the nodes by since when nobody wants them, so that the most
+// recently busy stay.
+func (b *board) byIdleTime() []int {
+	order := make([]int, len(b.nodes))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(x, y int) int {
+		return b.nodes[x].memory.IdleSince().Compare(b.nodes[y].memory.IdleSince())
+	})
+	return order
+}
+
+// verdict is why a node stays, or why it goes. The order of the questions is
+// the order of what protects a node most.
+func (b *board) verdict(n *nodeState) (reason Reason, goes bool) {
+	switch {
+	case n.node.Protected != "":
+		return Reason{Code: ReasonProtected, Detail: n.node.Protected}, false
+	case n.pool < 0:
+		return Reason{Code: ReasonUnmanaged}, false
+	case n.leaving:
+		return Reason{Code: ReasonLeaving}, false
+	case n.node.Phase == PhaseDeallocated:
+		return Reason{Code: ReasonDeallocated}, false
+	case n.node.Phase == PhaseUnknown:
+		return Reason{Code: ReasonOddState, Detail: n.node.Message}, false
+	case n.use.Busy():
+		return Reason{Code: ReasonBusy, Subject: n.jobs()}, false
+	case n.wanted:
+		return Reason{Code: ReasonWanted}, false
+	case n.node.KeepAlive:
+		return Reason{Code: ReasonKeepAlive}, false
+	case n.use.Drain == DrainForeign:
+		return Reason{Code: ReasonForeignDrain}, false
+	case !n.memory.Ours && !n.node.Owned:
+		return Reason{Code: ReasonForeign}, false
+	case n.node.Phase == PhaseFailed:
+		return Reason{Code: ReasonFailed, Detail: n.node.Message}, true
+	}
+	return b.idleVerdict(n)
+}
+
+// idleVerdict judges a node of ours on which nothing runs and that the plan
+// gives no work.
+func (b *board) idleVerdict(n *nodeState) (reason Reason, goes bool) {
+	if age := b.state.At.Sub(n.memory.Asked); b.late(*n) {
+		return Reason{Code: ReasonBootTimeout, For: age, Of: b.bootTimeout(n.pool), Detail: n.node.Message}, true
+	}
+	idle, limit := b.state.At.Sub(n.memory.IdleSince()), b.idleTime(n.pool)
+	neverReady := n.memory.Ready.IsZero() && n.node.Phase == PhaseStarting
+	switch {
+	case neverReady && idle < limit:
+		return Reason{Code: ReasonStarting, For: b.state.At.Sub(n.memory.Asked), Of: b.bootTimeout(n.pool)}, false
+	case neverReady:
+		return Reason{Code: ReasonIdle, For: idle, Of: limit}, true
+	case !n.vouched:
+		return Reason{Code: ReasonUseUnknown}, false
+	case idle < limit:
+		return Reason{Code: ReasonIdleShort, For: idle, Of: limit}, false
+	case !b.state.CanDrain && n.memory.IdleReads < idleReadsNeeded:
+		return Reason{Code: ReasonIdleOnce}, false
+	}
+	return Reason{Code: ReasonIdle, For: idle, Of: limit}, true
+}
+
+// jobs names what runs on a node.
+func (n *nodeState) jobs() string {
+	if len(n.use.Jobs) == 0 {
+		return "something"
+	}
+	return "job " + string(n.use.Jobs[0])
+}
+
+// sendAway plans a removal. Where the queue can drain, a node that was up is
+// marked first, and goes once a later read shows the mark and nothing running.
+func (b *board) sendAway(n *nodeState, reason Reason) Reason {
+	if b.state.CanDrain && reason.Code == ReasonIdle && !n.memory.Ready.IsZero() {
+		if n.use.Drain != DrainOurs {
+			b.plan.Drain = append(b.plan.Drain, Drained{Node: *n.node, Reason: reason})
+			return Reason{Code: ReasonDraining}
+		}
+		reason.Code = ReasonDrained
+	}
+	for i := range b.plan.Remove {
+		if r := &b.plan.Remove[i]; r.Pool == n.node.Pool && r.Reason.Code == reason.Code {
+			r.Nodes = append(r.Nodes, *n.node)
+			return reason
+		}
+	}
+	b.plan.Remove = append(b.plan.Remove, Remove{Pool: n.node.Pool, Nodes: []Node{*n.node}, Reason: reason})
+	return reason
+}
+
+// keep withdraws our drain mark from a node that stays.
+func (b *board) keep(n *nodeState, reason Reason) {
+	if n.use.Drain == DrainOurs && n.pool >= 0 && !n.leaving {
+		b.plan.Undrain = append(b.plan.Undrain, Drained{Node: *n.node, Reason: Reason{Code: ReasonWantedAgain, Detail: reason.String()}})
+	}
+}
+
+// retryRemoves sends a removal that the cloud does not know again under its own
+// id, where all of its nodes are to go anyway.
+func (b *board) retryRemoves() {
+	going := make(map[NodeID]bool)
+	for _, r := range b.plan.Remove {
+		for i := range r.Nodes {
+			going[r.Nodes[i].ID] = true
+		}
+	}
+	for i := range b.state.Operations {
+		op := &b.state.Operations[i]
+		if op.Kind != OperationRemove || op.Phase != OpAbsent || !all(op.Nodes, going) {
+			continue
+		}
+		b.plan.Retry = append(b.plan.Retry, Retry{Operation: *op, Reason: Reason{Code: ReasonRetry, Subject: string(op.Request)}})
+		for _, id := range op.Nodes {
+			delete(going, id)
+		}
+	}
+	for i := range b.plan.Remove {
+		r := &b.plan.Remove[i]
+		r.Nodes = slices.DeleteFunc(r.Nodes, func(n Node) bool { return !going[n.ID] })
+	}
+	b.plan.Remove = slices.DeleteFunc(b.plan.Remove, func(r Remove) bool { return len(r.Nodes) == 0 })
+}
+
+func all(ids []NodeID, in map[NodeID]bool) bool {
+	for _, id := range ids {
+		if !in[id] {
+			return false
+		}
+	}
+	return len(ids) > 0
+}
