@@ -215,18 +215,16 @@ func (b *board) consume(c *classState, t take) Serving {
 	serving := b.serving(t)
 	b.want(t.lot)
 	rest := t.tasks % t.perNode
-	if rest > 0 {
+	switch {
+	case rest == 0:
+		b.use(c, t.lot, t.perNode)
+	case t.nodes == 1:
+		b.use(c, t.lot, rest)
+	default:
 		b.lots.split(t.lot, t.nodes-1)
-		last := t.lot
-		if t.nodes > 1 {
-			last = b.lots.all[t.lot].next
-		}
-		b.use(c, last, rest)
-		if last == t.lot {
-			return serving
-		}
+		b.use(c, t.lot, t.perNode)
+		b.use(c, b.lots.all[t.lot].next, rest)
 	}
-	b.use(c, t.lot, t.perNode)
 	return serving
 }
 

@@ -1,0 +1,119 @@
+package autoscale
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// benchSupply is so many pools of growing machine types, each with room for max
+// nodes, under one regional quota.
+func benchSupply(pools, max int) Supply {
+	var s Supply
+	region := Limit{ID: "region/cores", Kind: LimitRegion, Unit: UnitCores, Max: 1 << 40}
+	s.Limits = append(s.Limits, region)
+	for i := range pools {
+		cores := 4 << (i % 5)
+		pool, limits := aPool("htc", fmt.Sprintf("F%d_%d", cores, i), cores, max)
+		pool.GroupSize = 100
+		pool.Draws = append(pool.Draws, Draw{region.ID, int64(cores)})
+		s.Pools = append(s.Pools, pool)
+		s.Limits = append(s.Limits, limits...)
+	}
+	return s
+}
+
+// benchNodes adds so many ready nodes, and what the queue runs on them.
+func benchNodes(s *Supply, n int, busy bool) (map[string]HostUse, Memory) {
+	use := make(map[string]HostUse)
+	memory := Memory{Nodes: make(map[NodeID]NodeMemory, n)}
+	for i := range n {
+		node := aNode(fmt.Sprintf("n%05d", i), s.Pools[i%len(s.Pools)].ID, PhaseReady)
+		s.Nodes = append(s.Nodes, node)
+		memory.Nodes[node.ID] = NodeMemory{Asked: start.Add(-time.Hour), Ready: start.Add(-time.Hour), Ours: true}
+		if busy {
+			use["host-"+string(node.ID)] = HostUse{Jobs: []JobID{"j"}, Whole: true}
+		}
+	}
+	return use, memory
+}
+
+// shapes makes n single-node jobs of so many shapes.
+func shapes(n, distinct int) []Job {
+	all := make([]Job, n)
+	for i := range all {
+		s := i % distinct
+		shape := tasksOf(1, 1+s%4)
+		shape.PerTask.Memory = Bytes(1+s/4) * MiB
+		all[i] = Job{ID: JobID(fmt.Sprintf("j%07d", i)), Submitted: start.Add(time.Duration(i) * time.Second), Shape: shape}
+	}
+	return all
+}
+
+func benchDecide(b *testing.B, s State, p Policy) {
+	b.Helper()
+	b.ReportAllocs()
+	var plan Plan
+	for b.Loop() {
+		plan = Decide(s, p)
+	}
+	nodes, cores := 0, 0
+	size := make(map[PoolID]int)
+	for _, pool := range s.Supply.Pools {
+		size[pool.ID] = pool.Node.Cores
+	}
+	for _, g := range plan.Grow {
+		nodes += g.Count
+		cores += g.Count * size[g.Pool]
+	}
+	used := 0
+	for _, o := range plan.Outcomes {
+		for _, served := range o.Served {
+			if served.Grow < 0 {
+				continue
+			}
+			class := &s.Demand.Classes[o.Class]
+			if class.Exclusive == Shared {
+				used += served.Tasks * class.PerTask.Cores
+			} else {
+				used += served.Count * size[served.Pool]
+			}
+		}
+	}
+	b.ReportMetric(float64(nodes), "nodes")
+	if cores > 0 {
+		b.ReportMetric(1-float64(used)/float64(cores), "waste")
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	policy := aPolicy("htc")
+	pending := func(supply Supply, all []Job) State {
+		return State{Observation: observe(start, supply, all, nil)}
+	}
+	b.Run("htc-10000", func(b *testing.B) {
+		benchDecide(b, pending(benchSupply(10, 1000), shapes(10000, 40)), policy)
+	})
+	b.Run("distinct-10000", func(b *testing.B) {
+		benchDecide(b, pending(benchSupply(10, 1000), shapes(10000, 10000)), policy)
+	})
+	b.Run("coupled-1000", func(b *testing.B) {
+		var all []Job
+		for i := range 1000 {
+			shape := wholeNodes(2 + i*62/999)
+			shape.Grouping = Coupled
+			all = append(all, jobs(fmt.Sprintf("c%d-", i), 1, shape)...)
+		}
+		benchDecide(b, pending(benchSupply(10, 10000), all), policy)
+	})
+	b.Run("shapes-1000x10000", func(b *testing.B) {
+		supply := benchSupply(100, 1000)
+		use, memory := benchNodes(&supply, 10000, false)
+		benchDecide(b, State{Observation: observe(start, supply, shapes(100000, 1000), use), Memory: memory}, policy)
+	})
+	b.Run("steady-10000", func(b *testing.B) {
+		supply := benchSupply(10, 10000)
+		use, memory := benchNodes(&supply, 10000, true)
+		benchDecide(b, State{Observation: observe(start, supply, nil, use), Memory: memory}, policy)
+	})
+}
