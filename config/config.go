@@ -1,0 +1,111 @@
+package config
+
+// Config is a checked configuration. The tags describe each key: its name, its
+// default as it would stand in the file, its bounds, and its help for editors.
+// Tag path:"yes" marks file names, which are relative to the config's folder.
+type Config struct {
+	StateDir      string    `key:"state_dir" default:"/var/lib/autoscaled" path:"yes" help:"Folder of the journal and the control socket. One daemon per folder."`
+	Listen        string    `key:"listen" default:"127.0.0.1:9797" help:"Address of /metrics, /livez and /readyz. Empty: none of them is served."`
+	WebConfigFile string    `key:"web_config_file" default:"" path:"yes" help:"Prometheus exporter-toolkit file with TLS and basic auth for listen."`
+	Interval      Duration  `key:"interval" default:"15s" least:"1s" help:"Time between two ticks when nothing wakes the daemon earlier."`
+	DryRun        bool      `key:"dry_run" default:"false" help:"Decide and report, but change nothing."`
+	Log           Log       `key:"log" help:"What is logged, on standard error."`
+	Clusters      []Cluster `key:"clusters" help:"The cluster to scale. Exactly one entry."`
+
+	source source
+}
+
+// Log says what is logged and how.
+type Log struct {
+	Level  string `key:"level" default:"info" enum:"debug,info,warn,error" help:"The least important level that is logged. Followed without a restart."`
+	Format string `key:"format" default:"console" enum:"console,json" help:"Lines for people, or one JSON object a line."`
+}
+
+// Cluster is one cloud cluster, the queue that drives it, and its policy.
+type Cluster struct {
+	Name       string     `key:"name" required:"yes" help:"Name in logs, metrics and the journal."`
+	CycleCloud CycleCloud `key:"cyclecloud" required:"yes" help:"The CycleCloud server."`
+	Queue      Queue      `key:"queue" required:"yes" help:"Where demand comes from: exactly one of file, http and exec."`
+	Scaling    Scaling    `key:"policy" required:"yes" help:"What is allowed and wanted. Followed without a restart."`
+}
+
+// CycleCloud says how a cluster's server is reached.
+type CycleCloud struct {
+	URL          string   `key:"url" required:"yes" help:"Base URL of the server, as https://cyclecloud.example.com."`
+	Cluster      string   `key:"cluster" default:"" help:"The cluster's name on the server. Empty: as the entry is named."`
+	User         string   `key:"user" required:"yes" help:"User of the REST API."`
+	PasswordFile string   `key:"password_file" default:"" path:"yes" help:"File that holds the password. Read again whenever it is needed."`
+	PasswordEnv  string   `key:"password_env" default:"" help:"Environment variable that holds the password."`
+	Timeout      Duration `key:"timeout" default:"30s" least:"1s" help:"Limit of one attempt of an API call."`
+	TLS          TLS      `key:"tls" help:"How the server proves itself, and how we do."`
+}
+
+// TLS says how a server proves itself and how we do.
+type TLS struct {
+	CAFile      string `key:"ca_file" default:"" path:"yes" help:"PEM certificates to trust instead of the system's."`
+	CertFile    string `key:"cert_file" default:"" path:"yes" help:"Our certificate (PEM), together with key_file."`
+	KeyFile     string `key:"key_file" default:"" path:"yes" help:"Our certificate's key (PEM)."`
+	Fingerprint string `key:"fingerprint" default:"" help:"SHA-256 of the server's certificate in hex; it pins a self-signed one."`
+}
+
+// Queue is where demand comes from. Exactly one field is set.
+type Queue struct {
+	File *FileQueue `key:"file" help:"A demand document in a file, read anew when it changes."`
+	HTTP *HTTPQueue `key:"http" help:"A demand document at a URL."`
+	Exec *ExecQueue `key:"exec" help:"A demand document as a command's output."`
+}
+
+// FileQueue reads a file.
+type FileQueue struct {
+	Path string `key:"path" required:"yes" path:"yes" help:"The document, YAML or JSON."`
+}
+
+// HTTPQueue reads a URL.
+type HTTPQueue struct {
+	URL          string   `key:"url" required:"yes" help:"Where the document is."`
+	Timeout      Duration `key:"timeout" default:"30s" least:"1s" help:"Limit of one read."`
+	User         string   `key:"user" default:"" help:"User for basic authentication."`
+	PasswordFile string   `key:"password_file" default:"" path:"yes" help:"File that holds the password."`
+	PasswordEnv  string   `key:"password_env" default:"" help:"Environment variable that holds the password."`
+	TokenFile    string   `key:"token_file" default:"" path:"yes" help:"File that holds a bearer token."`
+	TokenEnv     string   `key:"token_env" default:"" help:"Environment variable that holds a bearer token."`
+	TLS          TLS      `key:"tls" help:"How the server proves itself, and how we do."`
+}
+
+// ExecQueue runs a command.
+type ExecQueue struct {
+	Command []string `key:"command" required:"yes" help:"Program and arguments; no shell is involved. A program with a slash is relative to the config's folder."`
+	Timeout Duration `key:"timeout" default:"30s" least:"1s" help:"After this time the command and all it started are ended."`
+}
+
+// Scaling is the policy of a cluster; [Cluster.Policy] makes it the planner's.
+type Scaling struct {
+	Order       string    `key:"order" default:"as_listed" enum:"as_listed,cheapest,least_waste" help:"Which pool is tried first, after a job's own preferences and the pools' priorities."`
+	Max         int       `key:"max" default:"0" least:"0" help:"Most nodes over all pools. 0: no such limit."`
+	IdleTime    Duration  `key:"idle_time" default:"5m" help:"How long a node is kept that nobody wants. Pools may differ."`
+	BootTimeout Duration  `key:"boot_timeout" default:"30m" least:"1s" help:"How long a node may take from being asked for to ready. Pools may differ."`
+	AbsentFor   Duration  `key:"absent_for" default:"10m" help:"How long a request that the cloud does not know is watched before it is given up. Longer than cyclecloud.timeout."`
+	GroupName   string    `key:"group_name" default:"{machine_type}_pg{n}" help:"Names of new placement groups; {nodearray}, {machine_type} and {n} are filled in."`
+	Licences    []Licence `key:"licences" help:"Tokens that jobs may draw on."`
+	Pools       []Pool    `key:"pools" required:"yes" help:"What is managed, in order of preference. A nodearray that no pool names is never touched."`
+}
+
+// Licence is a number of tokens that jobs draw on as licence/NAME.
+type Licence struct {
+	Name   string `key:"name" required:"yes" help:"Jobs draw on it as licence/NAME."`
+	Tokens int    `key:"tokens" required:"yes" least:"0" help:"How many there are."`
+}
+
+// Pool is a set of CycleCloud buckets under one policy.
+type Pool struct {
+	Name         string    `key:"name" required:"yes" help:"Name in logs, metrics and plans."`
+	Nodearray    string    `key:"nodearray" required:"yes" help:"The nodearray, by its name on the server."`
+	MachineTypes []string  `key:"machine_types" help:"Only these machine types of the nodearray. None: all."`
+	Spot         *bool     `key:"spot" help:"Only spot nodes, or only regular ones. Not set: both."`
+	Priority     int       `key:"priority" default:"0" help:"The highest is tried first."`
+	Min          int       `key:"min" default:"0" least:"0" help:"Fewest nodes, kept even if nobody wants them."`
+	Max          int       `key:"max" default:"0" least:"0" help:"Most nodes. 0: no such limit."`
+	IdleTime     *Duration `key:"idle_time" help:"As the policy's, for this pool."`
+	BootTimeout  *Duration `key:"boot_timeout" least:"1s" help:"As the policy's, for this pool."`
+	PricePerHour float64   `key:"price_per_hour" default:"0" least:"0" help:"Price of one node, in any currency, for order: cheapest. 0: not known."`
+}

@@ -1,0 +1,54 @@
+package config
+
+import (
+	"fmt"
+	"os"
+)
+
+// CheckFiles tries every file and variable that the config names and that must
+// be there from the start: secrets and certificates, not the queue's document.
+func (c *Config) CheckFiles() Problems {
+	s := source{file: c.source.file, lines: c.source.lines}
+	s.readable("web_config_file", c.WebConfigFile)
+	for i := range c.Clusters {
+		at := fmt.Sprintf("clusters[%d]", i)
+		cluster := &c.Clusters[i]
+		s.secretReadable(at+".cyclecloud.password", cluster.CycleCloud.Password())
+		s.tlsReadable(at+".cyclecloud.tls", &cluster.CycleCloud.TLS)
+		if q := cluster.Queue.HTTP; q != nil {
+			s.secretReadable(at+".queue.http.password", q.Password())
+			s.secretReadable(at+".queue.http.token", q.Token())
+			s.tlsReadable(at+".queue.http.tls", &q.TLS)
+		}
+	}
+	_ = s.problems.err() // in the order of lines
+	return s.problems
+}
+
+func (s *source) tlsReadable(at string, t *TLS) {
+	s.readable(at+".ca_file", t.CAFile)
+	s.readable(at+".cert_file", t.CertFile)
+	s.readable(at+".key_file", t.KeyFile)
+}
+
+func (s *source) readable(key, path string) {
+	if path == "" {
+		return
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		s.add(key, path+": "+short(err).Error())
+		return
+	}
+	f.Close()
+}
+
+func (s *source) secretReadable(key string, from SecretSource) {
+	if _, err := from.Read(); err != nil {
+		suffix := "_file"
+		if from.Env != "" {
+			suffix = "_env"
+		}
+		s.add(key+suffix, err.Error())
+	}
+}

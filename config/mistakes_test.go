@@ -1,0 +1,168 @@
+package config
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestMistakes holds one case per rule, with the exact words.
+func TestMistakes(t *testing.T) {
+	edit := func(old, new string) string {
+		require.Contains(t, minimal, old)
+		return strings.Replace(minimal, old, new, 1)
+	}
+	const file = "file: {path: queue.yaml}"
+	const pool = "          nodearray: execute\n"
+	cases := []struct{ name, text, want string }{
+		{"nothing", "", "c.yaml: is empty"},
+		{"only a comment", "# x\n", "c.yaml: is empty"},
+		{"a list", "- a\n", "c.yaml:1: must hold keys: state_dir, listen, web_config_file, interval, dry_run, log, clusters"},
+		{"a null", "~\n", "c.yaml:1: must hold keys: state_dir, listen, web_config_file, interval, dry_run, log, clusters"},
+		{"no YAML", "a: b: c\n", "c.yaml: not YAML: mapping values are not allowed in this context"},
+		{"no YAML, later", "log:\n  level: info\n level: x\n", "c.yaml:2: not YAML: did not find expected key"},
+		{"two documents", minimal + "---\nx: 1\n", "c.yaml:13: a second document begins here; there must be one"},
+		{"unknown key", "intervall: 5s\n" + minimal, `c.yaml:1: intervall: unknown key; did you mean "interval"?`},
+		{"key in capitals", "State_Dir: /x\n" + minimal, `c.yaml:1: State_Dir: unknown key; did you mean "state_dir"?`},
+		{"key elsewhere", "idle_time: 5s\n" + minimal, "c.yaml:1: idle_time: unknown key here; it belongs under clusters[].policy"},
+		{"key nowhere", "colour: red\n" + minimal, "c.yaml:1: colour: unknown key; known here: state_dir, listen, web_config_file, interval, dry_run, log, clusters"},
+		{"unknown key in a list", edit("nodearray: execute", "node_array: execute"), `c.yaml:12: clusters[0].policy.pools[0].node_array: unknown key; did you mean "nodearray"?`},
+		{"swapped letters", edit("queue:", "queeu:"), `c.yaml:7: clusters[0].queeu: unknown key; did you mean "queue"?`},
+		{"password in the file", edit("password_file: password", "password: hunter2"), "c.yaml:6: clusters[0].cyclecloud.password: secrets don't belong in this file; use password_file or password_env"},
+		{"set twice", "listen: :1\nlisten: :2\n" + minimal, "c.yaml:2: listen: is set twice; line 1 has it first"},
+		{"alias", "log: &a {level: info}\n" + edit(file, "file: *a"), "c.yaml:9: clusters[0].queue.file: is an alias; write it out"},
+		{"merge", "log: &a {level: info}\n" + edit(file, "<<: *a"), "c.yaml:9: clusters[0].queue.<<: merging is not supported; write it out"},
+		{"key is a list", "[a]: 1\n" + minimal, "c.yaml:1: a key must be one word"},
+
+		{"bool in words", "dry_run: yes\n" + minimal, `c.yaml:1: dry_run: must be true or false, not "yes"; did you mean "true"?`},
+		{"bool as number", "dry_run: 0\n" + minimal, `c.yaml:1: dry_run: must be true or false, not "0"; did you mean "false"?`},
+		{"bool in quotes", "dry_run: 'true'\n" + minimal, `c.yaml:1: dry_run: must be true or false, not "true"`},
+		{"text as number", edit("name: demo", "name: 2024"), "c.yaml:2: clusters[0].name: must be text; put it in quotes"},
+		{"text as list", edit("name: demo", "name: [demo]"), "c.yaml:2: clusters[0].name: must be text"},
+		{"duration", "interval: soon\n" + minimal, `c.yaml:1: interval: "soon" is no duration such as 90s, 5m or 1h30m`},
+		{"duration of a wrong type", "interval: true\n" + minimal, `c.yaml:1: interval: must be a duration such as 90s or 5m, not "true"`},
+		{"negative duration", "interval: -5s\n" + minimal, "c.yaml:1: interval: -5s is negative"},
+		{"negative seconds", "interval: -5\n" + minimal, "c.yaml:1: interval: -5 is negative"},
+		{"no number of seconds", "interval: .nan\n" + minimal, `c.yaml:1: interval: ".nan" is no duration such as 90s, 5m or 1h30m`},
+		{"endless", "interval: 1e300\n" + minimal, "c.yaml:1: interval: 1e300 is more than ten years"},
+		{"too short", "interval: 10ms\n" + minimal, "c.yaml:1: interval: 10ms is less than 1s"},
+		{"enum", "log: {level: warning}\n" + minimal, `c.yaml:1: log.level: "warning" is not one of debug, info, warn, error`},
+		{"enum, near", edit("policy:\n", "policy:\n      order: least_wast\n"), `c.yaml:10: clusters[0].policy.order: "least_wast" is not one of as_listed, cheapest, least_waste; did you mean "least_waste"?`},
+		{"int", edit(pool, pool+"          max: 1.5\n"), `c.yaml:13: clusters[0].policy.pools[0].max: must be a whole number, not "1.5"`},
+		{"int too large", edit(pool, pool+"          max: 3000000000\n"), `c.yaml:13: clusters[0].policy.pools[0].max: "3000000000" is not a whole number of at most 2147483647`},
+		{"negative int", edit(pool, pool+"          max: -1\n"), "c.yaml:13: clusters[0].policy.pools[0].max: -1 is negative"},
+		{"number", edit(pool, pool+"          price_per_hour: cheap\n"), `c.yaml:13: clusters[0].policy.pools[0].price_per_hour: must be a number, not "cheap"`},
+		{"negative number", edit(pool, pool+"          price_per_hour: -0.1\n"), "c.yaml:13: clusters[0].policy.pools[0].price_per_hour: -0.1 is negative"},
+		{"endless number", edit(pool, pool+"          price_per_hour: .inf\n"), `c.yaml:13: clusters[0].policy.pools[0].price_per_hour: ".inf" is not a number`},
+		{"list as text", edit(pool, pool+"          machine_types: F4\n"), "c.yaml:13: clusters[0].policy.pools[0].machine_types: must be a list"},
+		{"number in a list", edit(pool, pool+"          machine_types: [F4, 5]\n"), "c.yaml:13: clusters[0].policy.pools[0].machine_types[1]: must be text; put it in quotes"},
+		{"empty in a list", edit(pool, pool+"          machine_types: [F4, ]\n          min: 1\n          max: 1\n          spot:\n          priority: x\n"), `c.yaml:17: clusters[0].policy.pools[0].priority: must be a whole number, not "x"`},
+		{"null in a list", edit(pool, pool+"        -\n"), "c.yaml:13: clusters[0].policy.pools[1]: is empty"},
+		{"map as list", "clusters: {name: demo}\n", "c.yaml:1: clusters: must be a list"},
+		{"section as text", "log: info\n" + minimal, "c.yaml:1: log: must hold keys: level, format"},
+
+		{"no clusters", "clusters: []\n", "c.yaml:1: clusters: must have one entry"},
+		{"clusters left out", "dry_run: true\n", "c.yaml: clusters: must have one entry"},
+		{"two clusters", minimal + strings.TrimPrefix(minimal, "clusters:\n"), "c.yaml:13: clusters[1]: a second cluster: there are 2, and one daemon scales exactly one; start one daemon for each"},
+		{"listen", "listen: 9797\n" + minimal, "c.yaml:1: listen: must be text; put it in quotes"},
+		{"listen without port", "listen: localhost\n" + minimal, `c.yaml:1: listen: "localhost" is no address such as 127.0.0.1:9797 or :9797`},
+		{"listen on a bad port", "listen: :99999\n" + minimal, `c.yaml:1: listen: port "99999" is not a number up to 65535`},
+		{"empty state_dir", "state_dir: ''\n" + minimal, "c.yaml:1: state_dir: is empty"},
+
+		{"no name", edit("name: demo", "name: ''"), "c.yaml:2: clusters[0].name: is missing"},
+		{"no url", edit("      url: https://cc.example.com\n", ""), "c.yaml:3: clusters[0].cyclecloud.url: is missing"},
+		{"url without scheme", edit("https://cc.example.com", "cc.example.com"), `c.yaml:4: clusters[0].cyclecloud.url: "cc.example.com" does not begin with https:// or http://`},
+		{"url with another scheme", edit("https://cc.example.com", "ftp://cc.example.com"), `c.yaml:4: clusters[0].cyclecloud.url: "ftp://cc.example.com" does not begin with https:// or http://`},
+		{"url without host", edit("https://cc.example.com", "https:///x"), `c.yaml:4: clusters[0].cyclecloud.url: "https:///x" names no host`},
+		{"url with a user", edit("https://cc.example.com", "https://a:hunter2@cc"), "c.yaml:4: clusters[0].cyclecloud.url: holds a user; use the keys user and password_file"},
+		{"url that is none", edit("https://cc.example.com", "'https://a:hunter2@%zz'"), "c.yaml:4: clusters[0].cyclecloud.url: is no URL such as https://cyclecloud.example.com"},
+		{"url with a fragment", edit("https://cc.example.com", "'https://cc#x'"), "c.yaml:4: clusters[0].cyclecloud.url: holds a fragment (#…)"},
+		{"no user", edit("      user: admin\n", ""), "c.yaml:3: clusters[0].cyclecloud.user: is missing"},
+		{"no password", edit("      password_file: password\n", ""), "c.yaml:3: clusters[0].cyclecloud: has no password; set password_file or password_env"},
+		{"misspelt password", edit("password_file:", "pasword_file:"), `c.yaml:6: clusters[0].cyclecloud.pasword_file: unknown key; did you mean "password_file"?`},
+		{"two passwords", edit("password_file: password", "password_file: password\n      password_env: X"), "c.yaml:7: clusters[0].cyclecloud.password_env: password_file is set too; keep one of them"},
+		{"tls over http", edit("https://cc.example.com", "http://cc\n      tls: {ca_file: x}"), "c.yaml:5: clusters[0].cyclecloud.tls: has no effect: the URL begins with http://, not https://"},
+		{"half a certificate", edit("user: admin", "user: admin\n      tls: {cert_file: x}"), "c.yaml:6: clusters[0].cyclecloud.tls: cert_file and key_file belong together; one is missing"},
+		{"fingerprint", edit("user: admin", "user: admin\n      tls: {fingerprint: abcd}"), "c.yaml:6: clusters[0].cyclecloud.tls.fingerprint: is not a SHA-256 sum in hex (64 digits)"},
+
+		{"no queue", edit(file, "file:"), "c.yaml:7: clusters[0].queue: must hold one of file, http and exec"},
+		{"two queues", edit(file, file+"\n      exec: {command: [x]}"), "c.yaml:7: clusters[0].queue: must hold exactly one of file, http and exec; it has file and exec"},
+		{"no path", edit(file, "file: {}"), "c.yaml:8: clusters[0].queue.file.path: is missing"},
+		{"no command", edit(file, "exec: {command: []}"), "c.yaml:8: clusters[0].queue.exec.command: names no program"},
+		{"http without url", edit(file, "http: {timeout: 5s}"), "c.yaml:8: clusters[0].queue.http.url: is missing"},
+		{"http with user, no password", edit(file, "http: {url: 'http://q', user: u}"), "c.yaml:8: clusters[0].queue.http: has a user and no password; set password_file or password_env"},
+		{"http with password, no user", edit(file, "http: {url: 'http://q', password_env: P}"), "c.yaml:8: clusters[0].queue.http.user: is missing; there is a password"},
+		{"http with token and user", edit(file, "http: {url: 'http://q', user: u, password_env: P, token_env: T}"), "c.yaml:8: clusters[0].queue.http: has both a token and a user or password; keep one"},
+		{"http with two tokens", edit(file, "http: {url: 'http://q', token_env: P, token_file: T}"), "c.yaml:8: clusters[0].queue.http.token_env: token_file is set too; keep one of them"},
+
+		{"absent_for too short", edit("policy:\n", "policy:\n      absent_for: 30s\n"), "c.yaml:10: clusters[0].policy.absent_for: 30s must be longer than cyclecloud.timeout (30s): until then a request may still arrive"},
+		{"group name without number", edit("policy:\n", "policy:\n      group_name: pg\n"), "c.yaml:10: clusters[0].policy.group_name: must hold {n}, the group's number"},
+		{"group name with a typo", edit("policy:\n", "policy:\n      group_name: '{machinetype}_{n}'\n"), `c.yaml:10: clusters[0].policy.group_name: {machinetype} is not one of {nodearray}, {machine_type}, {n}; did you mean "{machine_type}"?`},
+		{"group name with a blank", edit("policy:\n", "policy:\n      group_name: 'a {n}'\n"), "c.yaml:10: clusters[0].policy.group_name: may hold letters, digits, _ and - beside what is filled in"},
+		{"licence without name", edit("policy:\n", "policy:\n      licences: [{tokens: 5}]\n"), "c.yaml:10: clusters[0].policy.licences[0].name: is missing"},
+		{"licence without tokens", edit("policy:\n", "policy:\n      licences: [{name: x}]\n"), "c.yaml:10: clusters[0].policy.licences[0].tokens: is missing"},
+		{"negative tokens", edit("policy:\n", "policy:\n      licences: [{name: x, tokens: -1}]\n"), "c.yaml:10: clusters[0].policy.licences[0].tokens: -1 is negative"},
+		{"two licences of a name", edit("policy:\n", "policy:\n      licences: [{name: x, tokens: 1}, {name: x, tokens: 2}]\n"), `c.yaml:10: clusters[0].policy.licences[1].name: "x" is used twice`},
+		{"no pools", edit("      pools:\n        - name: execute\n          nodearray: execute\n", "      max: 5\n"), "c.yaml:9: clusters[0].policy.pools: must have an entry: without one nothing is managed"},
+		{"pool without name", edit("        - name: execute\n          nodearray", "        - nodearray"), "c.yaml:11: clusters[0].policy.pools[0].name: is missing"},
+		{"pool without nodearray", edit(pool, ""), "c.yaml:11: clusters[0].policy.pools[0].nodearray: is missing"},
+		{"two pools of a name", edit(pool, pool+"        - {name: execute, nodearray: other}\n"), `c.yaml:13: clusters[0].policy.pools[1].name: "execute" is used twice`},
+		{"min above max", edit(pool, pool+"          min: 5\n          max: 4\n"), "c.yaml:13: clusters[0].policy.pools[0].min: 5 is more than max (4)"},
+		{"mins above max", edit("policy:\n", "policy:\n      max: 4\n") + "          min: 5\n", "c.yaml:10: clusters[0].policy.max: 4 is less than the pools' min together (5)"},
+		{"pool in another's shadow", edit(pool, pool+"        - {name: spot, nodearray: EXECUTE, spot: true}\n"), `c.yaml:13: clusters[0].policy.pools[1]: would get nothing: all that it matches belongs to pool "execute" above`},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			cfg, err := Parse("c.yaml", []byte(c.text))
+			require.EqualError(t, err, c.want)
+			require.Nil(t, cfg)
+			require.IsType(t, Problems{}, err)
+		})
+	}
+}
+
+func TestAllMistakesAtOnceInOrder(t *testing.T) {
+	_, err := Parse("dir/c.yaml", []byte(`intervall: 5s
+dry_run: on
+clusters:
+  - name: demo
+    cyclecloud: {url: cc, user: u, password: x}
+    queue: {fil: {path: x}}
+    policy: {max: -1, pools: [{name: a, nodearay: b, min: 3, max: 2}]}
+`))
+	require.EqualError(t, err, strings.Join([]string{
+		`dir/c.yaml:1: intervall: unknown key; did you mean "interval"?`,
+		`dir/c.yaml:2: dry_run: must be true or false, not "on"; did you mean "true"?`,
+		`dir/c.yaml:5: clusters[0].cyclecloud.password: secrets don't belong in this file; use password_file or password_env`,
+		`dir/c.yaml:5: clusters[0].cyclecloud.url: "cc" does not begin with https:// or http://`,
+		`dir/c.yaml:6: clusters[0].queue.fil: unknown key; did you mean "file"?`,
+		`dir/c.yaml:7: clusters[0].policy.max: -1 is negative`,
+		`dir/c.yaml:7: clusters[0].policy.pools[0].nodearay: unknown key; did you mean "nodearray"?`,
+		`dir/c.yaml:7: clusters[0].policy.pools[0].min: 3 is more than max (2)`,
+	}, "\n"))
+}
+
+func TestPoolsThatOnlyOverlapAreRight(t *testing.T) {
+	for _, pools := range []string{
+		"[{name: a, nodearray: x, machine_types: [F4]}, {name: b, nodearray: x}]",
+		"[{name: a, nodearray: x, spot: true}, {name: b, nodearray: x}]",
+		"[{name: a, nodearray: x, spot: true}, {name: b, nodearray: x, spot: false}]",
+		"[{name: a, nodearray: x, machine_types: [F4]}, {name: b, nodearray: x, machine_types: [f4, F8]}]",
+		"[{name: a, nodearray: x}, {name: b, nodearray: y}]",
+	} {
+		text, _, _ := strings.Cut(minimal, "      pools:")
+		_, err := parse(t, text+"      pools: "+pools)
+		require.NoError(t, err, pools)
+	}
+}
+
+func TestNearest(t *testing.T) {
+	known := []string{"min", "max", "idle_time", "boot_timeout", "machine_types"}
+	for text, want := range map[string]string{
+		"mn": "min", "Max": "max", "mxa": "max", "idletime": "idle_time", "idle-time": "idle_time", "bot_timeout": "boot_timeout",
+		"machine_type": "machine_types", "colour": "", "": "", strings.Repeat("x", 1000): "",
+	} {
+		require.Equal(t, want, nearest(text, known), text)
+	}
+}

@@ -1,0 +1,54 @@
+package config
+
+import (
+	"strconv"
+
+	"autoscaled/autoscale"
+)
+
+// Policy is the cluster's policy in the planner's words.
+func (c *Cluster) Policy() autoscale.Policy {
+	s := &c.Scaling
+	p := autoscale.Policy{
+		Order:     autoscale.Order(s.Order),
+		Max:       s.Max,
+		GroupName: s.GroupName,
+		AbsentFor: s.AbsentFor.Std(),
+	}
+	for i := range s.Pools {
+		p.Pools = append(p.Pools, s.pool(&s.Pools[i]))
+	}
+	for _, l := range s.Licences {
+		p.Limits = append(p.Limits, autoscale.Limit{
+			ID: autoscale.LimitID("licence/" + l.Name), Kind: autoscale.LimitLicence, Name: l.Name,
+			Unit: autoscale.UnitTokens, Max: int64(l.Tokens),
+		})
+	}
+	return p
+}
+
+func (s *Scaling) pool(p *Pool) autoscale.PoolPolicy {
+	out := autoscale.PoolPolicy{
+		Name: p.Name, Match: p.selector(), Priority: p.Priority, Min: p.Min, Max: p.Max,
+		IdleTime: s.IdleTime.Std(), BootTimeout: s.BootTimeout.Std(),
+	}
+	if p.IdleTime != nil {
+		out.IdleTime = p.IdleTime.Std()
+	}
+	if p.BootTimeout != nil {
+		out.BootTimeout = p.BootTimeout.Std()
+	}
+	return out
+}
+
+// selector matches the buckets that the pool stands for.
+func (p *Pool) selector() autoscale.Selector {
+	all := []autoscale.Selector{autoscale.HasLabel(autoscale.LabelNodearray, p.Nodearray)}
+	if len(p.MachineTypes) > 0 {
+		all = append(all, autoscale.HasLabel(autoscale.LabelMachineType, p.MachineTypes...))
+	}
+	if p.Spot != nil {
+		all = append(all, autoscale.HasLabel(autoscale.LabelSpot, strconv.FormatBool(*p.Spot)))
+	}
+	return autoscale.Selector{All: all}
+}

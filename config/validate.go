@@ -1,0 +1,255 @@
+package config
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// validate checks what no single key can tell.
+func (s *source) validate(c *Config) {
+	if c.Listen != "" {
+		s.address("listen", c.Listen)
+	}
+	if c.StateDir == "" {
+		s.add("state_dir", "is empty")
+	}
+	switch n := len(c.Clusters); {
+	case n == 0:
+		s.add("clusters", "must have one entry")
+	case n > 1:
+		s.add("clusters[1]", fmt.Sprintf("a second cluster: there are %d, and one daemon scales exactly one; start one daemon for each", n))
+	}
+	for i := range c.Clusters {
+		s.cluster(&c.Clusters[i], fmt.Sprintf("clusters[%d]", i))
+	}
+}
+
+func (s *source) address(key, address string) {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		s.add(key, fmt.Sprintf("%q is no address such as 127.0.0.1:9797 or :9797", address))
+		return
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n > 65535 {
+		s.add(key, fmt.Sprintf("port %q is not a number up to 65535", port))
+	}
+}
+
+func (s *source) cluster(c *Cluster, at string) {
+	s.required(at+".name", c.Name)
+	s.cyclecloud(&c.CycleCloud, at+".cyclecloud")
+	s.queue(&c.Queue, at+".queue")
+	s.scaling(c, at+".policy")
+}
+
+func (s *source) required(key, value string) {
+	if value == "" {
+		s.add(key, "is missing")
+	}
+}
+
+func (s *source) cyclecloud(c *CycleCloud, at string) {
+	s.url(at+".url", c.URL)
+	s.required(at+".user", c.User)
+	s.secret(at, "password", c.Password())
+	if c.Password().IsZero() && !s.within(at+".password") {
+		s.add(at, "has no password; set password_file or password_env")
+	}
+	s.tls(&c.TLS, at+".tls", c.URL)
+}
+
+func (s *source) secret(at, name string, from SecretSource) {
+	if from.File != "" && from.Env != "" {
+		s.add(at+"."+name+"_env", fmt.Sprintf("%[1]s_file is set too; keep one of them", name))
+	}
+}
+
+func (s *source) url(key, address string) {
+	if address == "" {
+		s.add(key, "is missing")
+		return
+	}
+	u, err := url.Parse(address)
+	switch {
+	case err != nil: // its text would repeat the address, password and all
+		s.add(key, "is no URL such as https://cyclecloud.example.com")
+	case u.User != nil:
+		s.add(key, "holds a user; use the keys user and password_file")
+	case u.Scheme != "http" && u.Scheme != "https":
+		s.add(key, fmt.Sprintf("%q does not begin with https:// or http://", shown(address)))
+	case u.Hostname() == "":
+		s.add(key, fmt.Sprintf("%q names no host", shown(address)))
+	case u.Fragment != "":
+		s.add(key, "holds a fragment (#…)")
+	}
+}
+
+func (s *source) tls(t *TLS, at, address string) {
+	if *t == (TLS{}) {
+		return
+	}
+	if strings.HasPrefix(address, "http://") {
+		s.add(at, "has no effect: the URL begins with http://, not https://")
+	}
+	if (t.CertFile == "") != (t.KeyFile == "") {
+		s.add(at, "cert_file and key_file belong together; one is missing")
+	}
+	plain := strings.ReplaceAll(strings.TrimPrefix(strings.ToLower(t.Fingerprint), "sha256:"), ":", "")
+	if sum, err := hex.DecodeString(plain); err != nil || (len(sum) != 0 && len(sum) != 32) {
+		s.add(at+".fingerprint", "is not a SHA-256 sum in hex (64 digits)")
+	}
+}
+
+func (s *source) queue(q *Queue, at string) {
+	var set []string
+	if q.File != nil {
+		set = append(set, "file")
+		s.required(at+".file.path", q.File.Path)
+	}
+	if q.HTTP != nil {
+		set = append(set, "http")
+		s.httpQueue(q.HTTP, at+".http")
+	}
+	if q.Exec != nil {
+		set = append(set, "exec")
+		if len(q.Exec.Command) == 0 || q.Exec.Command[0] == "" {
+			s.add(at+".exec.command", "names no program")
+		}
+	}
+	switch len(set) {
+	case 0:
+		if !s.within(at + ".") {
+			s.add(at, "must hold one of file, http and exec")
+		}
+	case 1:
+	default:
+		s.add(at, "must hold exactly one of file, http and exec; it has "+strings.Join(set, " and "))
+	}
+}
+
+// within tells whether a mistake was found at a key that begins so: what seems
+// to be missing may just be wrong.
+func (s *source) within(start string) bool {
+	for key := range s.bad {
+		if strings.HasPrefix(key, start) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *source) httpQueue(q *HTTPQueue, at string) {
+	s.url(at+".url", q.URL)
+	s.secret(at, "password", q.Password())
+	s.secret(at, "token", q.Token())
+	switch {
+	case !q.Token().IsZero() && (q.User != "" || !q.Password().IsZero()):
+		s.add(at, "has both a token and a user or password; keep one")
+	case q.User == "" && !q.Password().IsZero():
+		s.add(at+".user", "is missing; there is a password")
+	case q.User != "" && q.Password().IsZero() && !s.within(at+".password"):
+		s.add(at, "has a user and no password; set password_file or password_env")
+	}
+	s.tls(&q.TLS, at+".tls", q.URL)
+}
+
+func (s *source) scaling(c *Cluster, at string) {
+	p := &c.Scaling
+	if p.AbsentFor <= c.CycleCloud.Timeout {
+		s.add(at+".absent_for", fmt.Sprintf("%s must be longer than cyclecloud.timeout (%s): until then a request may still arrive", p.AbsentFor, c.CycleCloud.Timeout))
+	}
+	s.groupName(at+".group_name", p.GroupName)
+	var names []string
+	for i, l := range p.Licences {
+		key := fmt.Sprintf("%s.licences[%d]", at, i)
+		names = s.name(key, l.Name, names)
+		if s.lines[key+".tokens"] == 0 {
+			s.add(key+".tokens", "is missing")
+		}
+	}
+	s.pools(p, at)
+}
+
+// name checks that an entry of a list has a name that no earlier one has.
+func (s *source) name(at, name string, seen []string) []string {
+	switch {
+	case name == "":
+		s.add(at+".name", "is missing")
+	case slices.Contains(seen, name):
+		s.add(at+".name", fmt.Sprintf("%q is used twice", name))
+	}
+	return append(seen, name)
+}
+
+var (
+	placeholder = regexp.MustCompile(`\{[^}]*\}?`)
+	groupRest   = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)
+)
+
+var placeholders = []string{"{nodearray}", "{machine_type}", "{n}"}
+
+func (s *source) groupName(key, template string) {
+	for _, p := range placeholder.FindAllString(template, -1) {
+		if !slices.Contains(placeholders, p) {
+			s.addMeant(key, fmt.Sprintf("%s is not one of %s", p, strings.Join(placeholders, ", ")), nearest(p, placeholders))
+			return
+		}
+	}
+	switch {
+	case !strings.Contains(template, "{n}"):
+		s.add(key, "must hold {n}, the group's number")
+	case !groupRest.MatchString(placeholder.ReplaceAllString(template, "")):
+		s.add(key, "may hold letters, digits, _ and - beside what is filled in")
+	}
+}
+
+func (s *source) pools(p *Scaling, at string) {
+	if len(p.Pools) == 0 {
+		s.add(at+".pools", "must have an entry: without one nothing is managed")
+	}
+	var names []string
+	least := 0
+	for i := range p.Pools {
+		pool, key := &p.Pools[i], fmt.Sprintf("%s.pools[%d]", at, i)
+		names = s.name(key, pool.Name, names)
+		s.required(key+".nodearray", pool.Nodearray)
+		if pool.Max > 0 && pool.Min > pool.Max {
+			s.add(key+".min", fmt.Sprintf("%d is more than max (%d)", pool.Min, pool.Max))
+		}
+		for j := range p.Pools[:i] {
+			if p.Pools[j].covers(pool) {
+				s.add(key, fmt.Sprintf("would get nothing: all that it matches belongs to pool %q above", p.Pools[j].Name))
+				break
+			}
+		}
+		least += pool.Min
+	}
+	if p.Max > 0 && least > p.Max {
+		s.add(at+".max", fmt.Sprintf("%d is less than the pools' min together (%d)", p.Max, least))
+	}
+}
+
+// covers tells whether every bucket that o matches is matched by p, case apart.
+func (p *Pool) covers(o *Pool) bool {
+	if p.Nodearray == "" || !strings.EqualFold(p.Nodearray, o.Nodearray) {
+		return false
+	}
+	if p.Spot != nil && (o.Spot == nil || *p.Spot != *o.Spot) {
+		return false
+	}
+	if len(p.MachineTypes) == 0 {
+		return true
+	}
+	for _, t := range o.MachineTypes {
+		if !slices.ContainsFunc(p.MachineTypes, func(mine string) bool { return strings.EqualFold(mine, t) }) {
+			return false
+		}
+	}
+	return len(o.MachineTypes) > 0
+}
