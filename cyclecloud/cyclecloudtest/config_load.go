@@ -2,6 +2,7 @@ package cyclecloudtest
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -119,6 +120,9 @@ func (a NodearrayConfig) check(m *mistakes, cfg Config, at string) {
 	m.unless(a.PlacementGroup == "" || validGroupName(a.PlacementGroup), "%s: placement_group %q may hold letters, digits, _ and - only", at, a.PlacementGroup)
 	m.unless(a.ShutdownPolicy == "" || a.ShutdownPolicy == policyTerminate || a.ShutdownPolicy == policyDeallocate,
 		"%s: shutdown_policy %q is neither Terminate nor Deallocate", at, a.ShutdownPolicy)
+	if _, err := json.Marshal(a.Configuration); err != nil {
+		m.add("%s: configuration cannot be shown as JSON: %v", at, err)
+	}
 	m.unless(len(a.Buckets) > 0, "%s: there must be one bucket at least", at)
 	seen := names{}
 	for _, b := range a.Buckets {

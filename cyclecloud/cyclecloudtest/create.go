@@ -210,39 +210,38 @@ func (w *world) scale(c *cluster, array string, cores, nodes *int) (createResult
 		return createResult{}, conflict("One of totalCoreCount and totalNodeCount is required, not both")
 	}
 	active := at(w.census().arrays, a).active
-	count := 0
+	set := createSet{Nodearray: array}
 	if nodes != nil {
-		count = *nodes - active.nodes
+		count := max(0, *nodes-active.nodes)
+		set.Count = &count
 	} else {
-		count = w.nodesForCores(a, *cores-active.cores)
+		set = w.setForCores(a, max(0, *cores-active.cores))
 	}
-	if c.state != clusterStarted {
-		return createResult{}, conflict("Cluster %s is not started", c.name)
-	}
-	if count > 0 {
-		return w.create(c, createRequest{Sets: []createSet{{Nodearray: array, Count: &count}}})
-	}
-	op, no := w.begin(c, "create", "")
-	if no != nil {
-		return createResult{}, no
-	}
-	return createResult{OperationID: op.id, Sets: []setResult{{Added: 0}}}, nil
+	return w.create(c, createRequest{Sets: []createSet{set}})
 }
 
-// nodesForCores counts nodes of the first bucket with room; the last node may reach beyond the
-// total asked for.
-func (w *world) nodesForCores(a *nodearray, cores int) int {
+// setForCores asks for as many nodes as reach the cores, the last one perhaps beyond them: from the
+// first bucket that has all of them, or else from the first with any room.
+func (w *world) setForCores(a *nodearray, cores int) createSet {
+	c := w.census()
+	best, bestRoom := a.buckets[0], 0
+	for _, b := range a.buckets {
+		room, _ := w.roomIn(b, a.cfg.PlacementGroup, c)
+		if room >= b.nodesFor(cores) {
+			best = b
+			break
+		}
+		if bestRoom == 0 && room > 0 {
+			best, bestRoom = b, room
+		}
+	}
+	count := best.nodesFor(cores)
+	return createSet{Nodearray: a.cfg.Name, Count: &count, Definition: &definition{best.machine.Name}}
+}
+
+func (b *bucket) nodesFor(cores int) int {
 	if cores <= 0 {
 		return 0
 	}
-	c := w.census()
-	b := a.buckets[0]
-	for _, other := range a.buckets {
-		if room, _ := w.roomIn(other, a.cfg.PlacementGroup, c); room > 0 {
-			b = other
-			break
-		}
-	}
-	each := b.machine.limitCores()
-	return (cores-1)/each + 1
+	return (cores-1)/b.machine.limitCores() + 1
 }

@@ -16,11 +16,9 @@ type createRequest struct {
 }
 
 type createSet struct {
-	Nodearray  string `json:"nodearray"`
-	Count      *int   `json:"count"`
-	Definition *struct {
-		MachineType string `json:"machineType"`
-	} `json:"definition"`
+	Nodearray        string         `json:"nodearray"`
+	Count            *int           `json:"count"`
+	Definition       *definition    `json:"definition"`
 	PlacementGroupID string         `json:"placementGroupId"`
 	NameFormat       string         `json:"nameFormat"`
 	NameOffset       *int           `json:"nameOffset"`

@@ -14,7 +14,7 @@ type FaultKind string
 // The faults. Those marked handled change the server's state as if all were well: the caller
 // merely does not learn of it.
 const (
-	FaultLatency     FaultKind = "latency"      // handled, after Latency of the caller's own time
+	FaultLatency     FaultKind = "latency"      // handled, after Latency of the caller's own time, even if the caller gives up before
 	FaultStatus      FaultKind = "status"       // Status, with Retry-After if RetryAfter is set
 	FaultStatusAfter FaultKind = "status-after" // handled, then as FaultStatus
 	FaultCutBefore   FaultKind = "cut-before"   // connection closed without an answer
