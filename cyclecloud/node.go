@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"iter"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -43,46 +42,56 @@ type Node struct {
 
 // Attr is an attribute that has no field of its own, as raw JSON.
 func (n *Node) Attr(name string) (json.RawMessage, bool) {
-	for key, value := range n.Attrs() {
-		if key == name {
-			return value, true
+	var found json.RawMessage
+	members(n.extra, func(key, value []byte) bool {
+		if string(key) == name {
+			found = bytes.Clone(value)
 		}
-	}
-	return nil, false
+		return found == nil
+	})
+	return found, found != nil
 }
 
 // Attrs are the attributes without a field of their own, in the record's order.
-// The values belong to the record: don't change them.
 func (n *Node) Attrs() iter.Seq2[string, json.RawMessage] {
-	return func(yield func(string, json.RawMessage) bool) { members(n.extra, yield) }
+	return func(yield func(string, json.RawMessage) bool) {
+		members(n.extra, func(key, value []byte) bool { return yield(string(key), bytes.Clone(value)) })
+	}
 }
 
 // Lookup follows a dotted path into nested attributes, as in
 // "Configuration.autoscale.enabled". Where a name itself contains dots, the
 // longest one wins. A path through anything but an object finds nothing.
-func (n *Node) Lookup(path string) (json.RawMessage, bool) { return lookup(n.extra, path) }
-
-func lookup(object []byte, path string) (json.RawMessage, bool) {
-	var found json.RawMessage
-	longest := -1
-	members(object, func(key string, value json.RawMessage) bool {
-		rest, ok := strings.CutPrefix(path, key)
-		if !ok || len(key) <= longest || (rest != "" && rest[0] != '.') {
-			return true
-		}
-		if rest != "" {
-			if value, ok = lookup(value, rest[1:]); !ok {
-				return true
-			}
-		}
-		found, longest = value, len(key)
-		return true
-	})
-	return found, longest >= 0
+func (n *Node) Lookup(path string) (json.RawMessage, bool) {
+	found := lookup(n.extra, []byte(path))
+	return found, found != nil
 }
 
-// members yields the members of a JSON object; of anything else, none.
-func members(object []byte, yield func(string, json.RawMessage) bool) {
+func lookup(object, path []byte) json.RawMessage {
+	var found json.RawMessage
+	longest := -1
+	members(object, func(key, value []byte) bool {
+		rest, ok := bytes.CutPrefix(path, key)
+		if !ok || len(key) <= longest || (len(rest) > 0 && rest[0] != '.') {
+			return true
+		}
+		hit := json.RawMessage(nil)
+		if len(rest) > 0 {
+			hit = lookup(value, rest[1:])
+		} else {
+			hit = bytes.Clone(value)
+		}
+		if hit != nil {
+			found, longest = hit, len(key)
+		}
+		return true
+	})
+	return found
+}
+
+// members yields the members of a JSON object; of anything else, none. Names
+// and values are valid only during the call.
+func members(object []byte, yield func(key, value []byte) bool) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(object), syntax)
 	if d.PeekKind() != '{' {
 		return
@@ -90,18 +99,27 @@ func members(object []byte, yield func(string, json.RawMessage) bool) {
 	if _, err := d.ReadToken(); err != nil {
 		return
 	}
+	var key []byte
 	for d.PeekKind() == '"' {
-		name, err := d.ReadToken()
+		quoted, err := d.ReadValue()
 		if err != nil {
 			return
 		}
-		key := name.String() // before the token's memory is used again
+		name, err := unquote(quoted)
+		if err != nil {
+			return
+		}
+		key = append(key[:0], name...) // the value is read over it
 		value, err := d.ReadValue()
-		if err != nil || !yield(key, bytes.Clone(value)) {
+		if err != nil || !yield(key, value) {
 			return
 		}
 	}
 }
+
+// mentions tells cheaply that a name or value may be somewhere in the record's
+// raw attributes. False is certain, true is not.
+func (n *Node) mentions(text string) bool { return bytes.Contains(n.extra, []byte(text)) }
 
 // UnmarshalJSON reads one record.
 func (n *Node) UnmarshalJSON(raw []byte) error { return decode(bytes.NewReader(raw), n) }

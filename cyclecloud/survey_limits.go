@@ -1,0 +1,208 @@
+package cyclecloud
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"autoscaled/autoscale"
+)
+
+// ceilings are the limits found. What several buckets say of one limit is held
+// together on the safe side: the least maximum, the most use.
+type ceilings map[autoscale.LimitID]*autoscale.Limit
+
+// add enters a limit, or what another bucket says of it, and lets the pool draw
+// amount of it per node.
+func (c ceilings) add(p *pool, l autoscale.Limit, amount int64) {
+	l.Max, l.Used = max(l.Max, 0), max(l.Used, 0)
+	if known := c[l.ID]; known != nil {
+		known.Max, known.Used = min(known.Max, l.Max), max(known.Used, l.Used)
+	} else {
+		c[l.ID] = &l
+	}
+	p.Draws = append(p.Draws, autoscale.Draw{Limit: l.ID, Amount: amount})
+}
+
+func (c ceilings) sorted() []autoscale.Limit {
+	list := make([]autoscale.Limit, 0, len(c))
+	for _, id := range slices.Sorted(maps.Keys(c)) {
+		list = append(list, *c[id])
+	}
+	return list
+}
+
+// tally is what nodes take of a limit.
+type tally struct{ nodes, cores int64 }
+
+func (t *tally) add(nodes, cores int) {
+	t.nodes += int64(nodes)
+	t.cores += int64(nodes) * int64(cores)
+}
+
+// census is our own count of what our nodes take. The server's counts may leave
+// out nodes on their way out, and they lag; so each limit's use is the greater
+// of both.
+type census struct {
+	cluster  tally
+	arrays   map[string]*tally
+	families map[string]*tally
+	regions  map[regionKey]*tally
+}
+
+type regionKey struct {
+	name string
+	spot bool
+}
+
+func (s *survey) census(families map[*pool]string) census {
+	c := census{arrays: map[string]*tally{}, families: map[string]*tally{}, regions: map[regionKey]*tally{}}
+	told := map[string]*tally{} // by nodearray, what its buckets say
+	for _, p := range s.pools {
+		tallyAt(c.arrays, p.key.nodearray).add(p.held, p.cores)
+		tallyAt(c.regions, regionKey{p.region, p.key.spot}).add(p.running, p.cores)
+		if family, ok := families[p]; ok {
+			tallyAt(c.families, family).add(p.running, p.cores)
+		}
+		if p.bucket != nil {
+			t := tallyAt(told, p.key.nodearray)
+			t.nodes += int64(p.bucket.ActiveCount)
+			t.cores += int64(p.bucket.ActiveCoreCount)
+		}
+	}
+	for name, t := range told {
+		own := c.arrays[name]
+		own.nodes, own.cores = max(own.nodes, t.nodes), max(own.cores, t.cores)
+	}
+	for _, t := range c.arrays {
+		c.cluster.nodes += t.nodes
+		c.cluster.cores += t.cores
+	}
+	return c
+}
+
+// addLimits enters every ceiling that the nodes of each pool draw on.
+func (s *survey) addLimits() {
+	s.ceilings = make(ceilings)
+	families := familiesOf(s.pools)
+	c := s.census(families)
+	for _, p := range s.pools {
+		s.addOwnCeilings(p, c)
+		if p.bucket == nil {
+			continue
+		}
+		if family, ok := families[p]; ok {
+			s.addFamilyCeiling(p, family, c)
+		}
+		s.addRegionCeiling(p, c)
+		s.addBucketCeiling(p) // last: of equal ceilings the first is blamed, and this one explains least
+	}
+}
+
+// addOwnCeilings enters the cluster's and the nodearray's.
+func (s *survey) addOwnCeilings(p *pool, c census) {
+	array := c.arrays[p.key.nodearray]
+	for _, l := range []struct {
+		max    *int
+		used   int64
+		amount int64
+		limit  autoscale.Limit
+	}{
+		{s.status.MaxCount, c.cluster.nodes, 1,
+			autoscale.Limit{ID: "cluster/nodes", Kind: autoscale.LimitCluster, Name: s.options.Cluster, Unit: autoscale.UnitNodes}},
+		{s.status.MaxCoreCount, c.cluster.cores, int64(p.cores),
+			autoscale.Limit{ID: "cluster/cores", Kind: autoscale.LimitCluster, Name: s.options.Cluster, Unit: autoscale.UnitCores}},
+		{p.array.MaxCount, array.nodes, 1,
+			autoscale.Limit{ID: limitID("nodearray", p.array.Name, "nodes"), Kind: autoscale.LimitNodearray, Name: p.array.Name, Unit: autoscale.UnitNodes}},
+		{p.array.MaxCoreCount, array.cores, int64(p.cores),
+			autoscale.Limit{ID: limitID("nodearray", p.array.Name, "cores"), Kind: autoscale.LimitNodearray, Name: p.array.Name, Unit: autoscale.UnitCores}},
+	} {
+		if l.max != nil {
+			l.limit.Max, l.limit.Used = int64(*l.max), l.used
+			s.ceilings.add(p, l.limit, l.amount)
+		}
+	}
+}
+
+func limitID(parts ...string) autoscale.LimitID { return autoscale.LimitID(strings.Join(parts, "/")) }
+
+// addBucketCeiling enters what the bucket itself says it still has. That leaves
+// nodes on their way out of the count early, so the bucket's own maximum is held
+// against all nodes that are there.
+func (s *survey) addBucketCeiling(p *pool) {
+	b, used := p.bucket, max(p.held, p.bucket.ActiveCount)
+	room, told := availability(b, p.cores)
+	if b.MaxCount != nil {
+		left := max(0, *b.MaxCount-used)
+		if !told || left < room {
+			room, told = left, true
+		}
+	}
+	if !told {
+		return
+	}
+	s.ceilings.add(p, autoscale.Limit{
+		ID: limitID("bucket", string(p.ID), "nodes"), Kind: autoscale.LimitBucket, Name: string(p.ID),
+		Unit: autoscale.UnitNodes, Max: int64(used + room), Used: int64(used),
+	}, 1)
+}
+
+// availability is how many more nodes the bucket says it can make, if it does.
+func availability(b *Bucket, cores int) (nodes int, told bool) {
+	if b.AvailableCount != nil {
+		nodes, told = max(*b.AvailableCount, 0), true
+	}
+	if b.AvailableCoreCount != nil && cores > 0 {
+		byCores := max(*b.AvailableCoreCount, 0) / cores
+		if !told || byCores < nodes {
+			nodes, told = byCores, true
+		}
+	}
+	return nodes, told
+}
+
+// addFamilyCeiling enters the family's quota in the region.
+func (s *survey) addFamilyCeiling(p *pool, family string, c census) {
+	quota, consumed, told := familyFigures(p.bucket)
+	if !told {
+		return
+	}
+	s.ceilings.add(p, autoscale.Limit{
+		ID: limitID("family", p.region, family, "cores"), Kind: autoscale.LimitFamily, Name: family + " in " + p.region,
+		Unit: autoscale.UnitCores, Max: int64(quota), Used: max(int64(consumed), tallyAt(c.families, family).cores),
+	}, int64(p.cores))
+}
+
+// addRegionCeiling enters the region's quota, of spot nodes its spot quota. An
+// older server tells a spot bucket's quota only in the fields of the family.
+func (s *survey) addRegionCeiling(p *pool, c census) {
+	b := p.bucket
+	quota, consumed := b.RegionalQuotaCoreCount, b.RegionalConsumedCoreCount
+	if quota == nil && p.key.spot {
+		quota, consumed = b.QuotaCoreCount, b.ConsumedCoreCount
+	}
+	if quota == nil {
+		return
+	}
+	used := tallyAt(c.regions, regionKey{p.region, p.key.spot}).cores
+	if consumed != nil {
+		used = max(used, int64(*consumed))
+	}
+	id, name := limitID("region", p.region, "cores"), p.region
+	if p.key.spot {
+		id, name = limitID("region", p.region, "spot", "cores"), p.region+" (spot)"
+	}
+	s.ceilings.add(p, autoscale.Limit{
+		ID: id, Kind: autoscale.LimitRegion, Name: name, Unit: autoscale.UnitCores, Max: int64(*quota), Used: used,
+	}, int64(p.cores))
+}
+
+// tallyAt returns the value of a key, made on demand.
+func tallyAt[K comparable](m map[K]*tally, key K) *tally {
+	t := m[key]
+	if t == nil {
+		t = &tally{}
+		m[key] = t
+	}
+	return t
+}
