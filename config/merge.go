@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/go-viper/mapstructure/v2"
 	"github.com/spf13/viper"
 )
 
@@ -28,11 +27,7 @@ func (s *source) merge(file map[string]any) (*Config, error) {
 		return nil, fmt.Errorf("merge config: %w", err)
 	}
 	cfg := &Config{}
-	err := v.Unmarshal(cfg, viper.DecodeHook(durationHook), func(d *mapstructure.DecoderConfig) {
-		d.TagName = "key"
-		d.WeaklyTypedInput = true // the environment knows only text, which was checked
-	})
-	if err != nil {
+	if err := decode(root.fields, reflect.ValueOf(cfg).Elem(), v.AllSettings()); err != nil {
 		return nil, fmt.Errorf("decode config: %w", err)
 	}
 	return cfg, nil
@@ -90,12 +85,4 @@ func (f *field) at(path string) *field {
 		f = f.child(key)
 	}
 	return f
-}
-
-// durationHook decodes durations from the environment's text.
-func durationHook(from, to reflect.Type, data any) (any, error) {
-	if to != reflect.TypeFor[Duration]() || from.Kind() != reflect.String {
-		return data, nil
-	}
-	return parseDuration(data.(string))
 }
