@@ -126,6 +126,7 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 		autoscale.HasLabel("machine_type", "Standard_F4s_v2", "Standard_F8s_v2"),
 		autoscale.HasLabel("spot", "true"),
 	}}, p.Pools[0].Match)
+	require.Equal(t, 0.5, p.Pools[0].PricePerHour)
 	require.Equal(t, time.Minute, p.Pools[0].IdleTime)
 	require.Equal(t, time.Duration(0), p.Pools[1].IdleTime, "the policy's")
 	require.Equal(t, 90*time.Minute, p.Pools[1].BootTimeout, "the policy's")

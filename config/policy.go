@@ -30,7 +30,7 @@ func (c *Cluster) Policy() autoscale.Policy {
 func (s *Scaling) pool(p *Pool) autoscale.PoolPolicy {
 	out := autoscale.PoolPolicy{
 		Name: p.Name, Match: p.selector(), Priority: p.Priority, Min: p.Min, Max: p.Max,
-		IdleTime: s.IdleTime.Std(), BootTimeout: s.BootTimeout.Std(),
+		PricePerHour: p.PricePerHour, IdleTime: s.IdleTime.Std(), BootTimeout: s.BootTimeout.Std(),
 	}
 	if p.IdleTime != nil {
 		out.IdleTime = p.IdleTime.Std()

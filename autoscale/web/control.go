@@ -1,0 +1,124 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"autoscaled/autoscale"
+)
+
+// Socket is the control socket's name in the state directory.
+const Socket = "control.sock"
+
+// socketMode lets the daemon's group in, and nobody else.
+const socketMode = 0o660
+
+// maxSocketPath is what the kernel takes, in bytes, the closing zero apart.
+const maxSocketPath = 107
+
+// State is what a daemon has on record.
+type State struct {
+	// Cluster is the cluster's name in the config.
+	Cluster string `json:"cluster"`
+	// Operations are those that are not final.
+	Operations []autoscale.Operation `json:"operations"`
+	Memory     autoscale.Memory      `json:"memory"`
+}
+
+// Control is what the socket gives access to.
+type Control struct {
+	State func(context.Context) (State, error)
+	// Plan is the last plan in the form of `plan -o json`; not ok: there was none.
+	Plan func() (plan json.RawMessage, ok bool)
+	// Wake asks for a tick.
+	Wake func()
+}
+
+// ControlHandler serves what Client asks.
+func ControlHandler(c Control) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/state", func(w http.ResponseWriter, r *http.Request) {
+		state, err := c.State(r.Context())
+		if err != nil {
+			answerJSON(w, http.StatusInternalServerError, failure{err.Error()})
+			return
+		}
+		answerJSON(w, http.StatusOK, state)
+	})
+	mux.HandleFunc("GET /v1/plan", func(w http.ResponseWriter, _ *http.Request) {
+		plan, ok := c.Plan()
+		if !ok {
+			answerJSON(w, http.StatusNotFound, failure{"there was no plan yet"})
+			return
+		}
+		answerJSON(w, http.StatusOK, plan)
+	})
+	mux.HandleFunc("POST /v1/wake", func(w http.ResponseWriter, _ *http.Request) {
+		c.Wake()
+		answerJSON(w, http.StatusAccepted, struct{}{})
+	})
+	return mux
+}
+
+// failure is the body of an answer that is no success.
+type failure struct {
+	Error string `json:"error"`
+}
+
+// ListenControl makes the socket. Only who holds the state directory may call
+// it: a socket that is there already is taken for a dead daemon's and replaced.
+// Closing the listener removes the socket.
+func ListenControl(stateDir string) (net.Listener, error) {
+	path := filepath.Join(stateDir, Socket)
+	if len(path) > maxSocketPath-len(".new") {
+		return nil, fmt.Errorf("make control socket %s: its path is longer than %d bytes; choose a shorter state_dir", path, maxSocketPath-len(".new"))
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != fs.ModeSocket {
+		return nil, fmt.Errorf("make control socket %s: there is something else of that name", path)
+	}
+	// Made under another name and moved, so that nobody meets it with a mode
+	// that is too wide, or that is not listened on.
+	fresh := path + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("make control socket: %w", err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: fresh, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("make control socket: %w", err)
+	}
+	l.SetUnlinkOnClose(false)
+	err = os.Chmod(fresh, socketMode)
+	if err == nil {
+		err = os.Rename(fresh, path)
+	}
+	if err != nil {
+		l.Close()
+		os.Remove(fresh)
+		return nil, fmt.Errorf("make control socket: %w", err)
+	}
+	return controlListener{l, path}, nil
+}
+
+// controlListener removes its socket when it is closed.
+type controlListener struct {
+	*net.UnixListener
+	path string
+}
+
+func (l controlListener) Close() error {
+	_ = os.Remove(l.path) // best effort: the next daemon replaces it
+	return l.UnixListener.Close()
+}
+
+// ServeControl answers on the socket until ctx ends.
+func ServeControl(ctx context.Context, l net.Listener, c Control) error {
+	server := &http.Server{Handler: ControlHandler(c), ReadHeaderTimeout: readHeader}
+	return serve(ctx, server, func() error { return server.Serve(l) }, Socket)
+}
