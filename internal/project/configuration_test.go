@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"autoscaled/config"
+	"autoscaled/queue"
 )
 
 const configurationHead = `# Configuration
@@ -59,4 +60,9 @@ func TestReadmeConfiguration(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, loaded.Clusters, 1)
 	require.Equal(t, 120, loaded.Clusters[0].Scaling.Max)
+
+	demand, err := queue.Parse([]byte(blocks[1]), "README.md")
+	require.NoError(t, err)
+	require.Equal(t, 2, demand.Jobs())
+	require.True(t, demand.Vouched)
 }
