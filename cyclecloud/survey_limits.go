@@ -173,28 +173,53 @@ func (s *survey) addFamilyCeiling(p *pool, family string, c census) {
 	}, int64(p.cores))
 }
 
-// addRegionCeiling enters the region's quota, of spot nodes its spot quota. An
-// older server tells a spot bucket's quota only in the fields of the family.
+// addRegionCeiling enters the region's quota, of spot nodes its spot quota.
 func (s *survey) addRegionCeiling(p *pool, c census) {
 	b := p.bucket
 	quota, consumed := b.RegionalQuotaCoreCount, b.RegionalConsumedCoreCount
-	if quota == nil && p.key.spot {
+	if quota == nil && p.key.spot { // an older server tells it in the family's fields
 		quota, consumed = b.QuotaCoreCount, b.ConsumedCoreCount
 	}
+	key := regionKey{p.region, p.key.spot}
+	used := tallyAt(c.regions, key).cores
 	if quota == nil {
+		s.guessRegionCeiling(p, key, used)
 		return
 	}
-	used := tallyAt(c.regions, regionKey{p.region, p.key.spot}).cores
 	if consumed != nil {
 		used = max(used, int64(*consumed))
 	}
-	id, name := limitID("region", p.region, "cores"), p.region
-	if p.key.spot {
-		id, name = limitID("region", p.region, "spot", "cores"), p.region+" (spot)"
+	s.ceilings.add(p, regionLimit(key, int64(*quota), used), int64(p.cores))
+}
+
+func regionLimit(key regionKey, quota, used int64) autoscale.Limit {
+	l := autoscale.Limit{
+		ID: limitID("region", key.name, "cores"), Kind: autoscale.LimitRegion, Name: key.name,
+		Unit: autoscale.UnitCores, Max: quota, Used: used,
 	}
-	s.ceilings.add(p, autoscale.Limit{
-		ID: id, Kind: autoscale.LimitRegion, Name: name, Unit: autoscale.UnitCores, Max: int64(*quota), Used: used,
-	}, int64(p.cores))
+	if key.spot {
+		l.ID, l.Name = limitID("region", key.name, "spot", "cores"), key.name+" (spot)"
+	}
+	return l
+}
+
+// guessRegionCeiling stands in for a regional quota that the server doesn't
+// tell: what is left of it is at least what any one bucket in the region has
+// available, so together the buckets are asked for no more than that at a time.
+// The next observation shows whether there is more.
+func (s *survey) guessRegionCeiling(p *pool, key regionKey, used int64) {
+	most := int64(0)
+	for _, other := range s.pools {
+		if other.bucket == nil || (regionKey{other.region, other.key.spot}) != key {
+			continue
+		}
+		if nodes, told := availability(other.bucket, other.cores); told {
+			most = max(most, int64(nodes)*int64(other.cores))
+		}
+	}
+	if most > 0 {
+		s.ceilings.add(p, regionLimit(key, used+most, used), int64(p.cores))
+	}
 }
 
 // tallyAt returns the value of a key, made on demand.
