@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,14 +29,6 @@ func fileKind(err error) error {
 	default:
 		return autoscale.ErrUnavailable
 	}
-}
-
-// whyDone is the end of a context in words.
-func whyDone(ctx context.Context) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("no answer in time: %w", ctx.Err())
-	}
-	return ctx.Err()
 }
 
 // checkSize makes an error of a document that exceeds its bound, in bytes.

@@ -143,7 +143,7 @@ func (r *reader) time(n *node) time.Time {
 		seconds, err := strconv.ParseFloat(n.text, 64)
 		if err == nil && decimal(n.text) && seconds >= 0 && seconds <= maxUnixSeconds {
 			whole, part := math.Modf(seconds)
-			return time.Unix(int64(whole), int64(part*1e9)).UTC()
+			return time.Unix(int64(whole), int64(math.Round(part*1e9))).UTC()
 		}
 		r.failf(n, "must be %s, not %s", want, n.text)
 	case kindText:
@@ -180,7 +180,7 @@ func (r *reader) runtime(n *node) time.Duration {
 		return 0
 	}
 	switch {
-	case seconds <= 0:
+	case seconds < 1e-9:
 		r.failf(n, "must be more than 0; leave the key out where it is not known")
 	case seconds > maxRuntime.Seconds():
 		r.failf(n, "must be at most 36500 days")
