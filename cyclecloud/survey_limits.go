@@ -12,16 +12,24 @@ import (
 // together on the safe side: the least maximum, the most use.
 type ceilings map[autoscale.LimitID]*autoscale.Limit
 
-// add enters a limit, or what another bucket says of it, and lets the pool draw
-// amount of it per node.
-func (c ceilings) add(p *pool, l autoscale.Limit, amount int64) {
+// hold enters a limit, or what another bucket says of it.
+func (c ceilings) hold(l autoscale.Limit) {
 	l.Max, l.Used = max(l.Max, 0), max(l.Used, 0)
 	if known := c[l.ID]; known != nil {
 		known.Max, known.Used = min(known.Max, l.Max), max(known.Used, l.Used)
-	} else {
-		c[l.ID] = &l
+		return
 	}
-	p.Draws = append(p.Draws, autoscale.Draw{Limit: l.ID, Amount: amount})
+	c[l.ID] = &l
+}
+
+// add enters a limit and lets the pool draw amount of it per node.
+func (c ceilings) add(p *pool, l autoscale.Limit, amount int64) {
+	c.hold(l)
+	p.draw(l.ID, amount)
+}
+
+func (p *pool) draw(id autoscale.LimitID, amount int64) {
+	p.Draws = append(p.Draws, autoscale.Draw{Limit: id, Amount: amount})
 }
 
 func (c ceilings) sorted() []autoscale.Limit {
@@ -175,21 +183,47 @@ func (s *survey) addFamilyCeiling(p *pool, family string, c census) {
 
 // addRegionCeiling enters the region's quota, of spot nodes its spot quota.
 func (s *survey) addRegionCeiling(p *pool, c census) {
-	b := p.bucket
-	quota, consumed := b.RegionalQuotaCoreCount, b.RegionalConsumedCoreCount
-	if quota == nil && p.key.spot { // an older server tells it in the family's fields
-		quota, consumed = b.QuotaCoreCount, b.ConsumedCoreCount
-	}
 	key := regionKey{p.region, p.key.spot}
+	told, room := false, int64(0)
 	used := tallyAt(c.regions, key).cores
-	if quota == nil {
-		s.guessRegionCeiling(p, key, used)
-		return
+	for _, other := range s.pools {
+		if other.bucket == nil || (regionKey{other.region, other.key.spot}) != key {
+			continue
+		}
+		if quota, consumed, ok := regionFigures(other); ok {
+			told = true
+			s.ceilings.hold(regionLimit(key, quota, max(used, consumed)))
+		}
+		if nodes, ok := availability(other.bucket, other.cores); ok {
+			room = max(room, int64(nodes)*int64(other.cores))
+		}
 	}
-	if consumed != nil {
-		used = max(used, int64(*consumed))
+	if !told && room > 0 {
+		// The server doesn't tell the quota. What is left of it is at least what any
+		// one of the buckets has available, so together they are asked for no more
+		// than that at a time. The next observation shows whether there is more.
+		s.ceilings.hold(regionLimit(key, used+room, used))
+		told = true
 	}
-	s.ceilings.add(p, regionLimit(key, int64(*quota), used), int64(p.cores))
+	if told {
+		p.draw(regionLimit(key, 0, 0).ID, int64(p.cores))
+	}
+}
+
+// regionFigures are the region's quota and use in cores, if the bucket tells
+// them. An older server tells those of spot in the family's fields.
+func regionFigures(p *pool) (quota, consumed int64, told bool) {
+	q, c := p.bucket.RegionalQuotaCoreCount, p.bucket.RegionalConsumedCoreCount
+	if q == nil && p.key.spot {
+		q, c = p.bucket.QuotaCoreCount, p.bucket.ConsumedCoreCount
+	}
+	if q == nil {
+		return 0, 0, false
+	}
+	if c != nil {
+		consumed = int64(*c)
+	}
+	return int64(*q), consumed, true
 }
 
 func regionLimit(key regionKey, quota, used int64) autoscale.Limit {
@@ -201,25 +235,6 @@ func regionLimit(key regionKey, quota, used int64) autoscale.Limit {
 		l.ID, l.Name = limitID("region", key.name, "spot", "cores"), key.name+" (spot)"
 	}
 	return l
-}
-
-// guessRegionCeiling stands in for a regional quota that the server doesn't
-// tell: what is left of it is at least what any one bucket in the region has
-// available, so together the buckets are asked for no more than that at a time.
-// The next observation shows whether there is more.
-func (s *survey) guessRegionCeiling(p *pool, key regionKey, used int64) {
-	most := int64(0)
-	for _, other := range s.pools {
-		if other.bucket == nil || (regionKey{other.region, other.key.spot}) != key {
-			continue
-		}
-		if nodes, told := availability(other.bucket, other.cores); told {
-			most = max(most, int64(nodes)*int64(other.cores))
-		}
-	}
-	if most > 0 {
-		s.ceilings.add(p, regionLimit(key, used+most, used), int64(p.cores))
-	}
 }
 
 // tallyAt returns the value of a key, made on demand.

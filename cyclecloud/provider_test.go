@@ -1,0 +1,448 @@
+package cyclecloud_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"autoscaled/autoscale"
+	"autoscaled/autoscale/loop"
+	"autoscaled/cyclecloud"
+	"autoscaled/cyclecloud/cyclecloudtest"
+)
+
+var _ loop.Cloud = (*cyclecloud.Provider)(nil)
+
+func pool(t *testing.T, s autoscale.Supply, id autoscale.PoolID) autoscale.Pool {
+	t.Helper()
+	for _, p := range s.Pools {
+		if p.ID == id {
+			return p
+		}
+	}
+	require.Fail(t, "no such pool", "%s in %v", id, s.Pools)
+	return autoscale.Pool{}
+}
+
+func limit(t *testing.T, s autoscale.Supply, id autoscale.LimitID) autoscale.Limit {
+	t.Helper()
+	for _, l := range s.Limits {
+		if l.ID == id {
+			return l
+		}
+	}
+	require.Fail(t, "no such limit", "%s in %v", id, s.Limits)
+	return autoscale.Limit{}
+}
+
+func grow(id string, pool autoscale.PoolID, count int) autoscale.Grow {
+	return autoscale.Grow{Request: autoscale.RequestID(id), Pool: pool, Count: count}
+}
+
+func TestObserveADefaultCluster(t *testing.T) {
+	w := newWorld(t, cyclecloudtest.DefaultConfig())
+	before := w.observe(t)
+	_, err := w.provider.Create(t.Context(), autoscale.Grow{Request: "r1", Pool: "ondemand/Standard_HC44rs", Count: 2, Group: "pg0"})
+	require.NoError(t, err)
+	starting := w.observe(t)
+	w.clock.Advance(time.Hour)
+	ready := w.observe(t)
+
+	require.Empty(t, before.Stopped)
+	require.Len(t, before.Pools, 4)
+	hc := pool(t, before, "ondemand/Standard_HC44rs")
+	require.Equal(t, map[string]string{"nodearray": "ondemand", "machine_type": "Standard_HC44rs", "region": "westeurope", "spot": "false"}, hc.Labels)
+	require.Equal(t, autoscale.Resources{Cores: 44, Memory: 352 * autoscale.GiB}, hc.Node)
+	require.Equal(t, 100, hc.GroupSize)
+	require.Empty(t, hc.Invalid)
+	require.Zero(t, hc.CapacityFailed)
+	require.Equal(t, []autoscale.Draw{
+		{Limit: "cluster/nodes", Amount: 1}, {Limit: "cluster/cores", Amount: 44},
+		{Limit: "nodearray/ondemand/nodes", Amount: 1}, {Limit: "nodearray/ondemand/cores", Amount: 44},
+		{Limit: "family/westeurope/HCs/cores", Amount: 44}, {Limit: "region/westeurope/cores", Amount: 44},
+		{Limit: "bucket/ondemand/Standard_HC44rs/nodes", Amount: 1},
+	}, hc.Draws)
+	require.Equal(t, autoscale.Limit{ID: "nodearray/ondemand/cores", Kind: autoscale.LimitNodearray, Name: "ondemand", Unit: autoscale.UnitCores, Max: 500},
+		limit(t, before, "nodearray/ondemand/cores"))
+	f4, f16 := pool(t, before, "execute/Standard_F4s_v2"), pool(t, before, "execute/Standard_F16s_v2")
+	require.Contains(t, f4.Draws, autoscale.Draw{Limit: "family/westeurope/Fs_v2/cores", Amount: 4})
+	require.Contains(t, f16.Draws, autoscale.Draw{Limit: "family/westeurope/Fs_v2/cores", Amount: 16})
+
+	require.Len(t, before.Nodes, 1)
+	require.Contains(t, before.Nodes[0].Protected, "head node")
+	require.Equal(t, autoscale.PhaseReady, before.Nodes[0].Phase)
+	require.False(t, before.Nodes[0].Owned)
+
+	require.Len(t, starting.Nodes, 3)
+	n := starting.Nodes[1]
+	require.Equal(t, autoscale.PhaseStarting, n.Phase)
+	require.Equal(t, "r1 ondemand/Standard_HC44rs pg0 true", fmt.Sprint(n.Request, " ", n.Pool, " ", n.Group, " ", n.Owned))
+	require.Empty(t, n.Protected)
+	require.EqualValues(t, 88, limit(t, starting, "nodearray/ondemand/cores").Used)
+	require.EqualValues(t, 2, limit(t, starting, "cluster/nodes").Used)
+	require.Equal(t, []autoscale.Group{{Name: "pg0", Active: 2}}, pool(t, starting, "ondemand/Standard_HC44rs").Groups)
+
+	n = ready.Nodes[1]
+	require.Equal(t, autoscale.PhaseReady, n.Phase)
+	require.NotEmpty(t, n.Host)
+	require.NotEmpty(t, n.Address)
+}
+
+func TestAnotherOwnersNodesAreNotOurs(t *testing.T) {
+	w := newWorld(t, cyclecloudtest.DefaultConfig())
+	w.observe(t)
+	_, err := w.provider.Create(t.Context(), grow("r1", "execute/Standard_F4s_v2", 1))
+	require.NoError(t, err)
+	for owner, ours := range map[string]bool{"": true, cyclecloud.DefaultOwner: true, "somebody else": false} {
+		p := cyclecloud.NewProvider(cyclecloud.ProviderOptions{Client: w.client, Cluster: "demo", Now: w.clock.Now, Owner: owner})
+		supply, err := p.Observe(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, ours, supply.Nodes[1].Owned, owner)
+	}
+}
+
+func TestPrice(t *testing.T) {
+	w := newWorld(t, cyclecloudtest.DefaultConfig())
+	p := cyclecloud.NewProvider(cyclecloud.ProviderOptions{Client: w.client, Cluster: "demo", Now: w.clock.Now,
+		Price: func(labels map[string]string) float64 { return float64(len(labels["machine_type"])) }})
+	supply, err := p.Observe(t.Context())
+	require.NoError(t, err)
+	require.InDelta(t, len("Standard_HC44rs"), pool(t, supply, "ondemand/Standard_HC44rs").PricePerHour, 0)
+}
+
+func TestCapacityFailureIsATime(t *testing.T) {
+	w := newWorld(t, cyclecloudtest.DefaultConfig())
+	key := cyclecloudtest.BucketKey{Cluster: "demo", Nodearray: "execute", MachineType: "Standard_F4s_v2"}
+	require.NoError(t, w.server.SetStock(key, 0))
+	w.observe(t)
+	_, err := w.provider.Create(t.Context(), grow("r1", "execute/Standard_F4s_v2", 1))
+	require.NoError(t, err)
+	w.clock.Advance(30 * time.Minute)
+	first := pool(t, w.observe(t), "execute/Standard_F4s_v2").CapacityFailed
+	require.False(t, first.Before(start))
+	require.True(t, first.Before(w.clock.Now()))
+	w.clock.Advance(time.Minute)
+	require.WithinDuration(t, first, pool(t, w.observe(t), "execute/Standard_F4s_v2").CapacityFailed, time.Second)
+}
+
+func TestStoppedClusters(t *testing.T) {
+	const arrays = `,"nodearrays":[],"nodes":[]}`
+	for body, want := range map[string]string{
+		`{"state":"Started","targetState":"Started"` + arrays:    "",
+		`{"state":"started"` + arrays:                            "",
+		`{"state":"Terminated","targetState":"Started"` + arrays: "cluster demo is Terminated, not Started",
+		`{"state":"Started","targetState":"Terminated"` + arrays: "cluster demo is to become Terminated",
+		`{"maxCount":1` + arrays:                                 "cluster demo was never started",
+	} {
+		supply := observeBody(t, body)
+		require.Equal(t, want, supply.Stopped, body)
+	}
+}
+
+// observeBody is what a provider makes of one status.
+func observeBody(t *testing.T, status string) autoscale.Supply {
+	t.Helper()
+	s := newServer(t).on("GET /clusters/demo/status?nodes=true", ok(status))
+	supply, err := s.provider(t).Observe(t.Context())
+	require.NoError(t, err)
+	return supply
+}
+
+func (s *server) provider(t *testing.T) *cyclecloud.Provider {
+	return cyclecloud.NewProvider(cyclecloud.ProviderOptions{Client: s.client(t), Cluster: "demo", Now: func() time.Time { return start }})
+}
+
+const someArray = `"nodearrays":[{"name":"Execute","nodearray":{"Region":"westeurope"},"buckets":[
+	{"definition":{"machineType":"Standard_F4s_v2"},"availableCount":5,"virtualMachine":{"vcpuCount":4,"memory":8}}]}]`
+
+func TestPhases(t *testing.T) {
+	const whole = `"InstanceId":"i","PrivateIp":"10.0.0.4","Hostname":"h"`
+	tests := []struct {
+		record string
+		want   autoscale.Phase
+	}{
+		{`"TargetState":"Started","Status":"Ready",` + whole, autoscale.PhaseReady},
+		{`"TargetState":"Started","Status":"Started",` + whole, autoscale.PhaseReady},
+		{`"TargetState":"started","Status":"ready",` + whole, autoscale.PhaseReady},
+		{`"TargetState":"Started","Status":"Ready","PrivateIp":"10.0.0.4","Hostname":"h"`, autoscale.PhaseStarting},
+		{`"TargetState":"Started","Status":"Ready","InstanceId":"i","Hostname":"h"`, autoscale.PhaseStarting},
+		{`"TargetState":"Started","Status":"Ready","InstanceId":"i","PrivateIp":"10.0.0.4","Hostname":null`, autoscale.PhaseStarting},
+		{`"TargetState":"Started","Status":"Acquiring"`, autoscale.PhaseStarting},
+		{`"TargetState":"Started","Status":"Allocating"`, autoscale.PhaseStarting},
+		{`"TargetState":"Started","Status":"Allocation"`, autoscale.PhaseStarting},
+		{`"TargetState":"Started","Status":"Preparing",` + whole, autoscale.PhaseStarting},
+		{`"TargetState":"Started","Status":"Reimaging",` + whole, autoscale.PhaseStarting},
+		{`"TargetState":"Started","Status":"Restarting",` + whole, autoscale.PhaseStarting},
+		{`"TargetState":"Started","Status":"Off"`, autoscale.PhaseStarting},
+		{`"TargetState":"Started","Status":"Terminating"`, autoscale.PhaseStopping},
+		{`"TargetState":"Started","Status":"Deallocating"`, autoscale.PhaseStopping},
+		{`"TargetState":"Started","Status":"Stopping"`, autoscale.PhaseStopping},
+		{`"TargetState":"Started","Status":"Deallocated"`, autoscale.PhaseDeallocated},
+		{`"TargetState":"Started","Status":"Failed"`, autoscale.PhaseFailed},
+		{`"TargetState":"Started","Status":"Error"`, autoscale.PhaseFailed},
+		{`"TargetState":"Started","Status":"Unavailable"`, autoscale.PhaseFailed},
+		{`"TargetState":"Terminated","Status":"Failed"`, autoscale.PhaseFailed},
+		{`"TargetState":"Started","Status":"Terminated"`, autoscale.PhaseUnknown},
+		{`"TargetState":"Started","Status":"Daydreaming"`, autoscale.PhaseUnknown},
+		{`"TargetState":"Started"`, autoscale.PhaseUnknown},
+		{`"TargetState":"Terminated","Status":"Ready",` + whole, autoscale.PhaseStopping},
+		{`"TargetState":"Off","Status":"Terminating"`, autoscale.PhaseStopping},
+		{`"TargetState":"Terminated","Status":"Terminated"`, autoscale.PhaseGone},
+		{`"TargetState":"Terminated","Status":"Off"`, autoscale.PhaseGone},
+		{`"TargetState":"Off","Status":"Off"`, autoscale.PhaseGone},
+		{`"TargetState":"Deallocated","Status":"Deallocated"`, autoscale.PhaseDeallocated},
+		{`"TargetState":"Deallocated","Status":"Ready",` + whole, autoscale.PhaseStopping},
+		{`"TargetState":"Deallocated","Status":"Off"`, autoscale.PhaseGone},
+		{`"Status":"Ready",` + whole, autoscale.PhaseUnknown},
+		{`"Status":"Off"`, autoscale.PhaseUnknown},
+		{`"Status":"Failed"`, autoscale.PhaseUnknown},
+		{`"TargetState":"Elsewhere","Status":"Ready",` + whole, autoscale.PhaseUnknown},
+	}
+	for _, test := range tests {
+		supply := observeBody(t, `{"state":"Started",`+someArray+`,"nodes":[
+			{"Name":"n","NodeId":"1","Template":"execute","MachineType":"standard_f4S_V2",`+test.record+`}]}`)
+		node := supply.Nodes[0]
+		require.Equal(t, test.want, node.Phase, test.record)
+		require.EqualValues(t, "Execute/Standard_F4s_v2", node.Pool, "names are compared without case")
+		held := int64(1)
+		if test.want == autoscale.PhaseGone {
+			held = 0
+		}
+		require.Equal(t, held, limit(t, supply, "bucket/Execute/Standard_F4s_v2/nodes").Used, test.record)
+		require.Equal(t, held+5, limit(t, supply, "bucket/Execute/Standard_F4s_v2/nodes").Max, test.record)
+	}
+}
+
+func TestProtectedNodes(t *testing.T) {
+	const node = `"Name":"n","NodeId":"1","Template":"execute","MachineType":"Standard_F4s_v2","TargetState":"Started"`
+	const offArray = `"nodearrays":[{"name":"execute","nodearray":{"Configuration":{"autoscale":{"enabled":false}}},"buckets":[
+		{"definition":{"machineType":"Standard_F4s_v2"},"availableCount":5,"virtualMachine":{"vcpuCount":4}}]}]`
+	for name, test := range map[string]struct{ array, record, want string }{
+		"plain":                {someArray, node, ""},
+		"allowed":              {someArray, node + `,"Configuration":{"autoscale":{"enabled":true}}`, ""},
+		"head node":            {someArray, `"Name":"scheduler","NodeId":"1","Template":"scheduler"`, "head node"},
+		"no template":          {someArray, `"Name":"scheduler","NodeId":"1"`, "head node"},
+		"own configuration":    {someArray, node + `,"Configuration":{"autoscale":{"enabled":false}}`, "autoscale.enabled is false"},
+		"dotted configuration": {someArray, node + `,"Configuration":{"autoscale.enabled":"False"}`, "autoscale.enabled is false"},
+		"nodearray":            {offArray, node, "its nodearray's"},
+		"no id":                {someArray, `"Name":"n","Template":"execute"`, "no NodeId"},
+		"odd":                  {someArray, node + `,"KeepAlive":"yes"`, "odd: KeepAlive"},
+	} {
+		supply := observeBody(t, `{"state":"Started",`+test.array+`,"nodes":[{`+test.record+`}]}`)
+		if test.want == "" {
+			require.Empty(t, supply.Nodes[0].Protected, name)
+		} else {
+			require.Contains(t, supply.Nodes[0].Protected, test.want, name)
+		}
+		if test.array == offArray {
+			require.Contains(t, supply.Pools[0].Invalid, "autoscale.enabled is false", name)
+		}
+	}
+}
+
+func TestNodesThatNoBucketOffers(t *testing.T) {
+	supply := observeBody(t, `{"state":"Started","maxCount":10,`+someArray+`,"nodes":[
+		{"Name":"a","NodeId":"1","Template":"execute","MachineType":"Standard_D8s_v3","CoreCount":8,"Memory":32,"TargetState":"Started","Status":"Preparing"},
+		{"Name":"b","NodeId":"2","Template":"execute","MachineType":"Standard_F4s_v2","Interruptible":true,"TargetState":"Started","Status":"Preparing"}]}`)
+	old := pool(t, supply, "Execute/Standard_D8s_v3")
+	require.Contains(t, old.Invalid, "no longer offers it")
+	require.Equal(t, autoscale.Resources{Cores: 8, Memory: 32 * autoscale.GiB}, old.Node)
+	require.Equal(t, "Execute", old.Labels["nodearray"], "a policy for the nodearray manages them")
+	spot := pool(t, supply, "Execute/Standard_F4s_v2/spot")
+	require.NotEmpty(t, spot.Invalid)
+	require.Equal(t, 4, spot.Node.Cores)
+	require.EqualValues(t, 2, limit(t, supply, "cluster/nodes").Used)
+	require.Zero(t, limit(t, supply, "bucket/Execute/Standard_F4s_v2/nodes").Used)
+}
+
+func TestBucketsAsToldByDifferentServers(t *testing.T) {
+	supply := observeBody(t, `{"state":"Started","nodes":[],"nodearrays":[{"name":"a","nodearray":{"Region":"R","Interruptible":true,
+		"Configuration":{"autoscale":{"resources":{"fpga":2,"mem":"8g","odd":1.5,"less":-1}}}},"buckets":[
+		{"definition":{"machineType":"X1"},"valid":false,"invalidReason":"NotActivated","virtualMachine":{"vcpuCount":2}},
+		{"definition":{"machineType":"X2"},"virtualMachine":{"vcpuCount":2,"gpuCount":1,"vcpuQuotaCount":8,"memory":-1},"availableCount":-3,
+		 "quotaCoreCount":80,"consumedCoreCount":8,"maxPlacementGroupSize":50,"maxPlacementGroupCoreSize":20,"lastCapacityFailure":60},
+		{"definition":{"machineType":"X3"}},
+		{"definition":{"machineType":"x2"},"availableCount":99},
+		{"definition":null,"availableCount":99},
+		{"definition":{"machineType":"X4"},"virtualMachine":{"vcpuCount":2},"availableCount":9,"availableCoreCount":8,"maxPlacementGroupSize":-1,"lastCapacityFailure":-1}]}]}`)
+	require.Len(t, supply.Pools, 4)
+	require.Equal(t, "NotActivated", pool(t, supply, "a/X1/spot").Invalid)
+	x2 := pool(t, supply, "a/X2/spot")
+	require.Equal(t, autoscale.Resources{Cores: 2, GPUs: 1, Custom: map[string]int64{"fpga": 2}}, x2.Node)
+	require.Equal(t, 10, x2.GroupSize)
+	require.Equal(t, start.Add(-time.Minute), x2.CapacityFailed)
+	require.Contains(t, x2.Draws, autoscale.Draw{Limit: "region/r/spot/cores", Amount: 8})
+	require.EqualValues(t, 80, limit(t, supply, "region/r/spot/cores").Max)
+	require.EqualValues(t, 8, limit(t, supply, "region/r/spot/cores").Used)
+	require.Zero(t, limit(t, supply, "bucket/a/X2/spot/nodes").Max)
+	require.NotEmpty(t, pool(t, supply, "a/X3/spot").Invalid)
+	require.Equal(t, 100, pool(t, supply, "a/X3/spot").GroupSize)
+	x4 := pool(t, supply, "a/X4/spot")
+	require.Zero(t, x4.GroupSize)
+	require.Zero(t, x4.CapacityFailed)
+	require.EqualValues(t, 4, limit(t, supply, "bucket/a/X4/spot/nodes").Max)
+}
+
+func TestStatusWithoutNodesIsReadTwice(t *testing.T) {
+	s := newServer(t).on("GET /clusters/demo/status?nodes=true", ok(`{"state":"Started",`+someArray+`}`)).
+		on("GET /clusters/demo/nodes", ok(`{"nodes":[{"Name":"n","NodeId":"1","Template":"execute","MachineType":"Standard_F4s_v2","TargetState":"Started"}]}`))
+	supply, err := s.provider(t).Observe(t.Context())
+	require.NoError(t, err)
+	require.Len(t, supply.Nodes, 1)
+
+	s.on("GET /clusters/demo/nodes", ok(`{}`))
+	_, err = s.provider(t).Observe(t.Context())
+	require.ErrorIs(t, err, autoscale.ErrMalformed, "no nodes told is not no nodes")
+}
+
+func TestLostCreateIsResolved(t *testing.T) {
+	for kind, want := range map[cyclecloudtest.FaultKind]autoscale.ResolutionState{
+		cyclecloudtest.FaultCutAfter:    autoscale.ResolvedArrived,
+		cyclecloudtest.FaultMalformed:   autoscale.ResolvedArrived,
+		cyclecloudtest.FaultTruncated:   autoscale.ResolvedArrived,
+		cyclecloudtest.FaultStatusAfter: autoscale.ResolvedArrived,
+		cyclecloudtest.FaultCutBefore:   autoscale.ResolvedAbsent,
+		cyclecloudtest.FaultStatus:      autoscale.ResolvedAbsent,
+		cyclecloudtest.FaultHTML:        autoscale.ResolvedAbsent,
+	} {
+		for _, unknown := range []int{404, 400} {
+			cfg := cyclecloudtest.DefaultConfig()
+			cfg.UnknownRequestStatus = unknown
+			w := newWorld(t, cfg)
+			w.observe(t)
+			require.NoError(t, w.server.Order(cyclecloudtest.Fault{Kind: kind, Path: "nodes/create"}))
+			_, err := w.provider.Create(t.Context(), grow("r1", "execute/Standard_F4s_v2", 3))
+			require.ErrorIs(t, err, autoscale.ErrUncertain, kind)
+
+			got, err := w.provider.Resolve(t.Context(), "r1")
+			require.NoError(t, err, kind)
+			require.Equal(t, want, got.State, kind)
+			if want == autoscale.ResolvedArrived {
+				require.Len(t, got.Nodes, 3)
+			}
+			again, err := w.provider.Create(t.Context(), grow("r1", "execute/Standard_F4s_v2", 3))
+			require.NoError(t, err, kind)
+			require.Equal(t, 3, again.Added, kind)
+			require.Len(t, w.observe(t).Nodes, 4, "one head node and three others, whatever was lost")
+		}
+	}
+}
+
+func TestResolveWithoutAnAnswerIsUnknown(t *testing.T) {
+	w := newWorld(t, cyclecloudtest.DefaultConfig())
+	require.NoError(t, w.server.Order(cyclecloudtest.Fault{Kind: cyclecloudtest.FaultStatus, Method: "GET", Times: -1}))
+	got, err := w.provider.Resolve(t.Context(), "r1")
+	require.ErrorIs(t, err, autoscale.ErrUnavailable)
+	require.Equal(t, autoscale.ResolvedUnknown, got.State)
+}
+
+func TestShortCreateSaysWhy(t *testing.T) {
+	w := newWorld(t, cyclecloudtest.DefaultConfig())
+	w.observe(t)
+	got, err := w.provider.Create(t.Context(), grow("r1", "ondemand/Standard_F32s_v2", 100))
+	require.NoError(t, err)
+	require.Equal(t, 15, got.Added)
+	require.Contains(t, got.Message, "maxCoreCount")
+	require.NotEmpty(t, got.CloudID)
+}
+
+func TestCreateInAnUnknownPoolIsRejected(t *testing.T) {
+	w := newWorld(t, cyclecloudtest.DefaultConfig())
+	for range 2 { // before the first observation, and after it
+		_, err := w.provider.Create(t.Context(), grow("r1", "execute/Standard_Z9", 1))
+		require.ErrorIs(t, err, autoscale.ErrRejected)
+		require.NotErrorIs(t, err, autoscale.ErrUncertain)
+		w.observe(t)
+	}
+}
+
+func TestRemove(t *testing.T) {
+	w := newWorld(t, cyclecloudtest.DefaultConfig())
+	w.observe(t)
+	_, err := w.provider.Create(t.Context(), grow("r1", "execute/Standard_F4s_v2", 4))
+	require.NoError(t, err)
+	w.clock.Advance(time.Hour)
+	nodes := w.observe(t).Nodes[1:]
+	require.NoError(t, w.server.SetKeepAlive(nodes[3].Name, true))
+
+	got, err := w.provider.Remove(t.Context(), autoscale.Remove{Request: "e1", Nodes: nodes[:1]})
+	require.NoError(t, err)
+	require.Empty(t, got.Refused)
+	require.NotEmpty(t, got.CloudID)
+	w.clock.Advance(time.Hour)
+
+	ghost := autoscale.Node{ID: "no-such-node"}
+	got, err = w.provider.Remove(t.Context(), autoscale.Remove{Request: "e2", Nodes: []autoscale.Node{nodes[0], nodes[1], nodes[3], ghost}})
+	require.NoError(t, err)
+	require.Len(t, got.Refused, 1, "gone already is success: %v", got.Refused)
+	require.Contains(t, got.Refused[nodes[3].ID], "KeepAlive")
+
+	_, err = w.provider.Remove(t.Context(), autoscale.Remove{Request: "e2", Nodes: nodes[1:2]})
+	require.NoError(t, err, "a request id seen before is success")
+
+	require.NoError(t, w.server.Order(cyclecloudtest.Fault{Kind: cyclecloudtest.FaultCutAfter, Path: "nodes/terminate"}))
+	_, err = w.provider.Remove(t.Context(), autoscale.Remove{Request: "e3", Nodes: nodes[2:3]})
+	require.ErrorIs(t, err, autoscale.ErrUncertain)
+	resolved, err := w.provider.Resolve(t.Context(), "e3")
+	require.NoError(t, err)
+	require.Equal(t, autoscale.ResolvedArrived, resolved.State)
+}
+
+func TestRemoveWhoseEveryNodeIsGone(t *testing.T) {
+	const terminate = "POST /clusters/demo/nodes/terminate"
+	remove := autoscale.Remove{Request: requestID, Nodes: []autoscale.Node{{ID: "1"}, {ID: "2"}}}
+	s := newServer(t).on(terminate, refusal(409, "no such nodes")).on(lookupOps, ok(`[]`)).on(lookupNodes, refusal(404, "")).
+		on("GET /clusters/demo/nodes", ok(`{"nodes":[{"NodeId":"1","TargetState":"Terminated","Status":"Terminating"}]}`))
+	_, err := s.provider(t).Remove(t.Context(), remove)
+	require.NoError(t, err)
+
+	s.on("GET /clusters/demo/nodes", ok(`{"nodes":[{"NodeId":"1","TargetState":"Started","Status":"Ready"}]}`))
+	_, err = s.provider(t).Remove(t.Context(), remove)
+	require.ErrorIs(t, err, autoscale.ErrRejected)
+
+	s.on(terminate, accepted(`{"operationId":"o","nodes":[{"id":"2","status":"OK"}]}`))
+	got, err := s.provider(t).Remove(t.Context(), remove)
+	require.NoError(t, err)
+	require.Contains(t, got.Refused["1"], "doesn't mention")
+
+	s.on("GET /clusters/demo/nodes", refusal(401, ""))
+	got, err = s.provider(t).Remove(t.Context(), remove)
+	require.NoError(t, err)
+	require.Len(t, got.Refused, 1, "what can't be checked is refused")
+
+	_, err = s.provider(t).Remove(t.Context(), autoscale.Remove{Request: requestID})
+	require.ErrorIs(t, err, autoscale.ErrRejected, "a remove of nothing is never sent")
+}
+
+func TestErrorsAreTranslated(t *testing.T) {
+	all := []error{autoscale.ErrUnauthorized, autoscale.ErrNotFound, autoscale.ErrRejected, autoscale.ErrThrottled,
+		autoscale.ErrUnavailable, autoscale.ErrMalformed}
+	for name, test := range map[string]struct {
+		answer answer
+		want   error
+	}{
+		"wrong password":  {refusal(http.StatusUnauthorized, ""), autoscale.ErrUnauthorized},
+		"no permission":   {refusal(http.StatusForbidden, ""), autoscale.ErrUnauthorized},
+		"unknown cluster": {refusal(http.StatusNotFound, "no cluster demo"), autoscale.ErrNotFound},
+		"bad input":       {refusal(http.StatusBadRequest, ""), autoscale.ErrRejected},
+		"throttled":       {answer{status: 429, header: map[string]string{"Retry-After": "3600"}}, autoscale.ErrThrottled},
+		"broken":          {refusal(http.StatusNotImplemented, ""), autoscale.ErrUnavailable},
+		"HTML":            {ok("<html><title>Sign in</title></html>"), autoscale.ErrMalformed},
+		"another API":     {ok(`{"status":"fine"}`), autoscale.ErrMalformed},
+		"redirect":        {answer{status: 302, header: map[string]string{"Location": "https://login.example.com/?next=1"}}, autoscale.ErrUnavailable},
+	} {
+		s := newServer(t).on("GET /clusters/demo/status?nodes=true", test.answer)
+		p := cyclecloud.NewProvider(cyclecloud.ProviderOptions{Cluster: "demo", Now: time.Now,
+			Client: s.client(t, func(o *cyclecloud.Options) { o.Retries = -1 })})
+		_, err := p.Observe(t.Context())
+		for _, kind := range all {
+			require.Equal(t, kind == test.want, errors.Is(err, kind), "%s: %v is %v", name, err, kind)
+		}
+		require.ErrorContains(t, err, "cluster demo: GET /clusters/demo/status", name)
+		require.NotErrorIs(t, err, autoscale.ErrUncertain, name)
+	}
+}
