@@ -57,7 +57,8 @@ type Queue struct {
 
 // FileQueue reads a file.
 type FileQueue struct {
-	Path string `key:"path" required:"yes" path:"yes" help:"The document, YAML or JSON."`
+	Path   string   `key:"path" required:"yes" path:"yes" help:"The document, YAML or JSON."`
+	MaxAge Duration `key:"max_age" default:"0" help:"A document that was last written longer ago is taken for abandoned, and demand for unknown. 0: any age."`
 }
 
 // HTTPQueue reads a URL.

@@ -2,6 +2,22 @@ package config
 
 import "strings"
 
+// Nearest returns the candidate that a slip of the hand turns into text, without
+// regard to case, or "".
+func Nearest(text string, candidates []string) string {
+	lower := make([]string, len(candidates))
+	for i, c := range candidates {
+		lower[i] = strings.ToLower(c)
+	}
+	found := nearest(text, lower)
+	for i := range lower {
+		if found != "" && lower[i] == found {
+			return candidates[i]
+		}
+	}
+	return ""
+}
+
 // nearest returns the candidate that a slip of the hand turns into text, or "".
 func nearest(text string, candidates []string) string {
 	best, bestDistance := "", 0
