@@ -1,0 +1,205 @@
+package loop
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"autoscaled/autoscale"
+)
+
+// stopWithin is how long calls under way may go on after the daemon was told to
+// stop. What has no answer by then stays sent, to be resolved at the next start.
+const stopWithin = 5 * time.Second
+
+// errNotSent is the outcome of a call that never left.
+var errNotSent = fmt.Errorf("not sent, the daemon is stopping: %w", autoscale.ErrUnavailable)
+
+// call is one request to the cloud: the operation before it, as it is written
+// before the request leaves, and how to send it.
+type call struct {
+	change
+	send func(context.Context) (autoscale.Receipt, error)
+}
+
+// act carries out the plan. Supply comes first: marks are withdrawn before nodes
+// are created, and nodes are created before any is marked or removed. What
+// fails in one stage does not keep the next from its work.
+func (t *tick) act(ctx context.Context) {
+	if ctx.Err() != nil {
+		return
+	}
+	t.report.Acted = true
+	if t.report.Plan.Empty() {
+		return
+	}
+	late, cancel := lingering(ctx, stopWithin)
+	defer cancel()
+	t.undrain(late)
+	t.sendAll(ctx, late, t.creates())
+	if ctx.Err() == nil {
+		t.drain(late)
+	}
+	t.sendAll(ctx, late, t.removes())
+}
+
+// creates are the calls of the plan's retried and new sets.
+func (t *tick) creates() (calls []call) {
+	for _, retry := range t.report.Plan.Retry {
+		if op := retry.Operation; op.Kind == autoscale.OperationCreate {
+			calls = append(calls, t.create(op, op))
+		}
+	}
+	for _, g := range t.report.Plan.Grow {
+		calls = append(calls, t.create(autoscale.Operation{}, autoscale.Operation{
+			Request: t.NewRequestID(), Kind: autoscale.OperationCreate,
+			Pool: g.Pool, Group: g.Group, Count: g.Count, Jobs: g.Jobs,
+			Reason: g.Reason, Intended: t.at,
+		}))
+	}
+	return calls
+}
+
+func (t *tick) create(before, op autoscale.Operation) call {
+	op = t.sent(op)
+	return call{change{before, op}, func(ctx context.Context) (autoscale.Receipt, error) {
+		return t.Cloud.Create(ctx, autoscale.Grow{
+			Request: op.Request, Pool: op.Pool, Group: op.Group, Count: op.Count,
+			Jobs: op.Jobs, JobCount: len(op.Jobs), Reason: op.Reason,
+		})
+	}}
+}
+
+// removes are the calls of the plan's retried and new removals.
+func (t *tick) removes() (calls []call) {
+	for _, retry := range t.report.Plan.Retry {
+		if op := retry.Operation; op.Kind == autoscale.OperationRemove {
+			calls = append(calls, t.remove(op, op, t.nodesOf(op)))
+		}
+	}
+	for _, r := range t.report.Plan.Remove {
+		calls = append(calls, t.remove(autoscale.Operation{}, autoscale.Operation{
+			Request: t.NewRequestID(), Kind: autoscale.OperationRemove,
+			Pool: r.Pool, Count: len(r.Nodes), Nodes: idsOf(r.Nodes),
+			Reason: r.Reason, Intended: t.at,
+		}, r.Nodes))
+	}
+	return calls
+}
+
+func (t *tick) remove(before, op autoscale.Operation, nodes []autoscale.Node) call {
+	op = t.sent(op)
+	return call{change{before, op}, func(ctx context.Context) (autoscale.Receipt, error) {
+		return t.Cloud.Remove(ctx, autoscale.Remove{Request: op.Request, Pool: op.Pool, Nodes: nodes, Reason: op.Reason})
+	}}
+}
+
+// sent is the operation as it is written just before its call leaves. Intent and
+// departure are one write: a crash after it leaves the outcome in doubt either
+// way, and the next start asks the cloud.
+func (t *tick) sent(op autoscale.Operation) autoscale.Operation {
+	op.Phase, op.Sent = autoscale.OpSent, t.at
+	op.Attempts++
+	return op
+}
+
+// sendAll writes all intents of a stage durably, then sends them, a few at once,
+// and writes the answers as they come: those that arrive during one write share
+// the next. Without the intents on disk nothing is sent. Once ctx ends nothing
+// more leaves; late bounds what has left.
+func (t *tick) sendAll(ctx, late context.Context, calls []call) {
+	if len(calls) == 0 {
+		return
+	}
+	intents := make([]change, len(calls))
+	for i := range calls {
+		intents[i] = calls[i].change
+	}
+	if !t.record(intents) {
+		return
+	}
+	answers := make(chan answer, len(calls))
+	go func() {
+		defer close(answers)
+		var group errgroup.Group
+		group.SetLimit(callsAtOnce)
+		for i := range calls {
+			group.Go(func() error {
+				answers <- t.ask(ctx, late, i, calls[i])
+				return nil
+			})
+		}
+		_ = group.Wait()
+	}()
+	for first := range answers {
+		batch := []change{t.answered(calls[first.call].after, first)}
+		for range len(answers) {
+			next := <-answers
+			batch = append(batch, t.answered(calls[next.call].after, next))
+		}
+		t.record(batch)
+	}
+}
+
+func (t *tick) ask(ctx, late context.Context, i int, c call) answer {
+	if ctx.Err() != nil {
+		return answer{call: i, err: errNotSent}
+	}
+	receipt, err := within(late, t.CallTimeout, c.send)
+	return answer{call: i, receipt: receipt, err: err}
+}
+
+// record writes changes durably, whatever has become of the context, and makes
+// them known. An answer that can't be written is in doubt, as after a crash.
+func (t *tick) record(changes []change) bool {
+	ops := make([]autoscale.Operation, 0, len(changes))
+	for _, c := range changes {
+		ops = append(ops, c.after)
+	}
+	if err := t.Journal.Put(context.Background(), ops...); err != nil {
+		t.problem(StepJournal, "", err)
+		return false
+	}
+	for _, c := range changes {
+		t.settled(c)
+	}
+	return true
+}
+
+// nodesOf are a remove's targets as the cloud shows them now.
+func (t *tick) nodesOf(op autoscale.Operation) []autoscale.Node {
+	nodes := make([]autoscale.Node, 0, len(op.Nodes))
+	shown := make(map[autoscale.NodeID]autoscale.Node, len(op.Nodes))
+	for _, id := range op.Nodes {
+		shown[id] = autoscale.Node{ID: id, Pool: op.Pool}
+	}
+	for _, n := range t.report.Observation.Supply.Nodes {
+		if _, target := shown[n.ID]; target {
+			shown[n.ID] = n
+		}
+	}
+	for _, id := range op.Nodes {
+		nodes = append(nodes, shown[id])
+	}
+	return nodes
+}
+
+func idsOf(nodes []autoscale.Node) []autoscale.NodeID {
+	ids := make([]autoscale.NodeID, len(nodes))
+	for i := range nodes {
+		ids[i] = nodes[i].ID
+	}
+	return ids
+}
+
+// lingering is a context that ends a while after its parent.
+func lingering(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(grace, cancel)
+		context.AfterFunc(late, func() { timer.Stop() })
+	})
+	return late, func() { stop(); cancel() }
+}

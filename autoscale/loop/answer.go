@@ -1,0 +1,93 @@
+package loop
+
+import (
+	"errors"
+	"fmt"
+
+	"autoscaled/autoscale"
+)
+
+// answer is what came of the call-th call of a stage.
+type answer struct {
+	call    int
+	receipt autoscale.Receipt
+	err     error
+}
+
+// answered is what an answer makes of an operation that was sent, and notes the
+// problem if it is one.
+func (t *tick) answered(sent autoscale.Operation, a answer) change {
+	op := sent
+	if a.err != nil {
+		step := StepCreate
+		if op.Kind == autoscale.OperationRemove {
+			step = StepRemove
+		}
+		t.problemf(step, string(op.Pool), "request %s: %w", op.Request, a.err)
+		op.Phase, op.Message = failedPhase(op, a.err), a.err.Error()
+		if op.Phase.Final() {
+			op.Answered, op.Ended = t.at, t.at
+		}
+		return change{sent, op}
+	}
+	op.Answered, op.CloudID, op.Message = t.at, a.receipt.CloudID, a.receipt.Message
+	if op.Kind == autoscale.OperationCreate {
+		op = took(op, a.receipt)
+	} else {
+		op = t.ending(op, a.receipt)
+	}
+	if op.Phase.Final() {
+		op.Ended = t.at
+	}
+	return change{sent, op}
+}
+
+// failedPhase tells what an error leaves of an operation. Where it is certain
+// that nothing came of the call, a first attempt is over. Of a repeated one the
+// earlier call may still arrive, so it is only absent, unless the cloud has
+// understood and refused it.
+func failedPhase(op autoscale.Operation, err error) autoscale.OperationPhase {
+	certain := errors.Is(err, autoscale.ErrUnauthorized) || errors.Is(err, autoscale.ErrThrottled) || errors.Is(err, autoscale.ErrUnavailable)
+	switch {
+	case errors.Is(err, autoscale.ErrUncertain):
+		return autoscale.OpSent
+	case errors.Is(err, autoscale.ErrRejected), certain && op.Attempts == 1:
+		return autoscale.OpRejected
+	case certain:
+		return autoscale.OpAbsent
+	}
+	return autoscale.OpSent
+}
+
+func took(op autoscale.Operation, r autoscale.Receipt) autoscale.Operation {
+	op.Phase, op.Added = autoscale.OpAccepted, r.Added
+	if op.Added <= 0 {
+		op.Phase, op.Added = autoscale.OpShort, 0
+	}
+	return op
+}
+
+// ending drops the nodes that the cloud refused to remove from the operation, so
+// that they can be decided on anew.
+func (t *tick) ending(op autoscale.Operation, r autoscale.Receipt) autoscale.Operation {
+	op.Phase = autoscale.OpAccepted
+	if len(r.Refused) == 0 {
+		return op
+	}
+	var left []autoscale.NodeID
+	for _, id := range op.Nodes {
+		words, refused := r.Refused[id]
+		if !refused {
+			left = append(left, id)
+			continue
+		}
+		op.Message = fmt.Sprintf("node %s: %s", id, words)
+		t.problemf(StepRemove, string(op.Pool), "node %s: %s: %w", id, words, autoscale.ErrRejected)
+	}
+	if len(left) == 0 {
+		op.Phase = autoscale.OpRejected
+		return op
+	}
+	op.Nodes = left
+	return op
+}

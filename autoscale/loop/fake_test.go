@@ -1,0 +1,356 @@
+package loop
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"autoscaled/autoscale"
+)
+
+const (
+	poolID   autoscale.PoolID = "execute/F4"
+	bootTime                  = 4 * time.Minute
+	goTime                    = time.Minute
+)
+
+// fault is what happens to one call.
+type fault int
+
+const (
+	works       fault = iota
+	lostBefore        // the connection breaks before the cloud has it
+	lostAfter         // the cloud handles it, the answer is lost
+	arrivesLate       // the connection breaks, and the cloud has it a minute later
+	refused
+	unavailable
+	cutShort // a create brings one node fewer
+)
+
+var errLost = fmt.Errorf("connection reset: %w", autoscale.ErrUncertain)
+
+// fakeCloud is a small world of one pool: nodes boot, stop and vanish with its
+// time. A repeated request id is answered as the first was.
+type fakeCloud struct {
+	mu       sync.Mutex
+	now      func() time.Time
+	max      int
+	nodes    map[autoscale.NodeID]*fakeNode
+	handled  map[autoscale.RequestID]int // nodes added, or 0 for a remove
+	late     []lateCall
+	serial   int
+	fault    func(call string, id autoscale.RequestID) fault
+	observe  error // what Observe answers, if anything
+	slow     time.Duration
+	ignore   bool // a remove is accepted and nothing happens
+	calls    []string
+	violated []string
+	// busy tells whether the queue runs something on a node.
+	busy func(autoscale.NodeID) bool
+}
+
+type fakeNode struct {
+	autoscale.Node
+	born, ends time.Time // ends is zero until it is removed
+}
+
+type lateCall struct {
+	at     time.Time
+	effect func()
+}
+
+func newFakeCloud(now func() time.Time) *fakeCloud {
+	return &fakeCloud{
+		now: now, max: 1000,
+		nodes:   make(map[autoscale.NodeID]*fakeNode),
+		handled: make(map[autoscale.RequestID]int),
+		fault:   func(string, autoscale.RequestID) fault { return works },
+		busy:    func(autoscale.NodeID) bool { return false },
+	}
+}
+
+// settle lets the world come to its time.
+func (c *fakeCloud) settle() {
+	now := c.now()
+	due := c.late
+	c.late = nil
+	for _, call := range due {
+		if call.at.After(now) {
+			c.late = append(c.late, call)
+		} else {
+			call.effect()
+		}
+	}
+	for id, n := range c.nodes {
+		switch {
+		case !n.ends.IsZero() && !n.ends.After(now):
+			delete(c.nodes, id)
+		case !n.ends.IsZero():
+			n.Phase = autoscale.PhaseStopping
+		case n.Phase == autoscale.PhaseStarting && !n.born.Add(bootTime).After(now):
+			n.Phase, n.Host = autoscale.PhaseReady, strings.ToLower(n.Name)
+		}
+	}
+}
+
+func (c *fakeCloud) Observe(ctx context.Context) (autoscale.Supply, error) {
+	if err := pause(ctx, c.slow); err != nil {
+		return autoscale.Supply{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.observe != nil {
+		return autoscale.Supply{}, c.observe
+	}
+	c.settle()
+	s := autoscale.Supply{
+		Pools: []autoscale.Pool{{
+			ID: poolID, Labels: map[string]string{autoscale.LabelNodearray: "execute"},
+			Node: autoscale.Resources{Cores: 4}, GroupSize: 100,
+			Draws: []autoscale.Draw{{Limit: "cluster/nodes", Amount: 1}},
+		}},
+		Limits: []autoscale.Limit{{ID: "cluster/nodes", Kind: autoscale.LimitCluster, Unit: autoscale.UnitNodes, Max: int64(c.max), Used: int64(len(c.nodes))}},
+	}
+	for _, n := range c.nodes {
+		s.Nodes = append(s.Nodes, n.Node)
+	}
+	slices.SortFunc(s.Nodes, func(a, b autoscale.Node) int { return cmp.Compare(a.ID, b.ID) })
+	return s, nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d == 0 {
+		return ctx.Err()
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// call notes a call, lets its fault happen, and runs its effect where it has one.
+func (c *fakeCloud) call(ctx context.Context, name string, id autoscale.RequestID, effect func()) error {
+	if err := pause(ctx, c.slow); err != nil {
+		return fmt.Errorf("%w: %w", autoscale.ErrUncertain, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls = append(c.calls, name)
+	c.settle()
+	switch c.fault(name, id) {
+	case refused:
+		return fmt.Errorf("%s: quota: %w", name, autoscale.ErrRejected)
+	case unavailable:
+		return fmt.Errorf("%s: %w", name, autoscale.ErrUnavailable)
+	case lostBefore:
+		return errLost
+	case lostAfter:
+		effect()
+		return errLost
+	case arrivesLate:
+		c.late = append(c.late, lateCall{c.now().Add(time.Minute), effect})
+		return errLost
+	case cutShort:
+		c.max = len(c.nodes) + 1
+		effect()
+		c.max = 1000
+		return nil
+	}
+	effect()
+	return nil
+}
+
+func (c *fakeCloud) Create(ctx context.Context, g autoscale.Grow) (autoscale.Receipt, error) {
+	err := c.call(ctx, "create", g.Request, func() { c.add(g) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := autoscale.Receipt{CloudID: "op-" + string(g.Request), Added: c.handled[g.Request]}
+	if r.Added < g.Count {
+		r.Message = "limited by quota"
+	}
+	if err != nil {
+		r = autoscale.Receipt{}
+	}
+	return r, err
+}
+
+func (c *fakeCloud) add(g autoscale.Grow) {
+	if _, seen := c.handled[g.Request]; seen {
+		return
+	}
+	added := min(g.Count, c.max-len(c.nodes))
+	c.handled[g.Request] = added
+	for range added {
+		c.serial++
+		id := autoscale.NodeID(fmt.Sprintf("node-%03d", c.serial))
+		c.nodes[id] = &fakeNode{born: c.now(), Node: autoscale.Node{
+			ID: id, Name: fmt.Sprintf("Execute-%d", c.serial), Pool: g.Pool, Group: g.Group,
+			Phase: autoscale.PhaseStarting, Request: g.Request, Owned: true,
+		}}
+	}
+}
+
+func (c *fakeCloud) Remove(ctx context.Context, r autoscale.Remove) (autoscale.Receipt, error) {
+	err := c.call(ctx, "remove", r.Request, func() {
+		c.handled[r.Request] = 0
+		for _, n := range r.Nodes {
+			c.end(n.ID)
+		}
+	})
+	return autoscale.Receipt{CloudID: "op-" + string(r.Request)}, err
+}
+
+func (c *fakeCloud) end(id autoscale.NodeID) {
+	n, there := c.nodes[id]
+	if !there || !n.ends.IsZero() || c.ignore {
+		return
+	}
+	if c.busy(id) {
+		c.violated = append(c.violated, "busy node "+string(id)+" was removed")
+	}
+	n.ends, n.Phase = c.now().Add(goTime), autoscale.PhaseStopping
+}
+
+func (c *fakeCloud) Resolve(ctx context.Context, id autoscale.RequestID) (autoscale.Resolution, error) {
+	if err := pause(ctx, c.slow); err != nil {
+		return autoscale.Resolution{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls = append(c.calls, "resolve")
+	c.settle()
+	if f := c.fault("resolve", id); f != works {
+		return autoscale.Resolution{State: autoscale.ResolvedUnknown}, fmt.Errorf("ask: %w", autoscale.ErrUnavailable)
+	}
+	if _, seen := c.handled[id]; !seen {
+		return autoscale.Resolution{State: autoscale.ResolvedAbsent}, nil
+	}
+	r := autoscale.Resolution{State: autoscale.ResolvedArrived, CloudID: "op-" + string(id)}
+	for _, n := range c.nodes {
+		if n.Request == id {
+			r.Nodes = append(r.Nodes, n.ID)
+		}
+	}
+	return r, nil
+}
+
+// vanish takes a node away as an eviction does.
+func (c *fakeCloud) vanish(id autoscale.NodeID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.nodes, id)
+}
+
+// list is the nodes that are there, by phase.
+func (c *fakeCloud) list() []autoscale.Node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.settle()
+	var nodes []autoscale.Node
+	for _, n := range c.nodes {
+		nodes = append(nodes, n.Node)
+	}
+	slices.SortFunc(nodes, func(a, b autoscale.Node) int { return cmp.Compare(a.ID, b.ID) })
+	return nodes
+}
+
+func (c *fakeCloud) count(call string) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, name := range c.calls {
+		if name == call {
+			n++
+		}
+	}
+	return n
+}
+
+// fakeQueue runs jobs of one whole node each, first come, first served.
+type fakeQueue struct {
+	mu      sync.Mutex
+	pending []autoscale.Job
+	running map[string]fakeRun // by host
+	done    int
+	err     error
+	slow    time.Duration
+	tasks   int
+}
+
+type fakeRun struct {
+	job  autoscale.JobID
+	node autoscale.NodeID
+	ends time.Time
+}
+
+func newFakeQueue() *fakeQueue { return &fakeQueue{running: make(map[string]fakeRun)} }
+
+// submit adds n jobs of one whole node each.
+func (q *fakeQueue) submit(at time.Time, n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for range n {
+		q.tasks++
+		q.pending = append(q.pending, autoscale.Job{
+			ID: autoscale.JobID(fmt.Sprintf("job-%03d", q.tasks)), Submitted: at,
+			Shape: autoscale.Shape{Tasks: 1, PerTask: autoscale.Resources{Cores: 4}, Exclusive: autoscale.ExclusiveTask},
+		})
+	}
+}
+
+func (q *fakeQueue) Demand(ctx context.Context) (autoscale.Demand, error) {
+	if err := pause(ctx, q.slow); err != nil {
+		return autoscale.Demand{}, err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err != nil {
+		return autoscale.Demand{}, q.err
+	}
+	d := autoscale.Demand{Classes: autoscale.Intern(q.pending), Vouched: true, Use: make(map[string]autoscale.HostUse)}
+	for host, run := range q.running {
+		d.Use[host] = autoscale.HostUse{Jobs: []autoscale.JobID{run.job}, Whole: true}
+	}
+	return d, nil
+}
+
+// schedule ends and starts jobs on the nodes that are ready.
+func (q *fakeQueue) schedule(at time.Time, nodes []autoscale.Node, runtime time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for host, run := range q.running {
+		if !run.ends.After(at) {
+			delete(q.running, host)
+			q.done++
+		}
+	}
+	for _, n := range nodes {
+		if _, taken := q.running[n.Host]; taken || n.Phase != autoscale.PhaseReady || len(q.pending) == 0 {
+			continue
+		}
+		q.running[n.Host] = fakeRun{q.pending[0].ID, n.ID, at.Add(runtime)}
+		q.pending = q.pending[1:]
+	}
+}
+
+func (q *fakeQueue) clear() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.pending = nil
+}
+
+func (q *fakeQueue) runs(id autoscale.NodeID) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, run := range q.running {
+		if run.node == id {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,193 @@
+package loop
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"autoscaled/autoscale"
+)
+
+// A problem that lasts is told again after remindFirst, then after twice as long
+// each time, up to remindLast, in the time of the ticks.
+const (
+	remindFirst = time.Minute
+	remindLast  = time.Hour
+)
+
+// reporter writes the loop's log lines: one an action, one a tick at debug
+// level, and a problem when it changes and then ever more rarely.
+type reporter struct {
+	log *zap.Logger
+	mu  sync.Mutex
+	// told are the problems that last, by step and subject.
+	told map[complaint]*reminder
+}
+
+type complaint struct {
+	step    Step
+	subject string
+}
+
+type reminder struct {
+	words string
+	// next is when to tell it again, and gap how long after that.
+	next time.Time
+	gap  time.Duration
+	// missed counts the ticks that did not tell it.
+	missed int
+}
+
+func newReporter(log *zap.Logger) *reporter {
+	return &reporter{log: log, told: make(map[complaint]*reminder)}
+}
+
+// tick tells of a tick and its problems.
+func (r *reporter) tick(report Report) {
+	r.log.Debug("tick",
+		zap.Time("at", report.At),
+		zap.String("result", report.Result()),
+		zap.Duration("duration", report.Duration),
+		zap.Int("jobs", report.Observation.Demand.Jobs()),
+		zap.Int("nodes", len(report.Observation.Supply.Nodes)),
+		zap.Int("operations", len(report.Operations)),
+		zap.Bool("acted", report.Acted))
+	if report.interrupted != nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	current := make(map[complaint]bool, len(report.Problems))
+	for _, p := range report.Problems {
+		about := complaint{p.Step, p.Subject}
+		if !current[about] {
+			current[about] = true
+			r.problem(about, p.Err, report.At)
+		}
+	}
+	r.recovered(current, report)
+}
+
+// problem tells a problem if it is new, another than before, or due again.
+func (r *reporter) problem(about complaint, err error, at time.Time) {
+	words := err.Error()
+	seen, known := r.told[about]
+	switch {
+	case !known || seen.words != constant(words):
+		r.told[about] = &reminder{words: constant(words), next: at.Add(remindFirst), gap: remindFirst}
+		r.complain(about, zap.String("error", words))
+	case at.Before(seen.next):
+		seen.missed++
+	default:
+		r.complain(about, zap.String("error", words), zap.Int("repeated", seen.missed+1))
+		seen.gap = min(2*seen.gap, remindLast)
+		seen.next, seen.missed = at.Add(seen.gap), 0
+	}
+}
+
+func (r *reporter) complain(about complaint, fields ...zapcore.Field) {
+	fields = append([]zapcore.Field{zap.String("step", string(about.step))}, fields...)
+	if about.subject != "" {
+		fields = append(fields, zap.String("subject", about.subject))
+	}
+	r.log.Error("step failed", fields...)
+}
+
+// recovered forgets the problems that are over. A step that a tick did not reach,
+// or had no reason to try, is over only once its reminder has run out.
+func (r *reporter) recovered(current map[complaint]bool, report Report) {
+	for about, seen := range r.told {
+		if current[about] {
+			continue
+		}
+		switch about.step {
+		case StepQueue, StepCloud:
+			r.log.Info("step works again", zap.String("step", string(about.step)))
+			delete(r.told, about)
+		case StepJournal:
+			if report.Acted {
+				r.log.Info("step works again", zap.String("step", string(about.step)))
+				delete(r.told, about)
+			}
+		default:
+			if report.At.After(seen.next) {
+				delete(r.told, about)
+			}
+		}
+	}
+}
+
+// constant drops digits: ports, times and ids change with every attempt, and the
+// problem does not.
+func constant(words string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= '0' && c <= '9' {
+			return -1
+		}
+		return c
+	}, words)
+}
+
+// change tells what became of an operation. Refusals and lost answers are told as
+// problems of the tick.
+func (r *reporter) change(c change) {
+	op := c.after
+	fields := append([]zapcore.Field{
+		zap.String("request", string(op.Request)),
+		zap.String("kind", string(op.Kind)),
+		zap.String("phase", string(op.Phase)),
+		zap.String("pool", string(op.Pool)),
+	}, reasonFields(op.Reason)...)
+	if op.Group != "" {
+		fields = append(fields, zap.String("group", op.Group))
+	}
+	if op.Message != "" {
+		fields = append(fields, zap.String("message", op.Message))
+	}
+	fields = append(fields, zap.Int("count", op.Count))
+	if op.Kind == autoscale.OperationCreate {
+		fields = append(fields, zap.Int("added", op.Added))
+	}
+	switch {
+	case op.Phase == c.before.Phase:
+		r.log.Debug("operation goes on", append(fields, zap.Int("nodes_seen", len(op.Nodes)))...)
+	case op.Phase == autoscale.OpSent:
+		r.log.Debug("sending request", append(fields, zap.Int("attempt", op.Attempts))...)
+	case op.Phase == autoscale.OpAccepted && op.Kind == autoscale.OperationCreate:
+		r.log.Info("nodes are being created", fields...)
+	case op.Phase == autoscale.OpAccepted:
+		r.log.Info("nodes are being removed", append(fields, zap.Any("nodes", op.Nodes))...)
+	case op.Phase == autoscale.OpRejected:
+		r.log.Debug("operation was refused", fields...)
+	case op.Phase == autoscale.OpAbsent:
+		r.log.Warn("the cloud does not know a request", fields...)
+	default:
+		r.log.Info("operation has ended", fields...)
+	}
+}
+
+// marked tells of a node that was marked or unmarked for drain.
+func (r *reporter) marked(step Step, d autoscale.Drained) {
+	r.log.Info("node is being "+string(step)+"ed", append([]zapcore.Field{
+		zap.String("node", string(d.Node.ID)),
+		zap.String("name", d.Node.Name),
+		zap.String("host", d.Node.Host),
+		zap.String("pool", string(d.Node.Pool)),
+	}, reasonFields(d.Reason)...)...)
+}
+
+// evicted tells of a node of ours that went without us.
+func (r *reporter) evicted(n autoscale.Node) {
+	r.log.Warn("node is gone, and not by us",
+		zap.String("node", string(n.ID)),
+		zap.String("name", n.Name),
+		zap.String("pool", string(n.Pool)),
+		zap.String("phase", string(n.Phase)))
+}
+
+func reasonFields(reason autoscale.Reason) []zapcore.Field {
+	return []zapcore.Field{zap.String("reason", string(reason.Code)), zap.String("because", reason.String())}
+}

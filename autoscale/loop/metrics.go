@@ -1,0 +1,180 @@
+package loop
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"autoscaled/autoscale"
+)
+
+// Metrics are the loop's, labelled with the cluster so that several loops can
+// share them. Gauges show the last tick's view whole: a scrape never sees half
+// of it. While queue or cloud can't be read they keep their last values, and
+// autoscaled_demand_known or autoscaled_supply_known says so.
+type Metrics struct {
+	ticks       *prometheus.CounterVec
+	tickSeconds *prometheus.HistogramVec
+	transitions *prometheus.CounterVec
+	created     *prometheus.CounterVec
+	removed     *prometheus.CounterVec
+	evicted     *prometheus.CounterVec
+	decisions   *prometheus.CounterVec
+	bootSeconds *prometheus.HistogramVec
+
+	mu    sync.Mutex
+	views map[string]*view // by cluster
+}
+
+// NewMetrics registers the loop's metrics. It panics if they are registered
+// there already.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	counter := func(d MetricInfo) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: d.Name, Help: d.Help}, d.Labels)
+	}
+	histogram := func(d MetricInfo, buckets ...float64) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: d.Name, Help: d.Help, Buckets: buckets}, d.Labels)
+	}
+	m := &Metrics{
+		ticks:       counter(infoTicks),
+		tickSeconds: histogram(infoTickSeconds, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
+		transitions: counter(infoTransitions),
+		created:     counter(infoCreated),
+		removed:     counter(infoRemoved),
+		evicted:     counter(infoEvicted),
+		decisions:   counter(infoDecisions),
+		bootSeconds: histogram(infoBootSeconds, 30, 60, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 3600),
+		views:       make(map[string]*view),
+	}
+	r.MustRegister(m.ticks, m.tickSeconds, m.transitions, m.created, m.removed, m.evicted, m.decisions, m.bootSeconds, m)
+	return m
+}
+
+// announce makes the series of a cluster exist before anything has happened.
+func (m *Metrics) announce(cluster string) {
+	for _, result := range []string{resultGood, resultBlind, resultFailed, resultInterrupted} {
+		m.ticks.WithLabelValues(cluster, result)
+	}
+	for _, kind := range []autoscale.OperationKind{autoscale.OperationCreate, autoscale.OperationRemove} {
+		for _, phase := range phases {
+			m.transitions.WithLabelValues(cluster, string(kind), string(phase))
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.views[cluster] = &view{}
+}
+
+// observeTick takes the tick's view for the gauges, and counts it.
+func (m *Metrics) observeTick(cluster string, r Report, p autoscale.Policy) {
+	m.ticks.WithLabelValues(cluster, r.Result()).Inc()
+	m.tickSeconds.WithLabelValues(cluster).Observe(r.Duration.Seconds())
+	if r.interrupted != nil {
+		return
+	}
+	if r.Acted {
+		m.countDecisions(cluster, r.Plan)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.views[cluster] = m.views[cluster].next(r, p)
+}
+
+// countDecisions counts nodes by what the plan does with them.
+func (m *Metrics) countDecisions(cluster string, p autoscale.Plan) {
+	count := func(action string, reason autoscale.Reason, n int) {
+		m.decisions.WithLabelValues(cluster, action, string(reason.Code)).Add(float64(n))
+	}
+	for _, g := range p.Grow {
+		count("grow", g.Reason, g.Count)
+	}
+	for _, d := range p.Drain {
+		count("drain", d.Reason, 1)
+	}
+	for _, d := range p.Undrain {
+		count("undrain", d.Reason, 1)
+	}
+	for _, r := range p.Remove {
+		count("remove", r.Reason, len(r.Nodes))
+	}
+	for _, r := range p.Retry {
+		count("retry", r.Reason, max(r.Operation.Count, len(r.Operation.Nodes)))
+	}
+}
+
+// countChange counts an operation's change of phase and the nodes that came or
+// went by it. A lost answer is counted when its outcome is known.
+func (m *Metrics) countChange(cluster string, c change) {
+	before, after := c.before, c.after
+	if before.Phase != after.Phase {
+		m.transitions.WithLabelValues(cluster, string(after.Kind), string(after.Phase)).Inc()
+	}
+	pool, reason := string(after.Pool), string(after.Reason.Code)
+	switch after.Kind {
+	case autoscale.OperationCreate:
+		if n := after.Added - before.Added; n > 0 {
+			m.created.WithLabelValues(cluster, pool, reason).Add(float64(n))
+		}
+	case autoscale.OperationRemove:
+		if !effective(before.Phase) && effective(after.Phase) {
+			m.removed.WithLabelValues(cluster, pool, reason).Add(float64(len(after.Nodes)))
+		}
+	}
+}
+
+// effective tells whether the cloud is known to have taken the operation.
+func effective(p autoscale.OperationPhase) bool {
+	return p == autoscale.OpAccepted || p == autoscale.OpConverged || p == autoscale.OpShort
+}
+
+// measure compares what is remembered before and after an observation: nodes of
+// ours that have come up, and nodes that went without us.
+func (t *tick) measure(before autoscale.Memory) {
+	o := t.report.Observation
+	if o.SupplyProblem != "" {
+		return
+	}
+	seen := make(map[autoscale.NodeID]autoscale.Node, len(o.Supply.Nodes))
+	for _, n := range o.Supply.Nodes {
+		seen[n.ID] = n
+		was, is := before.Nodes[n.ID], t.report.Memory.Nodes[n.ID]
+		if was.Ready.IsZero() && is.Ready.After(is.Asked) && is.Ours {
+			t.Metrics.boot(t.Cluster, n.Pool, is.Ready.Sub(is.Asked))
+		}
+	}
+	t.measureEvictions(before, seen)
+	t.seen = seen
+}
+
+// measureEvictions finds the nodes of ours that were starting or ready in the
+// last observation, are gone in this one, and that no operation was removing.
+func (t *tick) measureEvictions(before autoscale.Memory, seen map[autoscale.NodeID]autoscale.Node) {
+	going := make(map[autoscale.NodeID]bool)
+	for _, op := range t.operations {
+		if op.Kind == autoscale.OperationRemove {
+			for _, id := range op.Nodes {
+				going[id] = true
+			}
+		}
+	}
+	var gone []autoscale.Node
+	for id, n := range t.seen {
+		alive := n.Phase == autoscale.PhaseStarting || n.Phase == autoscale.PhaseReady
+		now, there := seen[id]
+		if alive && (!there || now.Phase == autoscale.PhaseGone) && before.Nodes[id].Ours && !going[id] {
+			gone = append(gone, n)
+		}
+	}
+	slices.SortFunc(gone, func(a, b autoscale.Node) int { return cmp.Compare(a.ID, b.ID) })
+	for _, n := range gone {
+		t.log.evicted(n)
+		t.Metrics.evicted.WithLabelValues(t.Cluster, string(n.Pool)).Inc()
+	}
+}
+
+func (m *Metrics) boot(cluster string, pool autoscale.PoolID, took time.Duration) {
+	m.bootSeconds.WithLabelValues(cluster, string(pool)).Observe(took.Seconds())
+}

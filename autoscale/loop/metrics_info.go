@@ -1,0 +1,67 @@
+package loop
+
+import (
+	"slices"
+
+	"autoscaled/autoscale"
+)
+
+// MetricInfo documents a metric of the loop.
+type MetricInfo struct {
+	Name string
+	// Type is counter, gauge or histogram.
+	Type   string
+	Labels []string
+	Help   string
+}
+
+// Counters and histograms.
+var (
+	infoTicks       = MetricInfo{"autoscaled_ticks_total", "counter", []string{"cluster", "result"}, "Ticks by result: good, blind (queue or cloud could not be read), failed (the journal could not be used) or interrupted."}
+	infoTickSeconds = MetricInfo{"autoscaled_tick_duration_seconds", "histogram", []string{"cluster"}, "Time that a tick took, calls included."}
+	infoTransitions = MetricInfo{"autoscaled_operation_transitions_total", "counter", []string{"cluster", "kind", "phase"}, "Operations that entered a phase."}
+	infoCreated     = MetricInfo{"autoscaled_nodes_created_total", "counter", []string{"cluster", "pool", "reason"}, "Nodes that the cloud took on to create for us."}
+	infoRemoved     = MetricInfo{"autoscaled_nodes_removed_total", "counter", []string{"cluster", "pool", "reason"}, "Nodes that the cloud took on to remove for us."}
+	infoEvicted     = MetricInfo{"autoscaled_nodes_evicted_total", "counter", []string{"cluster", "pool"}, "Nodes of ours that went without our asking."}
+	infoDecisions   = MetricInfo{"autoscaled_decisions_total", "counter", []string{"cluster", "action", "reason"}, "Nodes that a plan acted on, by action and reason."}
+	infoBootSeconds = MetricInfo{"autoscaled_node_boot_duration_seconds", "histogram", []string{"cluster", "pool"}, "Time from asking for a node to seeing it ready."}
+)
+
+// Gauges, all of the last tick.
+var (
+	infoDemandKnown = MetricInfo{"autoscaled_demand_known", "gauge", []string{"cluster"}, "Whether the queue could be read in the last tick."}
+	infoSupplyKnown = MetricInfo{"autoscaled_supply_known", "gauge", []string{"cluster"}, "Whether the cloud could be read in the last tick."}
+	infoLastGood    = MetricInfo{"autoscaled_last_good_tick_timestamp_seconds", "gauge", []string{"cluster"}, "When the last good tick started; 0 before the first."}
+	infoJobs        = MetricInfo{"autoscaled_demand_jobs", "gauge", []string{"cluster"}, "Jobs that do not run yet."}
+	infoTasks       = MetricInfo{"autoscaled_demand_tasks", "gauge", []string{"cluster"}, "Tasks of the jobs that do not run yet."}
+	infoCores       = MetricInfo{"autoscaled_demand_cores", "gauge", []string{"cluster"}, "Cores that the jobs ask for that do not run yet."}
+	infoServed      = MetricInfo{"autoscaled_jobs_served", "gauge", []string{"cluster", "reason"}, "Pending jobs that have nodes, or nodes on their way, by which."}
+	infoWaiting     = MetricInfo{"autoscaled_jobs_waiting", "gauge", []string{"cluster", "reason"}, "Pending jobs that have no nodes, by why."}
+	infoNodes       = MetricInfo{"autoscaled_nodes", "gauge", []string{"cluster", "pool", "phase"}, "Nodes that the cloud shows."}
+	infoLimitMax    = MetricInfo{"autoscaled_limit_max", "gauge", []string{"cluster", "limit", "unit"}, "Ceiling of a limit, in its unit."}
+	infoLimitUsed   = MetricInfo{"autoscaled_limit_used", "gauge", []string{"cluster", "limit", "unit"}, "What is used of a limit, in its unit."}
+	infoOperations  = MetricInfo{"autoscaled_operations_open", "gauge", []string{"cluster", "kind", "phase"}, "Operations that are not final."}
+	infoHolds       = MetricInfo{"autoscaled_holds", "gauge", []string{"cluster", "reason"}, "Pools, or the whole cloud, that are held back, by why."}
+)
+
+// MetricInfos lists all metrics of the loop in the order of the documentation.
+func MetricInfos() []MetricInfo {
+	return slices.Concat(
+		[]MetricInfo{infoDemandKnown, infoSupplyKnown, infoTicks, infoTickSeconds, infoLastGood},
+		[]MetricInfo{infoJobs, infoTasks, infoCores, infoServed, infoWaiting},
+		[]MetricInfo{infoNodes, infoLimitMax, infoLimitUsed, infoCreated, infoRemoved, infoEvicted, infoBootSeconds},
+		[]MetricInfo{infoOperations, infoTransitions, infoDecisions, infoHolds},
+	)
+}
+
+// phases are those of an operation, open ones first.
+var phases = []autoscale.OperationPhase{
+	autoscale.OpIntended, autoscale.OpSent, autoscale.OpAbsent, autoscale.OpAccepted,
+	autoscale.OpConverged, autoscale.OpShort, autoscale.OpRejected, autoscale.OpExpired,
+}
+
+// nodePhases are those of a node.
+var nodePhases = []autoscale.Phase{
+	autoscale.PhaseStarting, autoscale.PhaseReady, autoscale.PhaseStopping, autoscale.PhaseFailed,
+	autoscale.PhaseDeallocated, autoscale.PhaseUnknown, autoscale.PhaseGone,
+}

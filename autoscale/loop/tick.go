@@ -1,0 +1,161 @@
+package loop
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"autoscaled/autoscale"
+)
+
+// tick is the state of one pass.
+type tick struct {
+	*Loop
+	at     time.Time
+	policy autoscale.Policy
+	// operations are all that were open when the tick began, and those it
+	// made, in their latest state.
+	operations []autoscale.Operation
+	// changes are what converge found out and the journal does not know yet.
+	changes []change
+	report  Report
+}
+
+// change is an operation before and after.
+type change struct{ before, after autoscale.Operation }
+
+func (l *Loop) newTick(at time.Time) *tick {
+	return &tick{Loop: l, at: at, policy: *l.policy.Load(), report: Report{At: at}}
+}
+
+// run is the whole tick.
+func (t *tick) run(ctx context.Context) {
+	before, ok := t.think(ctx)
+	if !ok {
+		return
+	}
+	t.measure(before)
+	t.remember()
+	if t.DryRun || !t.write(ctx) {
+		return
+	}
+	t.act(ctx)
+	t.report.Operations = open(t.operations)
+}
+
+// think is the part of a tick that only reads. It returns the memory from before
+// the observation, and false if there is no plan.
+func (t *tick) think(ctx context.Context) (before autoscale.Memory, ok bool) {
+	t.observe(ctx)
+	if err := ctx.Err(); err != nil {
+		t.report.interrupted = err
+		return before, false
+	}
+	before, ok = t.recall(ctx)
+	if !ok {
+		return before, false
+	}
+	t.converge(ctx)
+	t.decide(before)
+	return before, true
+}
+
+// recall reads what the journal holds: operations each time, for they are few,
+// and memory once.
+func (t *tick) recall(ctx context.Context) (autoscale.Memory, bool) {
+	ctx = context.WithoutCancel(ctx)
+	ops, err := t.Journal.Operations(ctx)
+	if err != nil {
+		t.problem(StepJournal, "", err)
+		return autoscale.Memory{}, false
+	}
+	t.operations = ops
+	if t.memory != nil {
+		return *t.memory, true
+	}
+	m, err := t.Journal.Memory(ctx)
+	if err != nil {
+		t.problem(StepJournal, "", err)
+		return autoscale.Memory{}, false
+	}
+	return m, true
+}
+
+// decide folds the observation into memory and plans. Operations that ended in
+// this tick still say whose their nodes are, but are no supply.
+func (t *tick) decide(before autoscale.Memory) {
+	r := &t.report
+	r.Operations = open(t.operations)
+	r.Memory = autoscale.Advance(before, r.Observation, t.operations)
+	r.Plan = autoscale.Decide(autoscale.State{
+		Observation: r.Observation,
+		Operations:  r.Operations,
+		Memory:      r.Memory,
+		CanDrain:    t.drainer != nil,
+	}, t.policy)
+}
+
+// remember keeps, for the next tick, what was seen and decided.
+func (t *tick) remember() {
+	next := autoscale.Remember(t.report.Memory, t.report.Plan)
+	t.memory = &next
+}
+
+// write makes durable what was found out before anything is done about it.
+func (t *tick) write(ctx context.Context) bool {
+	ctx = context.WithoutCancel(ctx)
+	after := make([]autoscale.Operation, len(t.changes))
+	for i := range t.changes {
+		after[i] = t.changes[i].after
+	}
+	if err := t.Journal.Put(ctx, after...); err != nil {
+		t.problem(StepJournal, "", err)
+		return false
+	}
+	for _, c := range t.changes {
+		t.settled(c)
+	}
+	if err := t.Journal.Save(ctx, *t.memory); err != nil {
+		t.problem(StepJournal, "", err)
+		return false
+	}
+	return true
+}
+
+// settled counts and logs a change that the journal holds, and keeps the
+// operation's state for the report.
+func (t *tick) settled(c change) {
+	t.Metrics.countChange(t.Cluster, c)
+	t.log.change(c)
+	put(&t.report.Changed, c.after)
+	put(&t.operations, c.after)
+}
+
+// put replaces the operation in the list, or appends it.
+func put(list *[]autoscale.Operation, op autoscale.Operation) {
+	i := slices.IndexFunc(*list, func(o autoscale.Operation) bool { return o.Request == op.Request })
+	if i < 0 {
+		*list = append(*list, op)
+		return
+	}
+	(*list)[i] = op
+}
+
+func open(ops []autoscale.Operation) []autoscale.Operation {
+	list := make([]autoscale.Operation, 0, len(ops))
+	for i := range ops {
+		if !ops[i].Phase.Final() {
+			list = append(list, ops[i])
+		}
+	}
+	return list
+}
+
+func (t *tick) problem(step Step, subject string, err error) {
+	t.report.Problems = append(t.report.Problems, Problem{Step: step, Subject: subject, Err: err})
+}
+
+func (t *tick) problemf(step Step, subject, format string, args ...any) {
+	t.problem(step, subject, fmt.Errorf(format, args...))
+}

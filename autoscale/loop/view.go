@@ -1,0 +1,191 @@
+package loop
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"autoscaled/autoscale"
+)
+
+// view is the gauges of one cluster, made whole by one tick and then only read.
+type view struct {
+	gauges []gauge
+	// demand and supply are the gauges that an unreadable queue or cloud leaves
+	// as they were.
+	demand, supply []gauge
+	lastGood       float64
+}
+
+type gauge struct {
+	info   MetricInfo
+	labels []string // after the cluster
+	value  float64
+}
+
+// next is the view after a tick.
+func (v *view) next(r Report, p autoscale.Policy) *view {
+	n := &view{demand: v.demand, supply: v.supply, lastGood: v.lastGood}
+	if r.Good() {
+		n.lastGood = float64(r.At.UnixNano()) / 1e9
+	}
+	planned := !r.Plan.At.IsZero()
+	if r.Observation.DemandProblem == "" && planned {
+		n.demand = demandGauges(r, v.demand)
+	}
+	if r.Observation.SupplyProblem == "" {
+		n.supply = supplyGauges(r.Observation.Supply, p)
+	}
+	n.gauges = append(operationGauges(r.Operations), holdGauges(r.Plan, v.gauges)...)
+	n.gauges = append(n.gauges,
+		gauge{infoDemandKnown, nil, yes(r.Observation.DemandProblem == "")},
+		gauge{infoSupplyKnown, nil, yes(r.Observation.SupplyProblem == "")})
+	return n
+}
+
+func demandGauges(r Report, before []gauge) []gauge {
+	var jobs, tasks, cores int
+	for i := range r.Observation.Demand.Classes {
+		c := &r.Observation.Demand.Classes[i]
+		jobs += len(c.Members)
+		tasks += len(c.Members) * c.Tasks
+		cores += len(c.Members) * c.Tasks * c.PerTask.Cores
+	}
+	served, waiting := make(map[string]int), make(map[string]int)
+	for _, o := range r.Plan.Outcomes {
+		if len(o.Served) > 0 {
+			served[string(o.Reason.Code)] += o.To - o.From
+		} else {
+			waiting[string(o.Reason.Code)] += o.To - o.From
+		}
+	}
+	list := []gauge{
+		{infoJobs, nil, float64(jobs)},
+		{infoTasks, nil, float64(tasks)},
+		{infoCores, nil, float64(cores)},
+	}
+	list = append(list, byLabel(infoServed, served, before)...)
+	return append(list, byLabel(infoWaiting, waiting, before)...)
+}
+
+// supplyGauges lists every phase of the pools that a policy names, so that their
+// series do not come and go, and of others what there is.
+func supplyGauges(s autoscale.Supply, p autoscale.Policy) []gauge {
+	type cell struct {
+		pool  autoscale.PoolID
+		phase autoscale.Phase
+	}
+	nodes := make(map[cell]int)
+	for i := range s.Pools {
+		if managed(&s.Pools[i], p) {
+			for _, phase := range nodePhases {
+				nodes[cell{s.Pools[i].ID, phase}] = 0
+			}
+		}
+	}
+	for i := range s.Nodes {
+		nodes[cell{s.Nodes[i].Pool, s.Nodes[i].Phase}]++
+	}
+	list := make([]gauge, 0, len(nodes)+2*len(s.Limits))
+	for c, n := range nodes {
+		list = append(list, gauge{infoNodes, []string{string(c.pool), string(c.phase)}, float64(n)})
+	}
+	known := make(map[autoscale.LimitID]bool, len(s.Limits))
+	for _, l := range s.Limits {
+		if known[l.ID] {
+			continue
+		}
+		known[l.ID] = true
+		labels := []string{string(l.ID), string(l.Unit)}
+		list = append(list, gauge{infoLimitMax, labels, float64(l.Max)}, gauge{infoLimitUsed, labels, float64(l.Used)})
+	}
+	return list
+}
+
+func managed(pool *autoscale.Pool, p autoscale.Policy) bool {
+	for i := range p.Pools {
+		if _, ok := p.Pools[i].Match.Match(pool.Labels); ok {
+			return true
+		}
+	}
+	return false
+}
+
+func operationGauges(ops []autoscale.Operation) []gauge {
+	type cell struct {
+		kind  autoscale.OperationKind
+		phase autoscale.OperationPhase
+	}
+	count := make(map[cell]int)
+	for _, op := range ops {
+		count[cell{op.Kind, op.Phase}]++
+	}
+	var list []gauge
+	for _, kind := range []autoscale.OperationKind{autoscale.OperationCreate, autoscale.OperationRemove} {
+		for _, phase := range phases {
+			if !phase.Final() {
+				list = append(list, gauge{infoOperations, []string{string(kind), string(phase)}, float64(count[cell{kind, phase}])})
+			}
+		}
+	}
+	return list
+}
+
+func holdGauges(p autoscale.Plan, before []gauge) []gauge {
+	count := make(map[string]int)
+	for _, h := range p.Hold {
+		count[string(h.Reason.Code)]++
+	}
+	return byLabel(infoHolds, count, before)
+}
+
+// byLabel lists a gauge for each reason counted, and zero for those that were
+// there before, so that no series ends when its reason does.
+func byLabel(info MetricInfo, count map[string]int, before []gauge) []gauge {
+	for _, g := range before {
+		if g.info.Name == info.Name {
+			count[g.labels[0]] += 0
+		}
+	}
+	list := make([]gauge, 0, len(count))
+	for label, n := range count {
+		list = append(list, gauge{info, []string{label}, float64(n)})
+	}
+	return list
+}
+
+func yes(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Describe implements prometheus.Collector.
+func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
+	for _, info := range gaugeInfos {
+		out <- info.desc()
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *Metrics) Collect(out chan<- prometheus.Metric) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for cluster, v := range m.views {
+		for _, list := range [][]gauge{v.gauges, v.demand, v.supply, {{infoLastGood, nil, v.lastGood}}} {
+			for _, g := range list {
+				labels := append([]string{cluster}, g.labels...)
+				out <- prometheus.MustNewConstMetric(g.info.desc(), prometheus.GaugeValue, g.value, labels...)
+			}
+		}
+	}
+}
+
+// gaugeInfos are the metrics that a view holds.
+var gaugeInfos = []MetricInfo{
+	infoDemandKnown, infoSupplyKnown, infoLastGood, infoJobs, infoTasks, infoCores, infoServed, infoWaiting,
+	infoNodes, infoLimitMax, infoLimitUsed, infoOperations, infoHolds,
+}
+
+func (i MetricInfo) desc() *prometheus.Desc {
+	return prometheus.NewDesc(i.Name, i.Help, i.Labels, nil)
+}

@@ -1,0 +1,246 @@
+package loop
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"autoscaled/autoscale"
+)
+
+// removeWithin is how long a node may look untouched after its removal was
+// accepted; then the removal is given up, so that it can be decided anew.
+const removeWithin = 5 * time.Minute
+
+// world is what the cloud shows, indexed for judging operations.
+type world struct {
+	at        time.Time
+	nodes     map[autoscale.NodeID]*autoscale.Node
+	byRequest map[autoscale.RequestID][]autoscale.NodeID
+	pools     map[autoscale.PoolID]*autoscale.Pool
+	policy    autoscale.Policy
+}
+
+func newWorld(at time.Time, s autoscale.Supply, p autoscale.Policy) *world {
+	w := &world{
+		at:        at,
+		nodes:     make(map[autoscale.NodeID]*autoscale.Node, len(s.Nodes)),
+		byRequest: make(map[autoscale.RequestID][]autoscale.NodeID),
+		pools:     make(map[autoscale.PoolID]*autoscale.Pool, len(s.Pools)),
+		policy:    p,
+	}
+	for i := range s.Nodes {
+		n := &s.Nodes[i]
+		w.nodes[n.ID] = n
+		if n.Request != "" {
+			w.byRequest[n.Request] = append(w.byRequest[n.Request], n.ID)
+		}
+	}
+	for i := range s.Pools {
+		w.pools[s.Pools[i].ID] = &s.Pools[i]
+	}
+	return w
+}
+
+// doubts tells whether the cloud must be asked what became of an operation: no
+// answer is on record, and the nodes don't tell.
+func (w *world) doubts(op autoscale.Operation) bool {
+	if op.Phase == autoscale.OpAccepted {
+		return false
+	}
+	if op.Kind == autoscale.OperationCreate {
+		return len(op.Nodes)+len(w.byRequest[op.Request]) == 0
+	}
+	return len(w.untouched(op)) > 0
+}
+
+// judge returns the operation as the cloud shows it now. answer is unknown where
+// the cloud was not asked.
+func (w *world) judge(op autoscale.Operation, answer autoscale.Resolution) autoscale.Operation {
+	if op.Kind == autoscale.OperationCreate {
+		return w.judgeCreate(op, answer)
+	}
+	return w.judgeRemove(op, answer)
+}
+
+// judgeCreate gathers the operation's nodes. Only those of the observation
+// count as seen: the answer may be newer, and a node in it that the plan can't
+// see yet must stay expected, or the plan would ask for it again.
+func (w *world) judgeCreate(op autoscale.Operation, answer autoscale.Resolution) autoscale.Operation {
+	op.Nodes = union(op.Nodes, w.byRequest[op.Request])
+	if op.Phase != autoscale.OpAccepted {
+		found := max(len(op.Nodes), len(answer.Nodes))
+		switch {
+		case found > 0:
+			op = w.accepted(op, answer)
+			op.Added = found
+		case answer.State == autoscale.ResolvedArrived:
+			return w.arrivedEmpty(op, answer)
+		default:
+			return w.stillDoubtful(op, answer)
+		}
+	}
+	return w.settleCreate(op)
+}
+
+// arrivedEmpty is a create that the cloud knows and that shows no node. It is
+// believed on the second look, for the first may have come too early.
+func (w *world) arrivedEmpty(op autoscale.Operation, answer autoscale.Resolution) autoscale.Operation {
+	if op.Phase == autoscale.OpSent && !op.Answered.IsZero() && !op.Answered.Before(op.Sent) {
+		op.Added = 0
+		op.Message = cmp.Or(op.Message, "the cloud took the request, and it brought no nodes")
+		return w.ended(op, autoscale.OpShort)
+	}
+	op = w.accepted(op, answer)
+	op.Phase = autoscale.OpSent
+	return op
+}
+
+// settleCreate ends an accepted create once all of its nodes are accounted for.
+func (w *world) settleCreate(op autoscale.Operation) autoscale.Operation {
+	op.Added = max(op.Added, len(op.Nodes))
+	if unseen := op.Added - len(op.Nodes); unseen > 0 {
+		if w.at.Sub(op.Answered) <= w.absentFor() {
+			return op
+		}
+		op.Added = len(op.Nodes)
+		op.Message = fmt.Sprintf("%d of the nodes that the cloud accepted were never seen", unseen)
+	}
+	if w.booting(op) && w.at.Sub(op.Intended) <= w.bootTimeout(op.Pool) {
+		return op
+	}
+	if op.Added < op.Count {
+		return w.ended(op, autoscale.OpShort)
+	}
+	return w.ended(op, autoscale.OpConverged)
+}
+
+// booting tells whether any node of a create is still on its way. One that is
+// ready, failed, leaving or gone is accounted for.
+func (w *world) booting(op autoscale.Operation) bool {
+	for _, id := range op.Nodes {
+		n, there := w.nodes[id]
+		if there && (n.Phase == autoscale.PhaseStarting || n.Phase == autoscale.PhaseUnknown) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *world) judgeRemove(op autoscale.Operation, answer autoscale.Resolution) autoscale.Operation {
+	if w.allGone(op) {
+		return w.ended(op, autoscale.OpConverged)
+	}
+	untouched := w.untouched(op)
+	switch {
+	case op.Phase == autoscale.OpAccepted:
+		if len(untouched) > 0 && w.at.Sub(op.Answered) > removeWithin {
+			op.Message = fmt.Sprintf("%d nodes did not go within %s, first %s", len(untouched), removeWithin, untouched[0])
+			return w.ended(op, autoscale.OpShort)
+		}
+		return op
+	case len(untouched) == 0, answer.State == autoscale.ResolvedArrived:
+		return w.accepted(op, answer)
+	}
+	return w.stillDoubtful(op, answer)
+}
+
+// allGone tells whether no target of a remove is left. A deallocated VM costs
+// nothing and is as gone.
+func (w *world) allGone(op autoscale.Operation) bool {
+	for _, id := range op.Nodes {
+		n, there := w.nodes[id]
+		if there && n.Phase != autoscale.PhaseGone && n.Phase != autoscale.PhaseDeallocated {
+			return false
+		}
+	}
+	return true
+}
+
+// untouched are the targets of a remove that do not even show signs of going.
+func (w *world) untouched(op autoscale.Operation) (ids []autoscale.NodeID) {
+	for _, id := range op.Nodes {
+		n, there := w.nodes[id]
+		if !there {
+			continue
+		}
+		switch n.Phase {
+		case autoscale.PhaseStopping, autoscale.PhaseGone, autoscale.PhaseDeallocated:
+		default:
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// stillDoubtful is an operation of which nothing is to be seen. Expiry is
+// decided a tick after absence at the earliest, so that a plan can retry it.
+func (w *world) stillDoubtful(op autoscale.Operation, answer autoscale.Resolution) autoscale.Operation {
+	if answer.State != autoscale.ResolvedAbsent {
+		return op
+	}
+	if op.Phase == autoscale.OpAbsent && w.at.Sub(lastSent(op)) > w.absentFor() {
+		op.Message = cmp.Or(op.Message, "never seen by the cloud")
+		return w.ended(op, autoscale.OpExpired)
+	}
+	op.Phase = autoscale.OpAbsent
+	return op
+}
+
+func (w *world) accepted(op autoscale.Operation, answer autoscale.Resolution) autoscale.Operation {
+	op.Phase = autoscale.OpAccepted
+	op.Answered = w.at
+	op.CloudID = cmp.Or(answer.CloudID, op.CloudID)
+	return op
+}
+
+func (w *world) ended(op autoscale.Operation, phase autoscale.OperationPhase) autoscale.Operation {
+	op.Phase, op.Ended = phase, w.at
+	return op
+}
+
+func (w *world) absentFor() time.Duration { return absentFor(w.policy) }
+
+func absentFor(p autoscale.Policy) time.Duration {
+	return cmp.Or(p.AbsentFor, autoscale.DefaultAbsentFor)
+}
+
+// bootTimeout is that of the policy that the pool follows, as Decide finds it.
+func (w *world) bootTimeout(id autoscale.PoolID) time.Duration {
+	pool, known := w.pools[id]
+	if !known {
+		return autoscale.DefaultBootTimeout
+	}
+	for i := range w.policy.Pools {
+		if _, ok := w.policy.Pools[i].Match.Match(pool.Labels); ok {
+			return cmp.Or(w.policy.Pools[i].BootTimeout, autoscale.DefaultBootTimeout)
+		}
+	}
+	return autoscale.DefaultBootTimeout
+}
+
+// lastSent is when a call may last have left: one that was only intended may
+// have left when it was written.
+func lastSent(op autoscale.Operation) time.Time {
+	if op.Sent.IsZero() {
+		return op.Intended
+	}
+	return op.Sent
+}
+
+// union appends the ids that the list lacks, in their order of name.
+func union(list, more []autoscale.NodeID) []autoscale.NodeID {
+	known := make(map[autoscale.NodeID]bool, len(list))
+	for _, id := range list {
+		known[id] = true
+	}
+	var lacking []autoscale.NodeID
+	for _, id := range more {
+		if !known[id] {
+			lacking = append(lacking, id)
+		}
+	}
+	slices.Sort(lacking)
+	return append(slices.Clip(list), lacking...)
+}
