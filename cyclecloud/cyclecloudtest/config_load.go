@@ -41,7 +41,10 @@ func ParseConfig(text []byte) (Config, error) {
 	return cfg, cfg.check()
 }
 
-var unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
+var (
+	unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
+	goType       = regexp.MustCompile(` into \S*cyclecloudtest\.\S+`)
+)
 
 // yamlError words the library's messages for somebody who has not read our Go types.
 func yamlError(err error) error {
@@ -51,7 +54,7 @@ func yamlError(err error) error {
 	}
 	lines := make([]string, len(typed.Errors))
 	for i, e := range typed.Errors {
-		lines[i] = unknownField.ReplaceAllString(e, `unknown key "$1"`)
+		lines[i] = goType.ReplaceAllString(unknownField.ReplaceAllString(e, `unknown key "$1"`), " here")
 	}
 	return errors.New(strings.Join(lines, "; "))
 }
@@ -61,7 +64,7 @@ func (c Config) check() error {
 	var m mistakes
 	m.unless(c.Shortage == ShortageFail || c.Shortage == ShortageShort, "shortage: %q is neither fail nor short", c.Shortage)
 	m.unless(c.UnknownRequestStatus == 404 || c.UnknownRequestStatus == 400, "unknown_request_status: %d is neither 404 nor 400", c.UnknownRequestStatus)
-	m.unless(c.MinRecordBytes >= 0 && c.MinRecordBytes <= 1<<20, "min_record_bytes: %d is not between 0 and 1048576", c.MinRecordBytes)
+	m.unless(c.MinRecordBytes >= 0 && c.MinRecordBytes <= 1<<16, "min_record_bytes: %d is not between 0 and 65536", c.MinRecordBytes)
 	m.unless(c.Timing.Boot > 0 && c.Timing.Terminate > 0 && c.Timing.Restart > 0, "timing: boot, terminate and restart must be above 0")
 	m.unless(c.Timing.BootSigma >= 0 && c.Timing.HostnameLate >= 0, "timing: boot_sigma and hostname_late cannot be negative")
 	m.unless(isChance(c.Chances.BootFailure) && isChance(c.Chances.NeverUp) && c.Chances.BootFailure+c.Chances.NeverUp <= 1,

@@ -25,7 +25,12 @@ type groupKey struct {
 	name   string
 }
 
+// familyKey names a quota; quotas are found without regard to case.
 type familyKey struct{ region, family string }
+
+func newFamilyKey(region string, m MachineType) familyKey {
+	return familyKey{strings.ToLower(region), strings.ToLower(m.Family)}
+}
 
 // census is one count of all nodes that draw on limits.
 type census struct {
@@ -64,12 +69,11 @@ func (w *world) census() census {
 }
 
 func (c census) add(n *node) {
-	region := strings.ToLower(n.region)
 	if n.spot {
-		at(c.spot, region).add(n)
+		at(c.spot, n.quota.region).add(n)
 	} else {
-		at(c.regular, region).add(n)
-		at(c.families, familyKey{region, strings.ToLower(n.machine.Family)}).add(n)
+		at(c.regular, n.quota.region).add(n)
+		at(c.families, n.quota).add(n)
 	}
 	if n.isHead() {
 		return
@@ -122,18 +126,18 @@ func (w *world) limitsOf(b *bucket, group string, c census) []limit {
 // quotasOf lists the cloud's own ceilings: a VM uses its quota until it is gone, so nodes on their
 // way out always count. Spot nodes draw on the region's spot quota and on no family.
 func (w *world) quotasOf(regionName string, spot bool, m MachineType, c census) []limit {
-	key := strings.ToLower(regionName)
+	key := newFamilyKey(regionName, m)
 	r := w.region(regionName)
 	one := func(name string, q quota, t *tally) limit {
 		used := q.used + t.held.cores
 		return limit{name: name, max: q.cores, held: used, active: used, each: m.limitCores()}
 	}
 	if spot {
-		return []limit{one("spot quota of region "+regionName, r.spot, at(c.spot, key))}
+		return []limit{one("spot quota of region "+regionName, r.spot, at(c.spot, key.region))}
 	}
 	return []limit{
-		one("quota of family "+m.Family, r.family(m.Family), at(c.families, familyKey{key, strings.ToLower(m.Family)})),
-		one("quota of region "+regionName, r.regular, at(c.regular, key)),
+		one("quota of family "+m.Family, r.family(m.Family), at(c.families, key)),
+		one("quota of region "+regionName, r.regular, at(c.regular, key.region)),
 	}
 }
 

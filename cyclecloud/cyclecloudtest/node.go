@@ -49,6 +49,7 @@ type node struct {
 	bucket     *bucket // nil: a head node
 	machine    MachineType
 	region     string
+	quota      familyKey // region and family as quotas name them
 	spot       bool
 	group      string
 	requestID  string
@@ -110,7 +111,7 @@ func (n *node) changed() { n.record = nil }
 func (w *world) addHeadNode(c *cluster, cfg HeadNodeConfig) {
 	machine, _ := w.cfg.machine(orDefault(cfg.MachineType, defaultHeadType))
 	n := w.newNode(c, nil, machine, cfg.Name)
-	n.region, n.fixed, n.policy = c.region, true, policyTerminate
+	n.fixed, n.policy = true, policyTerminate
 	n.become(statusOff, targetTerminated, "")
 	if c.state == clusterStarted {
 		w.acquireVM(n)
@@ -121,12 +122,13 @@ func (w *world) addHeadNode(c *cluster, cfg HeadNodeConfig) {
 // newNode makes a record without deciding what becomes of it.
 func (w *world) newNode(c *cluster, b *bucket, machine MachineType, name string) *node {
 	n := &node{
-		ordinal: len(w.nodes), name: name, cluster: c, bucket: b, machine: machine, created: w.now,
+		ordinal: len(w.nodes), name: name, cluster: c, bucket: b, machine: machine, region: c.region, created: w.now,
 	}
 	n.id = identifier(w.seed, "node", n.ordinal)
 	if b != nil {
 		n.region, n.spot, n.policy = b.array.region, b.array.cfg.Spot, b.array.cfg.ShutdownPolicy
 	}
+	n.quota = newFamilyKey(n.region, machine)
 	w.nodes = append(w.nodes, n)
 	c.nodes = append(c.nodes, n)
 	c.byID[n.id], c.byName[n.name] = n, n

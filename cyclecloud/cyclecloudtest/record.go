@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"strings"
 	"time"
 )
 
@@ -78,39 +77,44 @@ func merge(into, from map[string]any) {
 	}
 }
 
-// serialised is the record as JSON, kept until the node changes: a large cluster answers from
+// serialised is a node's record as JSON, kept until the node changes: a large cluster answers from
 // here.
-func (n *node) serialised(minBytes int) []byte {
-	if n.record == nil {
-		n.record = n.serialise(minBytes)
+func (w *world) serialised(n *node) []byte {
+	if n.record != nil {
+		return n.record
+	}
+	fields := n.fields()
+	n.record = mustMarshal(fields)
+	if short := w.cfg.MinRecordBytes - len(n.record); short > 0 {
+		fields["Configuration"].(map[string]any)["padding"] = w.padding(short)
+		n.record = mustMarshal(fields)
 	}
 	return n.record
 }
 
-func (n *node) serialise(minBytes int) []byte {
-	fields := n.fields()
-	record := mustMarshal(fields)
-	if len(record) >= minBytes {
-		return record
+// padding is nested settings of the kind that cluster templates hold, of size bytes or a little
+// more. Most nodes lack about the same, so each size is made once.
+func (w *world) padding(size int) json.RawMessage {
+	const step = 64
+	size = (size + step - 1) / step * step
+	if w.paddings[size] == nil {
+		w.paddings[size] = mustMarshal(specs(size))
 	}
-	pad(fields["Configuration"].(map[string]any), minBytes-len(record))
-	return mustMarshal(fields)
+	return w.paddings[size]
 }
 
-// pad adds nested settings of the kind that cluster templates hold until they take size bytes or
-// more.
-func pad(configuration map[string]any, size int) {
-	specs := map[string]any{}
-	configuration["cluster_init"] = map[string]any{"specs": specs}
+func specs(size int) map[string]any {
+	list := map[string]any{}
 	for i := 0; size > 0; i++ {
 		key := fmt.Sprintf("project-%02d", i)
 		spec := map[string]any{
-			"version": fmt.Sprintf("1.%d.0", i), "locker": "azure-storage", "order": 10000 + i,
-			"mounts": map[string]any{"shared": map[string]any{"type": "nfs", "mountpoint": "/shared", "options": "rw,noatime"}},
+			"version": fmt.Sprintf("1.%d.0", i), "order": 10000 + i,
+			"mounts": map[string]any{"shared": map[string]any{"type": "nfs", "options": "rw,noatime"}},
 		}
-		specs[key] = spec
+		list[key] = spec
 		size -= len(mustMarshal(spec)) + len(key)
 	}
+	return list
 }
 
 // mustMarshal serialises what was decoded from JSON or YAML or made here; neither can fail.
@@ -122,27 +126,22 @@ func mustMarshal(v any) []byte {
 	return text
 }
 
-// joined writes serialised records as a JSON array.
-func (w *world) joined(nodes []*node) []byte {
-	size := 2
+// withNodes puts the records of nodes into a serialised JSON object, as its last member.
+func (w *world) withNodes(object []byte, nodes []*node) []byte {
+	size := len(object) + len(`,"nodes":[]`) + len(nodes)
 	for _, n := range nodes {
-		size += len(n.serialised(w.cfg.MinRecordBytes)) + 1
+		size += len(w.serialised(n))
 	}
-	out := append(make([]byte, 0, size), '[')
+	out := append(make([]byte, 0, size), object[:len(object)-1]...)
+	if len(object) > len("{}") {
+		out = append(out, ',')
+	}
+	out = append(out, `"nodes":[`...)
 	for i, n := range nodes {
 		if i > 0 {
 			out = append(out, ',')
 		}
 		out = append(out, n.record...)
 	}
-	return append(out, ']')
-}
-
-// withMember adds a member to a serialised JSON object that has one already.
-func withMember(object []byte, name string, value []byte) []byte {
-	out := make([]byte, 0, len(object)+len(name)+len(value)+4)
-	out = append(out, strings.TrimSuffix(string(object), "}")...)
-	out = append(out, `,"`+name+`":`...)
-	out = append(out, value...)
-	return append(out, '}')
+	return append(out, "]}"...)
 }

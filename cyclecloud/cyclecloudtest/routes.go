@@ -52,7 +52,7 @@ func getStatus(w *world, cl *cluster, c call) *answer {
 func getNodes(w *world, cl *cluster, c call) *answer {
 	q := c.URL.Query()
 	if !q.Has("operation") && !q.Has("request_id") {
-		return succeed(http.StatusOK, nodeList(w, cl.nodes))
+		return succeed(http.StatusOK, w.withNodes([]byte("{}"), cl.nodes))
 	}
 	op, no := w.askedOperation(q)
 	if no != nil {
@@ -67,12 +67,8 @@ func getNodes(w *world, cl *cluster, c call) *answer {
 			there = append(there, n)
 		}
 	}
-	return succeed(http.StatusOK, withMember(nodeList(w, there), "operation", mustMarshal(op.status())))
-}
-
-func nodeList(w *world, nodes []*node) []byte {
-	list := w.joined(nodes)
-	return append(append(append(make([]byte, 0, len(list)+12), `{"nodes":`...), list...), '}')
+	operation := mustMarshal(map[string]operationStatus{"operation": op.status()})
+	return succeed(http.StatusOK, w.withNodes(operation, there))
 }
 
 // askedOperation finds the operation that a query names by its id or by its request's.

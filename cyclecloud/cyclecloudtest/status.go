@@ -111,7 +111,7 @@ func (w *world) status(c *cluster, nodes bool) []byte {
 	if !nodes {
 		return text
 	}
-	return withMember(text, "nodes", w.joined(c.nodes))
+	return w.withNodes(text, c.nodes)
 }
 
 // record is the nodearray's own attributes.

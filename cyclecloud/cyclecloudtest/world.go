@@ -1,6 +1,7 @@
 package cyclecloudtest
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ type world struct {
 	byOperation map[string]*operation
 	byRequest   map[string]*operation
 	reports     map[reportKey]healthReport
+	paddings    map[int]json.RawMessage // by size in bytes
 
 	books Books
 }
@@ -77,6 +79,7 @@ func newWorld(cfg Config, seed uint64, now time.Time) *world {
 		byOperation: map[string]*operation{},
 		byRequest:   map[string]*operation{},
 		reports:     map[reportKey]healthReport{},
+		paddings:    map[int]json.RawMessage{},
 		books:       newBooks(),
 	}
 	for _, r := range cfg.Regions {
