@@ -39,6 +39,7 @@ type fakeCloud struct {
 	mu       sync.Mutex
 	now      func() time.Time
 	max      int
+	pools    int // how many, all alike; execute/F4 is the first
 	nodes    map[autoscale.NodeID]*fakeNode
 	handled  map[autoscale.RequestID]int // nodes added, or 0 for a remove
 	late     []lateCall
@@ -65,7 +66,7 @@ type lateCall struct {
 
 func newFakeCloud(now func() time.Time) *fakeCloud {
 	return &fakeCloud{
-		now: now, max: 1000,
+		now: now, max: 1000, pools: 1,
 		nodes:   make(map[autoscale.NodeID]*fakeNode),
 		handled: make(map[autoscale.RequestID]int),
 		fault:   func(string, autoscale.RequestID) fault { return works },
@@ -108,18 +109,37 @@ func (c *fakeCloud) Observe(ctx context.Context) (autoscale.Supply, error) {
 	}
 	c.settle()
 	s := autoscale.Supply{
-		Pools: []autoscale.Pool{{
-			ID: poolID, Labels: map[string]string{autoscale.LabelNodearray: "execute"},
+		Limits: []autoscale.Limit{{ID: "cluster/nodes", Kind: autoscale.LimitCluster, Unit: autoscale.UnitNodes, Max: int64(c.max), Used: int64(len(c.nodes))}},
+	}
+	for i := range c.pools {
+		s.Pools = append(s.Pools, autoscale.Pool{
+			ID: nthPool(i), Labels: map[string]string{autoscale.LabelNodearray: "execute", "n": fmt.Sprint(i)},
 			Node: autoscale.Resources{Cores: 4}, GroupSize: 100,
 			Draws: []autoscale.Draw{{Limit: "cluster/nodes", Amount: 1}},
-		}},
-		Limits: []autoscale.Limit{{ID: "cluster/nodes", Kind: autoscale.LimitCluster, Unit: autoscale.UnitNodes, Max: int64(c.max), Used: int64(len(c.nodes))}},
+		})
 	}
 	for _, n := range c.nodes {
 		s.Nodes = append(s.Nodes, n.Node)
 	}
 	slices.SortFunc(s.Nodes, func(a, b autoscale.Node) int { return cmp.Compare(a.ID, b.ID) })
 	return s, nil
+}
+
+func nthPool(i int) autoscale.PoolID {
+	if i == 0 {
+		return poolID
+	}
+	return autoscale.PoolID(fmt.Sprintf("execute/F4-%d", i))
+}
+
+// manyPools is a policy that keeps a node in each of n pools.
+func manyPools(n int) (p autoscale.Policy) {
+	for i := range n {
+		p.Pools = append(p.Pools, autoscale.PoolPolicy{
+			Name: fmt.Sprint("p", i), Match: autoscale.HasLabel("n", fmt.Sprint(i)), Min: 1,
+		})
+	}
+	return p
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -68,7 +68,7 @@ type Loop struct {
 	// turn holds one token; who has it may tick. It guards the fields below.
 	turn   chan struct{}
 	memory *autoscale.Memory // nil: not read yet
-	seen   map[autoscale.NodeID]autoscale.Node
+	seen   []autoscale.Node  // the nodes of the last observation of the cloud
 
 	mu       sync.Mutex // guards the fields below
 	last     Report
@@ -162,18 +162,21 @@ func (l *Loop) take(ctx context.Context) error {
 
 func (l *Loop) release() { l.turn <- struct{}{} }
 
-// publish makes a tick's result known: to Last and Ready, to the log and the
-// metrics, and to OnTick.
+// publish makes a tick's result known: to the metrics and the log and, unless the
+// tick was broken off before it had a plan, to Last, Ready and OnTick.
 func (l *Loop) publish(t *tick) {
 	r := t.report
+	l.Metrics.observeTick(l.Cluster, r, t.policy)
+	l.log.tick(r)
+	if r.interrupted != nil {
+		return
+	}
 	l.mu.Lock()
 	l.last = r
 	if r.Good() {
 		l.lastGood = r.At
 	}
 	l.mu.Unlock()
-	l.log.tick(r)
-	l.Metrics.observeTick(l.Cluster, r, *l.policy.Load())
 	if l.OnTick != nil {
 		l.OnTick(r)
 	}

@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -137,42 +136,39 @@ func (t *tick) measure(before autoscale.Memory) {
 	if o.SupplyProblem != "" {
 		return
 	}
-	seen := make(map[autoscale.NodeID]autoscale.Node, len(o.Supply.Nodes))
-	for _, n := range o.Supply.Nodes {
-		seen[n.ID] = n
+	shown := make(map[autoscale.NodeID]bool, len(o.Supply.Nodes))
+	for i := range o.Supply.Nodes {
+		n := &o.Supply.Nodes[i]
+		shown[n.ID] = n.Phase != autoscale.PhaseGone
 		was, is := before.Nodes[n.ID], t.report.Memory.Nodes[n.ID]
 		if was.Ready.IsZero() && is.Ready.After(is.Asked) && is.Ours {
 			t.Metrics.boot(t.Cluster, n.Pool, is.Ready.Sub(is.Asked))
 		}
 	}
-	t.measureEvictions(before, seen)
-	t.seen = seen
+	t.measureEvictions(before, shown)
+	t.seen = o.Supply.Nodes
 }
 
 // measureEvictions finds the nodes of ours that were starting or ready in the
 // last observation, are gone in this one, and that no operation was removing.
-func (t *tick) measureEvictions(before autoscale.Memory, seen map[autoscale.NodeID]autoscale.Node) {
-	going := make(map[autoscale.NodeID]bool)
-	for _, op := range t.operations {
-		if op.Kind == autoscale.OperationRemove {
-			for _, id := range op.Nodes {
-				going[id] = true
-			}
-		}
-	}
-	var gone []autoscale.Node
-	for id, n := range t.seen {
+func (t *tick) measureEvictions(before autoscale.Memory, shown map[autoscale.NodeID]bool) {
+	for i := range t.seen {
+		n := &t.seen[i]
 		alive := n.Phase == autoscale.PhaseStarting || n.Phase == autoscale.PhaseReady
-		now, there := seen[id]
-		if alive && (!there || now.Phase == autoscale.PhaseGone) && before.Nodes[id].Ours && !going[id] {
-			gone = append(gone, n)
+		if alive && !shown[n.ID] && before.Nodes[n.ID].Ours && !t.removing(n.ID) {
+			t.log.evicted(*n)
+			t.Metrics.evicted.WithLabelValues(t.Cluster, string(n.Pool)).Inc()
 		}
 	}
-	slices.SortFunc(gone, func(a, b autoscale.Node) int { return cmp.Compare(a.ID, b.ID) })
-	for _, n := range gone {
-		t.log.evicted(n)
-		t.Metrics.evicted.WithLabelValues(t.Cluster, string(n.Pool)).Inc()
+}
+
+func (t *tick) removing(id autoscale.NodeID) bool {
+	for i := range t.operations {
+		if t.operations[i].Kind == autoscale.OperationRemove && slices.Contains(t.operations[i].Nodes, id) {
+			return true
+		}
 	}
+	return false
 }
 
 func (m *Metrics) boot(cluster string, pool autoscale.PoolID, took time.Duration) {

@@ -39,6 +39,8 @@ type rig struct {
 	serial  int
 	reports []Report
 	metrics *prometheus.Registry
+	// life, if set, ends the daemon in the middle of a tick.
+	life *life
 }
 
 // newRig makes a loop over fresh fakes; change may alter its options.
@@ -80,13 +82,12 @@ func (r *rig) open() {
 	j, err := journal.Open(r.dir, journal.Options{Cluster: "demo", Volatile: true})
 	require.NoError(r.t, err)
 	r.journal = j
-	r.start(j)
-}
-
-func (r *rig) start(j Journal) {
-	r.t.Helper()
 	o := r.options
 	o.Journal = j
+	if r.life != nil {
+		o.Journal = mortalJournal{j, r.life}
+		o.Cloud = mortalCloud{o.Cloud, r.life}
+	}
 	l, err := New(o)
 	require.NoError(r.t, err)
 	r.loop = l
