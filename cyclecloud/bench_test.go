@@ -31,7 +31,7 @@ func manyNodes(n int) []byte {
 			`"Configuration":{"autoscale":{"enabled":true,"resources":{"ncpus":4}},"slurm":{"version":"23.11.7","hpc":false},`+
 			`"cluster_init":{"specs":{"a":{"order":10000,"version":"1.0.0","locker":"azure-storage","args":[1,2,3]},"b":{"note":"%s"}}}},`+
 			`"PhaseMap":{"Node.Acquire":{"Status":"OK"},"Node.Prepare":{"Status":"OK"}}}`,
-			i, i, i/16, i, i>>16, i>>8&0xff, i&0xff, i, strings.Repeat("x", 300))
+			i, i, i/16, i, i>>16, i>>8&0xff, i&0xff, i, strings.Repeat("x", 350))
 	}
 	b.WriteString(`]}`)
 	return b.Bytes()

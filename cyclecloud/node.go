@@ -27,6 +27,7 @@ type Node struct {
 	Region           string
 	RequestID        string // of the request that made it
 	ShutdownPolicy   string // Terminate or Deallocate
+	Owner            string // AutoscaledOwner: our mark on nodes that a Provider made
 	CoreCount        int
 	Memory           float64 // GB
 	Interruptible    bool    // a spot VM
@@ -117,9 +118,21 @@ func members(object []byte, yield func(key, value []byte) bool) {
 	}
 }
 
-// mentions tells cheaply that a name or value may be somewhere in the record's
-// raw attributes. False is certain, true is not.
-func (n *Node) mentions(text string) bool { return bytes.Contains(n.extra, []byte(text)) }
+// mayDisable tells cheaply whether something named "…enabled" may be false
+// somewhere in the raw attributes. False is certain, true is not. Few records
+// have it, and only those need to be searched name by name.
+func (n *Node) mayDisable() bool {
+	rest, found := n.extra, true
+	for {
+		if _, rest, found = bytes.Cut(rest, []byte(`enabled"`)); !found {
+			return bytes.Contains(n.extra, []byte(`\u`)) // a name may be written in escapes
+		}
+		value := bytes.TrimLeft(rest, ": \t\r\n\"")
+		if len(value) > 0 && (value[0] == 'f' || value[0] == 'F') {
+			return true
+		}
+	}
+}
 
 // UnmarshalJSON reads one record.
 func (n *Node) UnmarshalJSON(raw []byte) error { return decode(bytes.NewReader(raw), n) }
@@ -158,6 +171,8 @@ func (n *Node) text(name []byte) (field *string, shared bool) {
 		return &n.RequestID, true
 	case "ShutdownPolicy":
 		return &n.ShutdownPolicy, true
+	case OwnerAttribute:
+		return &n.Owner, true
 	}
 	return nil, false
 }

@@ -165,7 +165,7 @@ const autoscaleSetting = "Configuration.autoscale.enabled"
 
 // forbidden tells whether a record's own configuration forbids autoscaling.
 func forbidden(record *Node) bool {
-	if !record.mentions("autoscale") || !record.mentions("enabled") {
+	if !record.mayDisable() {
 		return false
 	}
 	value, found := record.Lookup(autoscaleSetting)

@@ -21,7 +21,7 @@ func (s *survey) addNodes() {
 			Group:     record.PlacementGroupID,
 			Phase:     phaseOf(record),
 			Request:   autoscale.RequestID(record.RequestID),
-			Owned:     s.owns(record),
+			Owned:     record.Owner == s.options.Owner,
 			KeepAlive: record.KeepAlive,
 			Message:   record.StatusMessage,
 		}
@@ -60,19 +60,6 @@ func protection(record *Node, array *Nodearray) string {
 		return autoscaleSetting + " is false"
 	}
 	return ""
-}
-
-// owns tells whether the node carries our mark.
-func (s *survey) owns(record *Node) bool {
-	if !record.mentions(OwnerAttribute) {
-		return false
-	}
-	value, found := record.Attr(OwnerAttribute)
-	if !found || len(value) < 2 || value[0] != '"' {
-		return false
-	}
-	mark, err := unquote(value)
-	return err == nil && string(mark) == s.options.Owner
 }
 
 // poolOf finds the node's pool. One that no bucket offers any more is made up
