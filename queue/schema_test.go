@@ -42,7 +42,9 @@ func TestSchemaNamesTheParsersFields(t *testing.T) {
 		}
 		require.ElementsMatch(t, words, enum, path)
 	}
-	require.Contains(t, root.find("$defs").find("duration").find("oneOf").items[1].find("pattern").text, runtimeForm.String())
+	for name, form := range map[string]string{"duration": runtimeForm.String(), "time": timeForm.String()} {
+		require.Equal(t, form, root.find("$defs").find(name).find("oneOf").items[1].find("pattern").text)
+	}
 }
 
 const documentPage = "../docs/queue-document.md"

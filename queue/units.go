@@ -50,8 +50,7 @@ func (r *reader) count(n *node, least, most int64) int64 {
 // What YAML reads as octal, hexadecimal or with underscores is refused: people
 // don't agree on what it means.
 func wholeNumber(text string) (int64, bool) {
-	digits := strings.TrimPrefix(text, "-")
-	if len(digits) > 1 && digits[0] == '0' && !strings.ContainsAny(digits, ".eE") || !decimal(digits) {
+	if !numberForm.MatchString(text) {
 		return 0, false
 	}
 	if v, err := strconv.ParseInt(text, 10, 64); err == nil {
@@ -59,7 +58,7 @@ func wholeNumber(text string) (int64, bool) {
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	switch {
-	case err != nil || math.IsNaN(f) || f != math.Trunc(f):
+	case err != nil || f != math.Trunc(f):
 		return 0, false
 	case f >= math.MaxInt64:
 		return math.MaxInt64, true // out of any bounds
@@ -69,13 +68,12 @@ func wholeNumber(text string) (int64, bool) {
 	return int64(f), true
 }
 
-// decimal tells numbers written as JSON writes them, less the sign.
-func decimal(digits string) bool {
-	return digits != "" && digits[0] >= '0' && digits[0] <= '9' && strings.Trim(digits, "0123456789.eE+-") == ""
-}
-
 var (
-	// memoryForm and runtimeForm stand in the schema too; a test compares.
+	// numberForm is how JSON writes numbers.
+	numberForm = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
+	// timeForm and runtimeForm stand in the schema too; a test compares. Go's
+	// own parser lets hours of one digit pass.
+	timeForm    = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$`)
 	memoryForm  = regexp.MustCompile(`^([0-9]{1,16})(\.[0-9]{1,9})? ?([KkMmGgTtPp]?)([Ii]?[Bb]?)$`)
 	runtimeForm = regexp.MustCompile(`^([0-9]{1,9}(\.[0-9]{1,9})?[dhms])+$`)
 	runtimePart = regexp.MustCompile(`[0-9.]+[dhms]`)
@@ -141,14 +139,14 @@ func (r *reader) time(n *node) time.Time {
 	switch n.kind {
 	case kindNumber:
 		seconds, err := strconv.ParseFloat(n.text, 64)
-		if err == nil && decimal(n.text) && seconds >= 0 && seconds <= maxUnixSeconds {
+		if err == nil && numberForm.MatchString(n.text) && seconds >= 0 && seconds <= maxUnixSeconds {
 			whole, part := math.Modf(seconds)
 			return time.Unix(int64(whole), int64(math.Round(part*1e9))).UTC()
 		}
 		r.failf(n, "must be %s, not %s", want, n.text)
 	case kindText:
 		at, err := time.Parse(time.RFC3339, n.text)
-		if err == nil && at.Unix() >= 0 && at.Unix() <= maxUnixSeconds {
+		if err == nil && timeForm.MatchString(n.text) && at.Unix() >= 0 && at.Unix() <= maxUnixSeconds {
 			return at.UTC()
 		}
 		r.failf(n, "must be %s, not %s", want, quoteShort(n.text))
@@ -165,7 +163,7 @@ func (r *reader) runtime(n *node) time.Duration {
 	switch n.kind {
 	case kindNumber:
 		var err error
-		if seconds, err = strconv.ParseFloat(n.text, 64); err != nil || !decimal(strings.TrimPrefix(n.text, "-")) {
+		if seconds, err = strconv.ParseFloat(n.text, 64); err != nil || !numberForm.MatchString(n.text) {
 			r.failf(n, "must be %s, not %s", want, n.text)
 			return 0
 		}

@@ -17,6 +17,11 @@ import (
 //
 // An error says why changes are not seen any more; Demand still works.
 func (f *File) Watch(ctx context.Context, wake func()) error {
+	return f.watch(ctx, func() {}, wake)
+}
+
+// watch calls ready once nothing can be missed any more.
+func (f *File) watch(ctx context.Context, ready, wake func()) error {
 	path := f.options.Path
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -24,11 +29,16 @@ func (f *File) Watch(ctx context.Context, wake func()) error {
 	}
 	defer watcher.Close()
 	dir := filepath.Dir(path)
+	last := lookAt(path)
 	if err := watcher.Add(dir); err != nil {
 		return fmt.Errorf("watch queue file %s: %w", path, err)
 	}
-	last := lookAt(path)
+	ready()
 	for {
+		if now := lookAt(path); now != last {
+			last = now
+			wake()
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -40,10 +50,6 @@ func (f *File) Watch(ctx context.Context, wake func()) error {
 			if event.Has(fsnotify.Remove) && event.Name == dir {
 				return fmt.Errorf("watch queue file %s: its directory was removed", path)
 			}
-		}
-		if now := lookAt(path); now != last {
-			last = now
-			wake()
 		}
 	}
 }
