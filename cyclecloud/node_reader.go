@@ -30,12 +30,13 @@ func (r *nodeReader) list(d *jsontext.Decoder, nodes *[]Node) error {
 	}
 	*nodes = []Node{}
 	for d.PeekKind() != ']' {
+		at := len(*nodes)
 		*nodes = append(*nodes, Node{})
 		if d.PeekKind() == 'n' {
-			return fmt.Errorf("null where a node's record should be")
+			return fmt.Errorf("node %d: null where a node's record should be", at)
 		}
-		if err := r.one(d, &(*nodes)[len(*nodes)-1]); err != nil {
-			return err
+		if err := r.one(d, &(*nodes)[at]); err != nil {
+			return fmt.Errorf("node %d: %w", at, err)
 		}
 	}
 	_, err = d.ReadToken()

@@ -89,6 +89,7 @@ func (x *attempt) decode(status int, body *bodyReader) *Error {
 	case err == nil:
 		return nil
 	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(body, headSize)) // fills body.head: the decoder stopped early
 	failure := x.failure(status, ErrMalformed, err)
 	if seen := excerpt(body.head, x.secrets); seen != "" {
 		failure.Words += "; read: " + seen

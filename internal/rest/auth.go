@@ -2,7 +2,9 @@ package rest
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/url"
@@ -113,17 +115,32 @@ type credentialError struct{ error }
 
 func (e credentialError) Unwrap() error { return e.error }
 
-// redact removes secrets from text that is to be shown, as they are and as
-// they look in an address.
+// redact removes secrets from text that is to be shown, in every form that a
+// server may give back.
 func redact(text string, secrets []string) string {
 	for _, s := range secrets {
 		if s == "" {
 			continue
 		}
-		text = strings.ReplaceAll(text, s, redacted)
-		text = strings.ReplaceAll(text, url.QueryEscape(s), redacted)
+		for _, form := range forms(s) {
+			text = strings.ReplaceAll(text, form, redacted)
+		}
 	}
 	return text
+}
+
+// forms are a secret as it is, in an address, in JSON and in HTML.
+func forms(secret string) []string {
+	quoted, _ := json.Marshal(secret) // a string always has a JSON form
+	var plain strings.Builder
+	e := json.NewEncoder(&plain)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(secret)
+	bare := strings.TrimSuffix(plain.String(), "\n")
+	return []string{
+		secret, url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret),
+		string(quoted[1 : len(quoted)-1]), bare[1 : len(bare)-1],
+	}
 }
 
 const redacted = "<redacted>"

@@ -55,7 +55,7 @@ func (e sizeError) Error() string { return fmt.Sprintf("more than %d bytes", e.m
 
 var (
 	htmlTitle  = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
-	htmlHidden = regexp.MustCompile(`(?is)<(?:head|script|style)\b.*?</(?:head|script|style)\s*>`)
+	htmlHidden = regexp.MustCompile(`(?is)<head\b.*?</head\s*>|<script\b.*?</script\s*>|<style\b.*?</style\s*>`)
 	htmlTag    = regexp.MustCompile(`(?s)<[^>]*>`)
 )
 
