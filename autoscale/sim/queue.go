@@ -67,3 +67,11 @@ func (s *Scheduler) mark(what string, nodes []autoscale.Node, d autoscale.Drain)
 	s.settle()
 	return answers
 }
+
+// Busy tells whether anything runs on a host now.
+func (s *Scheduler) Busy(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.byName[strings.ToLower(name)]
+	return h != nil && len(h.jobs) > 0
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/term"
+
+	"autoscaled/autoscale"
+	"autoscaled/autoscale/loop"
+	"autoscaled/autoscale/sim"
+	"autoscaled/examples/traces"
+)
+
+// errDemoBroken is the demo's end when a check against the simulator's books
+// failed.
+var errDemoBroken = errors.New("the demo broke a rule: see the checks above")
+
+// demoOptions are the flags of `demo`.
+type demoOptions struct {
+	listen string
+	speed  float64
+	length time.Duration // real; 0: until the trace ends
+	seed   uint64
+}
+
+func newDemoCommand() *cobra.Command {
+	var o demoOptions
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run a week of a real cluster's jobs against a simulated CycleCloud",
+		Long: `Runs the daemon for a week of a real cluster's jobs in about two minutes. Nothing needs to
+be installed or configured: the CycleCloud server is a simulator on a loopback socket, the queue
+is a first-come-first-served scheduler that is fed the jobs of the IBM SP2 at KTH, and time is
+compressed. All else is the daemon as 'run' runs it, with its metrics on --listen.
+
+It ends with a summary, on Ctrl-C too. The exit status is 0 only if no limit was exceeded, no busy
+node was removed and no node leaked or was made twice, by the simulator's own books.`,
+		Example: `  autoscaled demo
+  autoscaled demo --for 30s
+  autoscaled demo --speed 1000 --listen ""`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runDemo(cmd.Context(), cmd.OutOrStdout(), o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.listen, "listen", "127.0.0.1:9797", "address of /metrics, /livez and /readyz; empty: not served")
+	f.Float64Var(&o.speed, "speed", 5040, "how many times faster than real time the week passes")
+	f.DurationVar(&o.length, "for", 0, "end after this much real time (default: when the week is over)")
+	f.Uint64Var(&o.seed, "seed", 1, "what boot times depend on; equal seeds boot equal nodes")
+	return cmd
+}
+
+// runDemo runs the shipped week and prints its summary.
+func runDemo(ctx context.Context, out io.Writer, o demoOptions) error {
+	trace, err := sim.ParseSWF(strings.NewReader(traces.KTHWeek))
+	if err != nil {
+		return fmt.Errorf("the shipped trace: %w", err)
+	}
+	script := demoScript{start: traces.KTHWeekStart, span: traces.KTHWeekSpan, room: traces.KTHWeekNodes}
+	for _, job := range trace {
+		// A task has its node to itself, so one core is all that it need ask.
+		script.jobs = append(script.jobs, job.WholeNodes(script.start, autoscale.Resources{Cores: 1}))
+	}
+	summary, err := playDemo(ctx, out, o, script)
+	if err != nil {
+		return err
+	}
+	summary.print(out)
+	if !summary.OK() {
+		return errDemoBroken
+	}
+	return nil
+}
+
+// demoScript is what is played.
+type demoScript struct {
+	jobs  []sim.Job
+	start time.Time     // of the trace
+	span  time.Duration // of the trace
+	room  int           // most nodes of the cluster
+}
+
+// playDemo runs world and daemon until the time is over or ctx ends, and then
+// holds the one against the other.
+func playDemo(ctx context.Context, out io.Writer, o demoOptions, script demoScript) (s demoSummary, err error) {
+	if o.speed < 1 || o.length < 0 {
+		return demoSummary{}, usageError(errors.New("--speed must be at least 1 and --for not negative"))
+	}
+	if o.length == 0 {
+		o.length = time.Duration(float64(script.span) / o.speed)
+	}
+	d, err := newDemo(o, script)
+	if err != nil {
+		return demoSummary{}, err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	view := newDemoView(out, demoHead{Length: o.length, Speed: o.speed, Room: script.room, Metrics: d.daemon.metricsURL()})
+	err = d.run(ctx, view)
+	view.close()
+	if err != nil {
+		return demoSummary{}, err
+	}
+	return d.summarize()
+}
+
+// demo is one run: a world, the daemon, and what is shown of them.
+type demo struct {
+	options demoOptions
+	script  demoScript
+	clock   demoClock
+	world   *demoWorld
+	daemon  demoDaemon
+
+	mu       sync.Mutex
+	frame    demoFrame
+	ticks    int
+	badTicks int
+}
+
+func newDemo(o demoOptions, script demoScript) (*demo, error) {
+	d := &demo{options: o, script: script, frame: demoFrame{At: script.start, Started: script.start}}
+	d.clock = newDemoClock(script.start, o.speed)
+	jobs := sim.NewScheduler(script.start)
+	if err := jobs.Submit(script.jobs...); err != nil {
+		return nil, err
+	}
+	password, cloud, err := newDemoCloud(script.room, d.clock, o.seed)
+	if err != nil {
+		return nil, err
+	}
+	url, err := cloud.Start("127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	d.world = newDemoWorld(cloud, jobs)
+	d.daemon, err = newDemoDaemon(demoWiring{
+		url: url, password: password, listen: o.listen,
+		clock: d.clock, queue: demoQueue{d.world}, onTick: d.ticked,
+	})
+	if err != nil {
+		return nil, errors.Join(err, cloud.Close())
+	}
+	return d, nil
+}
+
+func (d *demo) close() error {
+	return errors.Join(d.daemon.discard(), d.world.cloud.Close())
+}
+
+// run returns when the time is over or ctx ends, after the daemon's last tick.
+func (d *demo) run(ctx context.Context, view demoView) error {
+	ctx, cancel := context.WithTimeout(ctx, d.options.length-d.clock.elapsed())
+	defer cancel()
+	context.AfterFunc(ctx, func() { d.world.jobs.StopArrivals() })
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.daemon.run(ctx) })
+	group.Go(func() error { d.draw(ctx, view); return nil })
+	return group.Wait()
+}
+
+// ticked takes in what a tick of the daemon reports.
+func (d *demo) ticked(r loop.Report) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ticks++
+	if !r.Good() {
+		d.badTicks++
+	}
+	d.frame = d.frame.next(r, d.world.jobs.Totals())
+}
+
+// lookEvery is how often the view is told of the present.
+const lookEvery = 50 * time.Millisecond
+
+func (d *demo) draw(ctx context.Context, view demoView) {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for {
+		d.mu.Lock()
+		frame := d.frame
+		d.mu.Unlock()
+		view.show(frame, d.clock.elapsed())
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
+}
+
+// summarize reads the simulator's books once, brings the scheduler to the same
+// moment, and makes the summary of the two.
+func (d *demo) summarize() (demoSummary, error) {
+	books, err := d.world.follow()
+	if err != nil {
+		return demoSummary{}, err
+	}
+	records, err := d.daemon.records(context.Background())
+	if err != nil {
+		return demoSummary{}, err
+	}
+	s := demoSummary{
+		Real: d.clock.elapsed(), Virtual: books.At.Sub(d.script.start),
+		Offered: len(d.script.jobs), Room: d.script.room,
+		Evicted: d.world.evicted, Ticks: d.ticks, BadTicks: d.badTicks,
+		Checks: audit(books, records, d.world.killed),
+	}
+	s.addBooks(books)
+	s.addJobs(d.world.jobs)
+	s.AlwaysOn, err = alwaysOn(d.script.jobs, d.script.start, books.At, d.script.room)
+	return s, err
+}
+
+// newDemoView redraws in place on a terminal, and prints lines elsewhere.
+func newDemoView(out io.Writer, head demoHead) demoView {
+	file, isFile := out.(*os.File)
+	if !isFile || !term.IsTerminal(int(file.Fd())) {
+		return &plainView{out: out, head: head}
+	}
+	return &terminalView{out: out, head: head, width: func() int {
+		width, _, err := term.GetSize(int(file.Fd()))
+		if err != nil {
+			return widest
+		}
+		return width
+	}}
+}

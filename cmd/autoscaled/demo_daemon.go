@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"autoscaled/autoscale"
+	"autoscaled/autoscale/loop"
+	"autoscaled/autoscale/web"
+	"autoscaled/config"
+	"autoscaled/cyclecloud"
+)
+
+const (
+	// demoTick is how much real time passes between two ticks of the daemon.
+	demoTick = 40 * time.Millisecond
+	// demoTimeout bounds an API call in real time.
+	demoTimeout = 30 * time.Second
+)
+
+// demoWiring is what the demo's daemon is made of.
+type demoWiring struct {
+	url, password, listen string
+	clock                 demoClock
+	queue                 demoQueue
+	onTick                func(loop.Report)
+}
+
+// stretch is how much of the trace's time passes in real time d.
+func (w demoWiring) stretch(d time.Duration) config.Duration {
+	return config.Duration(float64(d) * w.clock.speed)
+}
+
+// config is the demo's configuration, as a file with nothing but the defaults
+// would give it, and with a password file in the state directory.
+func (w demoWiring) config(dir, passwordFile string) *config.Config {
+	return &config.Config{
+		StateDir: dir, Listen: w.listen,
+		Interval: max(config.Duration(loop.DefaultInterval), w.stretch(demoTick)),
+		Clusters: []config.Cluster{{
+			Name: demoCluster,
+			CycleCloud: config.CycleCloud{
+				URL: w.url, Cluster: demoCluster, User: demoUser, PasswordFile: passwordFile, Timeout: config.Duration(demoTimeout),
+			},
+			Scaling: config.Scaling{
+				IdleTime: config.Duration(autoscale.DefaultIdleTime), BootTimeout: config.Duration(autoscale.DefaultBootTimeout),
+				// A request may be under way for its whole time-out, and that is real time.
+				AbsentFor: max(config.Duration(autoscale.DefaultAbsentFor), w.stretch(2*demoTimeout)),
+				Pools:     []config.Pool{{Name: demoNodearray, Nodearray: demoNodearray}},
+			},
+		}},
+	}
+}
+
+// demoDaemon is the daemon as run starts it, but for its clock and its queue. No
+// configuration file is followed.
+type demoDaemon struct{ *daemon }
+
+func newDemoDaemon(w demoWiring) (demoDaemon, error) {
+	dir, err := os.MkdirTemp("", "autoscaled-demo-")
+	if err != nil {
+		return demoDaemon{}, fmt.Errorf("make a state directory: %w", err)
+	}
+	d, err := startDemoDaemon(w, dir)
+	if err != nil {
+		return demoDaemon{}, errors.Join(err, os.RemoveAll(dir))
+	}
+	return d, nil
+}
+
+func startDemoDaemon(w demoWiring, dir string) (demoDaemon, error) {
+	passwordFile := filepath.Join(dir, "password")
+	if err := os.WriteFile(passwordFile, []byte(w.password), 0o600); err != nil {
+		return demoDaemon{}, fmt.Errorf("write the simulator's password: %w", err)
+	}
+	c := w.config(dir, passwordFile)
+	d := &daemon{config: c, log: zap.NewNop(), registry: prometheus.NewRegistry()}
+	metrics := web.NewMetrics(d.registry, programVersion())
+	cluster := &c.Clusters[0]
+	client, err := newClient(&cluster.CycleCloud, observer(metrics, "cyclecloud"))
+	if err != nil {
+		return demoDaemon{}, err
+	}
+	d.parts = &parts{
+		cluster: cluster, queue: w.queue, now: w.clock.Now,
+		cloud: cyclecloud.NewProvider(cyclecloud.ProviderOptions{Client: client, Cluster: demoCluster, Now: w.clock.Now}),
+	}
+	if err := d.claim(); err != nil {
+		return demoDaemon{}, errors.Join(otherListen(err), d.close())
+	}
+	options := d.parts.options(c, d.journal)
+	options.Metrics, options.OnTick, options.After = loop.NewMetrics(d.registry), w.onTick, w.clock.After
+	if d.loop, err = loop.New(options); err != nil {
+		return demoDaemon{}, errors.Join(err, d.close())
+	}
+	d.reloader = &reloader{} // there is no file to follow
+	return demoDaemon{d}, nil
+}
+
+// otherListen tells how to get out of the way of a daemon that is running.
+func otherListen(err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w; choose another address with --listen", err)
+	}
+	return err
+}
+
+// run ticks and serves metrics until ctx ends.
+func (d demoDaemon) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.loop.Run(ctx) })
+	if d.public != nil {
+		handler := web.Handler(web.Options{Metrics: d.registry, Problems: d.problems, Version: programVersion()})
+		group.Go(func() error { return web.Serve(ctx, d.public, handler, "") })
+	}
+	return group.Wait()
+}
+
+// metricsURL is empty where metrics are not served.
+func (d demoDaemon) metricsURL() string {
+	if d.public == nil {
+		return ""
+	}
+	return "http://" + d.public.Addr().String() + "/metrics"
+}
+
+// records are what the daemon has written down.
+func (d demoDaemon) records(ctx context.Context) (r demoRecords, err error) {
+	if r.Operations, err = d.journal.All(ctx); err != nil {
+		return r, err
+	}
+	r.Memory, err = d.journal.Memory(ctx)
+	return r, err
+}
+
+// discard closes the daemon and removes its state directory.
+func (d demoDaemon) discard() error {
+	return errors.Join(d.close(), os.RemoveAll(d.config.StateDir))
+}
