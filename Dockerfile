@@ -12,7 +12,7 @@ ARG GOPROXY=https://proxy.golang.org,direct
 RUN go mod download
 COPY . .
 ARG VERSION=unknown
-RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags timetzdata \
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false \
         -ldflags "-s -w -X main.version=${VERSION}" -o /out/autoscaled ./cmd/autoscaled \
     && mkdir -p /out/state
 

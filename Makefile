@@ -17,7 +17,7 @@ all: build
 # A static binary in bin/. The version is told by ldflags, so that a build from
 # a tarball or from somebody else's checkout works too.
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags timetzdata \
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false \
 		-ldflags '-s -w -X main.version=$(VERSION)' -o bin/autoscaled ./cmd/autoscaled
 
 # Everything that must hold before a change goes in. Installs what it lacks when

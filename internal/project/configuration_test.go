@@ -2,7 +2,6 @@ package project
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,10 +44,7 @@ func TestConfigurationPage(t *testing.T) {
 		}
 		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", key.Path, def, env, strings.ReplaceAll(key.Help, "|", `\|`))
 	}
-	if *update {
-		require.NoError(t, os.WriteFile(filepath.Join(root, "docs", "configuration.md"), []byte(page.String()), 0o644))
-	}
-	require.Equal(t, page.String(), read(t, "docs/configuration.md"), "go test ./internal/project -update rewrites the page")
+	generated(t, "docs/configuration.md", page.String())
 }
 
 // TestReadmeConfiguration loads the configuration that the README shows.

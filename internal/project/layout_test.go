@@ -2,6 +2,7 @@ package project
 
 import (
 	"os"
+	"path"
 	"regexp"
 	"strings"
 	"testing"
@@ -33,13 +34,14 @@ next:
 	require.ElementsMatch(t, want, have)
 }
 
-// TestPackageComments wants doc.go in every package, with a comment long enough
-// to tell a newcomer what the room is for.
+// TestPackageComments wants of every package a comment long enough to tell a
+// newcomer what the room is for, in doc.go where there are several files.
 func TestPackageComments(t *testing.T) {
 	for dir, files := range sources(t) {
-		var doc string
+		doc := ""
 		for _, file := range files {
-			if strings.HasSuffix(file.name, "/doc.go") || strings.HasSuffix(file.name, "/main.go") {
+			base := path.Base(file.name)
+			if base == "doc.go" || base == "main.go" || len(files) == 1 {
 				doc = file.file.Doc.Text()
 			}
 		}

@@ -1,10 +1,7 @@
 package project
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,8 +9,6 @@ import (
 
 	"autoscaled/autoscale"
 )
-
-var update = flag.Bool("update", false, "rewrite the pages that are generated from code")
 
 const reasonsHead = `# Reasons
 
@@ -40,8 +35,5 @@ func TestReasonsPage(t *testing.T) {
 		}
 		fmt.Fprintf(&page, "| `%s` | %s | %s |\n", r.Code, escape.Replace(r.Says), escape.Replace(help))
 	}
-	if *update {
-		require.NoError(t, os.WriteFile(filepath.Join(root, "docs", "reasons.md"), []byte(page.String()), 0o644))
-	}
-	require.Equal(t, page.String(), read(t, "docs/reasons.md"), "go test ./internal/project -update rewrites the page")
+	generated(t, "docs/reasons.md", page.String())
 }
