@@ -1,21 +1,197 @@
 package loop
 
 import (
+	"bytes"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
 	"github.com/stretchr/testify/require"
+
+	"autoscaled/autoscale"
 )
 
-// counter is the sum of a counter over all of its labels.
-func (r *rig) counter(name string) (sum float64) {
+// gather returns the registry's families by name.
+func (r *rig) gather() map[string]*dto.MetricFamily {
 	r.t.Helper()
-	families, err := r.metrics.Gather()
+	list, err := r.metrics.Gather()
 	require.NoError(r.t, err)
-	for _, f := range families {
-		if f.GetName() != name {
-			continue
+	families := make(map[string]*dto.MetricFamily, len(list))
+	for _, f := range list {
+		families[f.GetName()] = f
+	}
+	return families
+}
+
+// series are a metric's values by the values of its labels but the cluster, in
+// order of the labels' names and joined by commas. Of a histogram it is the count.
+func (r *rig) series(name string) map[string]float64 {
+	r.t.Helper()
+	values := make(map[string]float64)
+	for _, m := range r.gather()[name].GetMetric() {
+		key := ""
+		for _, l := range m.GetLabel() {
+			switch {
+			case l.GetName() == "cluster":
+				require.Equal(r.t, "demo", l.GetValue())
+			case key == "":
+				key = l.GetValue()
+			default:
+				key += "," + l.GetValue()
+			}
 		}
-		for _, m := range f.GetMetric() {
-			sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
-		}
+		values[key] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+	}
+	return values
+}
+
+// counter is the sum of a metric over all of its labels.
+func (r *rig) counter(name string) (sum float64) {
+	for _, v := range r.series(name) {
+		sum += v
 	}
 	return sum
+}
+
+func TestMetricsFollowTheWorld(t *testing.T) {
+	r := newRig(t)
+	r.queue.submit(r.at, 3)
+	r.queue.pending[2].Held = "JobHeldUser"
+	r.tick()
+	require.Equal(t, map[string]float64{"": 3}, r.series("autoscaled_demand_jobs"))
+	require.Equal(t, map[string]float64{"": 3}, r.series("autoscaled_demand_tasks"))
+	require.Equal(t, map[string]float64{"": 12}, r.series("autoscaled_demand_cores"))
+	require.Equal(t, map[string]float64{"on_new": 2}, r.series("autoscaled_jobs_served"))
+	require.Equal(t, map[string]float64{"held": 1}, r.series("autoscaled_jobs_waiting"))
+	require.Equal(t, map[string]float64{"grow,demand": 2}, r.series("autoscaled_decisions_total"))
+	require.Equal(t, map[string]float64{"execute/F4,demand": 2}, r.series("autoscaled_nodes_created_total"))
+	require.Equal(t, 1.0, r.series("autoscaled_operations_open")["create,accepted"])
+	require.Equal(t, 1.0, r.series("autoscaled_operation_transitions_total")["create,sent"])
+	require.Equal(t, float64(r.at.Add(-step).Unix()), r.counter("autoscaled_last_good_tick_timestamp_seconds"))
+
+	r.ticks(10)
+	require.Equal(t, 2.0, r.series("autoscaled_nodes")["ready,execute/F4"])
+	require.Equal(t, 0.0, r.series("autoscaled_nodes")["starting,execute/F4"])
+	require.Equal(t, 2.0, r.series("autoscaled_limit_used")["cluster/nodes,nodes"])
+	require.Equal(t, 1000.0, r.series("autoscaled_limit_max")["cluster/nodes,nodes"])
+	require.Equal(t, map[string]float64{"execute/F4": 2}, r.series("autoscaled_node_boot_duration_seconds"))
+	require.Equal(t, 0.0, r.series("autoscaled_operations_open")["create,accepted"])
+	require.Equal(t, map[string]float64{"on_new": 0, "on_ready": 2, "on_starting": 0}, r.series("autoscaled_jobs_served"))
+
+	r.queue.clear()
+	r.ticks(20)
+	require.Equal(t, map[string]float64{"execute/F4,idle": 2}, r.series("autoscaled_nodes_removed_total"))
+	require.Equal(t, map[string]float64{"held": 0}, r.series("autoscaled_jobs_waiting"), "a series stays when its reason is over")
+	require.Empty(t, r.series("autoscaled_nodes_evicted_total"))
+	require.Equal(t, 31.0, r.series("autoscaled_ticks_total")["good"])
+	require.Equal(t, 31.0, r.counter("autoscaled_tick_duration_seconds"))
+}
+
+func TestLostAnswersAreCountedOnce(t *testing.T) {
+	r := newRig(t)
+	r.queue.submit(r.at, 3)
+	r.fail(1, "create", lostAfter)
+	r.ticks(10)
+	require.Equal(t, 3.0, r.counter("autoscaled_nodes_created_total"))
+	r.queue.clear()
+	r.fail(1, "remove", lostAfter)
+	r.ticks(20)
+	require.Equal(t, 3.0, r.counter("autoscaled_nodes_removed_total"))
+	require.Zero(t, r.counter("autoscaled_nodes_evicted_total"))
+}
+
+func TestUnknownKeepsTheLastGauges(t *testing.T) {
+	r := newRig(t)
+	r.queue.submit(r.at, 2)
+	good := r.tick()
+	r.tick()
+	r.queue.err, r.cloud.observe = errors.New("away"), errors.New("away")
+	r.ticks(3)
+	require.Zero(t, r.counter("autoscaled_demand_known"))
+	require.Zero(t, r.counter("autoscaled_supply_known"))
+	require.Equal(t, 2.0, r.counter("autoscaled_demand_jobs"))
+	require.Equal(t, 2.0, r.series("autoscaled_nodes")["starting,execute/F4"])
+	require.Equal(t, map[string]float64{"supply_unknown": 1}, r.series("autoscaled_holds"))
+	require.Equal(t, 3.0, r.series("autoscaled_ticks_total")["blind"])
+	require.Equal(t, float64(good.At.Add(step).Unix()), r.counter("autoscaled_last_good_tick_timestamp_seconds"))
+	r.queue.err, r.cloud.observe = nil, nil
+	r.tick()
+	require.Equal(t, 1.0, r.counter("autoscaled_demand_known"))
+	require.Equal(t, map[string]float64{"supply_unknown": 0}, r.series("autoscaled_holds"))
+}
+
+// everything has happened to the rig that metrics tell of.
+func eventful(t *testing.T) *rig {
+	r := newRig(t)
+	r.queue.submit(r.at, 3)
+	r.queue.pending[0].Held = "JobHeldUser"
+	r.ticks(10)
+	r.cloud.vanish("node-001")
+	r.queue.clear()
+	r.queue.err = errors.New("away")
+	r.tick()
+	r.queue.err = nil
+	r.ticks(20)
+	return r
+}
+
+func TestMetricsAreDocumentedAndConventional(t *testing.T) {
+	r := eventful(t)
+	families := r.gather()
+	var text bytes.Buffer
+	for _, f := range families {
+		_, err := expfmt.MetricFamilyToText(&text, f)
+		require.NoError(t, err)
+	}
+	problems, err := promlint.New(&text).Lint()
+	require.NoError(t, err)
+	require.Empty(t, problems)
+
+	for _, info := range MetricInfos() {
+		f, there := families[info.Name]
+		require.True(t, there, "%s has no series", info.Name)
+		delete(families, info.Name)
+		require.Equal(t, info.Help, f.GetHelp())
+		kinds := map[string]dto.MetricType{"counter": dto.MetricType_COUNTER, "gauge": dto.MetricType_GAUGE, "histogram": dto.MetricType_HISTOGRAM}
+		require.Equal(t, kinds[info.Type], f.GetType(), info.Name)
+		var labels []string
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			labels = append(labels, l.GetName())
+		}
+		require.ElementsMatch(t, info.Labels, labels, info.Name)
+	}
+	require.Empty(t, families, "metrics that no one documents")
+}
+
+func TestMetricsOfTwoClustersStandTogether(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	m := NewMetrics(registry)
+	for _, name := range []string{"a", "b"} {
+		l, err := New(Options{Cluster: name, Cloud: newFakeCloud(time.Now), Queue: newFakeQueue(), Journal: newRig(t).journal, Metrics: m})
+		require.NoError(t, err)
+		_, err = l.Tick(t.Context(), start)
+		require.NoError(t, err)
+	}
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	i := slices.IndexFunc(families, func(f *dto.MetricFamily) bool { return f.GetName() == "autoscaled_demand_known" })
+	require.Len(t, families[i].GetMetric(), 2)
+}
+
+func TestOperationKindsAndPhasesAreAnnounced(t *testing.T) {
+	r := newRig(t)
+	require.Len(t, r.series("autoscaled_operation_transitions_total"), 2*len(phases))
+	require.Len(t, r.series("autoscaled_ticks_total"), 4)
+	for _, p := range phases[:4] {
+		require.False(t, p.Final())
+	}
+	for _, p := range phases[4:] {
+		require.True(t, p.Final())
+	}
+	require.Equal(t, autoscale.OpIntended, phases[0])
 }

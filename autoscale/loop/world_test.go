@@ -1,0 +1,162 @@
+package loop
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"autoscaled/autoscale"
+)
+
+// judged is one operation held against one look at the cloud, at start plus after.
+type judged struct {
+	name   string
+	op     autoscale.Operation
+	nodes  []autoscale.Node
+	answer autoscale.Resolution
+	after  time.Duration
+	// want is compared in its phase, Added, Nodes and Expected.
+	want     autoscale.OperationPhase
+	added    int
+	seen     int
+	expected int
+}
+
+func createOf(phase autoscale.OperationPhase, added int, seen ...autoscale.NodeID) autoscale.Operation {
+	op := autoscale.Operation{
+		Request: "r", Kind: autoscale.OperationCreate, Phase: phase, Pool: poolID,
+		Count: 3, Added: added, Nodes: seen, Intended: start, Sent: start, Attempts: 1,
+	}
+	if phase == autoscale.OpAccepted {
+		op.Answered = start
+	}
+	if phase == autoscale.OpIntended {
+		op.Sent, op.Attempts = time.Time{}, 0
+	}
+	return op
+}
+
+func removeOf(phase autoscale.OperationPhase, targets ...autoscale.NodeID) autoscale.Operation {
+	op := createOf(phase, 0, targets...)
+	op.Kind, op.Count = autoscale.OperationRemove, len(targets)
+	return op
+}
+
+// nodesIn are n1, n2, … made by request r, in these phases.
+func nodesIn(phases ...autoscale.Phase) (nodes []autoscale.Node) {
+	for i, phase := range phases {
+		id := autoscale.NodeID([]string{"n1", "n2", "n3"}[i])
+		nodes = append(nodes, autoscale.Node{ID: id, Pool: poolID, Phase: phase, Request: "r"})
+	}
+	return nodes
+}
+
+var (
+	arrived  = autoscale.Resolution{State: autoscale.ResolvedArrived}
+	absent   = autoscale.Resolution{State: autoscale.ResolvedAbsent}
+	unknown  = autoscale.Resolution{State: autoscale.ResolvedUnknown}
+	brought2 = autoscale.Resolution{State: autoscale.ResolvedArrived, Nodes: []autoscale.NodeID{"n1", "n2"}}
+)
+
+const (
+	starting = autoscale.PhaseStarting
+	ready    = autoscale.PhaseReady
+	stopping = autoscale.PhaseStopping
+	gone     = autoscale.PhaseGone
+	failed   = autoscale.PhaseFailed
+	odd      = autoscale.PhaseUnknown
+	parked   = autoscale.PhaseDeallocated
+)
+
+func TestJudgeCreate(t *testing.T) {
+	answeredEmpty := createOf(autoscale.OpSent, 0)
+	answeredEmpty.Answered = start.Add(time.Second)
+	sentAgain := answeredEmpty
+	sentAgain.Sent = start.Add(time.Minute)
+	for _, c := range []judged{
+		{name: "in doubt", op: createOf(autoscale.OpSent, 0), answer: unknown, want: autoscale.OpSent, expected: 3},
+		{name: "intended and unknown", op: createOf(autoscale.OpIntended, 0), answer: unknown, want: autoscale.OpIntended, expected: 3},
+		{name: "intended and absent", op: createOf(autoscale.OpIntended, 0), answer: absent, want: autoscale.OpAbsent, expected: 3},
+		{name: "absent at first", op: createOf(autoscale.OpSent, 0), answer: absent, after: time.Hour, want: autoscale.OpAbsent, expected: 3},
+		{name: "absent still", op: createOf(autoscale.OpAbsent, 0), answer: absent, after: 10 * time.Minute, want: autoscale.OpAbsent, expected: 3},
+		{name: "absent too long", op: createOf(autoscale.OpAbsent, 0), answer: absent, after: 10*time.Minute + 1, want: autoscale.OpExpired},
+		{name: "absent and unknown", op: createOf(autoscale.OpAbsent, 0), answer: unknown, after: time.Hour, want: autoscale.OpAbsent, expected: 3},
+		{name: "clock set back", op: createOf(autoscale.OpAbsent, 0), answer: absent, after: -time.Hour, want: autoscale.OpAbsent, expected: 3},
+		{name: "arrived, two to be seen", op: createOf(autoscale.OpSent, 0), answer: brought2, want: autoscale.OpAccepted, added: 2, expected: 2},
+		{name: "absent, then arrived", op: createOf(autoscale.OpAbsent, 0), answer: brought2, want: autoscale.OpAccepted, added: 2, expected: 2},
+		{name: "arrived empty, first look", op: createOf(autoscale.OpSent, 0), answer: arrived, want: autoscale.OpSent, expected: 3},
+		{name: "absent, then arrived empty", op: createOf(autoscale.OpAbsent, 0), answer: arrived, want: autoscale.OpSent, expected: 3},
+		{name: "arrived empty, second look", op: answeredEmpty, answer: arrived, want: autoscale.OpShort},
+		{name: "arrived empty, sent again since", op: sentAgain, answer: arrived, want: autoscale.OpSent, expected: 3},
+		{name: "lost answer, nodes there", op: createOf(autoscale.OpSent, 0), nodes: nodesIn(starting, starting, starting), want: autoscale.OpAccepted, added: 3, seen: 3},
+		{name: "lost answer, nodes up", op: createOf(autoscale.OpSent, 0), nodes: nodesIn(ready, ready, ready), want: autoscale.OpConverged, added: 3, seen: 3},
+		{name: "lost answer, fewer nodes", op: createOf(autoscale.OpSent, 0), nodes: nodesIn(ready, ready), want: autoscale.OpShort, added: 2, seen: 2},
+		{name: "accepted, none seen", op: createOf(autoscale.OpAccepted, 3), after: 10 * time.Minute, want: autoscale.OpAccepted, added: 3, expected: 3},
+		{name: "accepted, none ever seen", op: createOf(autoscale.OpAccepted, 3), after: 10*time.Minute + 1, want: autoscale.OpShort},
+		{name: "accepted, one never seen", op: createOf(autoscale.OpAccepted, 3), nodes: nodesIn(starting, starting), after: 10*time.Minute + 1, want: autoscale.OpAccepted, added: 2, seen: 2},
+		{name: "booting", op: createOf(autoscale.OpAccepted, 3), nodes: nodesIn(ready, starting, ready), want: autoscale.OpAccepted, added: 3, seen: 3},
+		{name: "odd state", op: createOf(autoscale.OpAccepted, 3), nodes: nodesIn(ready, odd, ready), want: autoscale.OpAccepted, added: 3, seen: 3},
+		{name: "booting for too long", op: createOf(autoscale.OpAccepted, 3), nodes: nodesIn(ready, starting, ready), after: time.Hour + 1, want: autoscale.OpConverged, added: 3, seen: 3},
+		{name: "all kinds of ends", op: createOf(autoscale.OpAccepted, 3), nodes: nodesIn(ready, failed, stopping), want: autoscale.OpConverged, added: 3, seen: 3},
+		{name: "one evicted", op: createOf(autoscale.OpAccepted, 3, "n0"), nodes: nodesIn(ready, ready), want: autoscale.OpConverged, added: 3, seen: 3},
+		{name: "fewer accepted", op: createOf(autoscale.OpAccepted, 2), nodes: nodesIn(ready, ready), want: autoscale.OpShort, added: 2, seen: 2},
+		{name: "more than accepted", op: createOf(autoscale.OpAccepted, 1), nodes: nodesIn(ready, ready, starting), want: autoscale.OpAccepted, added: 3, seen: 3},
+	} {
+		t.Run(c.name, c.check)
+	}
+}
+
+func TestJudgeRemove(t *testing.T) {
+	two := []autoscale.NodeID{"n1", "n2"}
+	for _, c := range []judged{
+		{name: "all gone, in doubt", op: removeOf(autoscale.OpSent, two...), answer: unknown, want: autoscale.OpConverged},
+		{name: "all gone, absent", op: removeOf(autoscale.OpAbsent, two...), answer: absent, want: autoscale.OpConverged},
+		{name: "gone and deallocated", op: removeOf(autoscale.OpAccepted, two...), nodes: nodesIn(gone, parked), want: autoscale.OpConverged},
+		{name: "on their way out, in doubt", op: removeOf(autoscale.OpSent, two...), nodes: nodesIn(stopping, stopping), answer: unknown, want: autoscale.OpAccepted},
+		{name: "one untouched, in doubt", op: removeOf(autoscale.OpSent, two...), nodes: nodesIn(stopping, ready), answer: unknown, want: autoscale.OpSent},
+		{name: "one untouched, arrived", op: removeOf(autoscale.OpSent, two...), nodes: nodesIn(stopping, ready), answer: arrived, want: autoscale.OpAccepted},
+		{name: "untouched, absent", op: removeOf(autoscale.OpSent, two...), nodes: nodesIn(ready, ready), answer: absent, want: autoscale.OpAbsent},
+		{name: "untouched, absent too long", op: removeOf(autoscale.OpAbsent, two...), nodes: nodesIn(ready, ready), answer: absent, after: 10*time.Minute + 1, want: autoscale.OpExpired},
+		{name: "stopping for hours", op: removeOf(autoscale.OpAccepted, two...), nodes: nodesIn(stopping), after: 5 * time.Hour, want: autoscale.OpAccepted},
+		{name: "not yet going", op: removeOf(autoscale.OpAccepted, two...), nodes: nodesIn(ready), after: removeWithin, want: autoscale.OpAccepted},
+		{name: "not going", op: removeOf(autoscale.OpAccepted, two...), nodes: nodesIn(stopping, ready), after: removeWithin + 1, want: autoscale.OpShort},
+	} {
+		c.seen = 2
+		t.Run(c.name, c.check)
+	}
+}
+
+func (c judged) check(t *testing.T) {
+	supply := autoscale.Supply{Nodes: c.nodes, Pools: []autoscale.Pool{{ID: poolID}}}
+	policy := autoscale.Policy{Pools: []autoscale.PoolPolicy{{BootTimeout: time.Hour}}}
+	at := start.Add(c.after)
+	got := newWorld(at, supply, policy).judge(c.op, c.answer)
+	require.Equal(t, c.want, got.Phase)
+	require.Equal(t, c.added, got.Added)
+	require.Len(t, got.Nodes, c.seen)
+	require.Equal(t, c.expected, got.Expected())
+	if got.Phase.Final() {
+		require.Equal(t, at, got.Ended)
+	} else {
+		require.Zero(t, got.Ended)
+	}
+}
+
+func TestBootTimeoutIsThatOfThePoolsPolicy(t *testing.T) {
+	supply := autoscale.Supply{Pools: []autoscale.Pool{{ID: "a", Labels: map[string]string{"x": "1"}}, {ID: "b"}}}
+	w := newWorld(start, supply, autoscale.Policy{Pools: []autoscale.PoolPolicy{{Match: autoscale.HasLabel("x", "1"), BootTimeout: time.Hour}}})
+	require.Equal(t, time.Hour, w.bootTimeout("a"))
+	require.Equal(t, autoscale.DefaultBootTimeout, w.bootTimeout("b"))
+	require.Equal(t, autoscale.DefaultBootTimeout, w.bootTimeout("nowhere"))
+}
+
+func TestDue(t *testing.T) {
+	var none autoscale.Policy
+	require.Equal(t, start.Add(askAgain), due(createOf(autoscale.OpSent, 0), none))
+	require.Equal(t, start.Add(askAgain), due(createOf(autoscale.OpIntended, 0), none))
+	require.Equal(t, start.Add(10*time.Minute+time.Millisecond), due(createOf(autoscale.OpAbsent, 0), none))
+	require.Equal(t, start.Add(10*time.Minute+time.Millisecond), due(createOf(autoscale.OpAccepted, 3), none))
+	require.Equal(t, start.Add(removeWithin+time.Millisecond), due(removeOf(autoscale.OpAccepted, "n1"), none))
+	require.Zero(t, due(createOf(autoscale.OpAccepted, 1, "n1"), none))
+}
