@@ -1,0 +1,299 @@
+package rest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"autoscaled/internal/rest"
+)
+
+// scripted answers a client without sockets, so that time can be virtual.
+type scripted func(*http.Request) (*http.Response, error)
+
+func (s scripted) RoundTrip(r *http.Request) (*http.Response, error) { return s(r) }
+
+func answer(status int, header http.Header, body string) *http.Response {
+	if header == nil {
+		header = http.Header{}
+	}
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body)), ContentLength: -1}
+}
+
+func client(t *testing.T, o rest.Options) *rest.Client {
+	t.Helper()
+	if o.BaseURL == "" {
+		o.BaseURL = "http://server.test"
+	}
+	c, err := rest.New(o)
+	require.NoError(t, err)
+	return c
+}
+
+func get(c *rest.Client, ctx context.Context) error {
+	_, err := c.Do(ctx, rest.Call{Method: http.MethodGet, Route: "/x/{y}", Path: "/x/1"})
+	return err
+}
+
+// waits runs a GET against a server that fails with these answers for ever, and
+// returns when each attempt was made, in virtual time.
+func waits(t *testing.T, o rest.Options, timeout time.Duration, status int, header http.Header) (at []time.Duration, err error) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		o.Transport = scripted(func(*http.Request) (*http.Response, error) {
+			at = append(at, time.Since(begin))
+			return answer(status, header, "try later"), nil
+		})
+		ctx := t.Context()
+		if timeout > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, timeout)
+			defer cancel()
+		}
+		err = get(client(t, o), ctx)
+	})
+	return at, err
+}
+
+func TestWaitsGrowWithJitterUpToTheirCap(t *testing.T) {
+	at, err := waits(t, rest.Options{Retries: 6, WaitMin: time.Second, WaitMax: 8 * time.Second}, 0, 503, nil)
+	require.ErrorIs(t, err, rest.ErrUnavailable)
+	require.ErrorContains(t, err, "try later")
+	require.ErrorContains(t, err, "7 attempts")
+	require.Len(t, at, 7)
+	for i, longest := range []time.Duration{1, 2, 4, 8, 8, 8} {
+		wait := at[i+1] - at[i]
+		require.LessOrEqual(t, wait, longest*time.Second, i)
+		require.GreaterOrEqual(t, wait, longest*time.Second/2, i)
+	}
+}
+
+func TestRetryAfterIsHonouredUpToItsCap(t *testing.T) {
+	for header, want := range map[string]time.Duration{
+		"7":                             7 * time.Second,
+		"100000":                        20 * time.Second,
+		"Sat, 01 Jan 2000 00:00:12 GMT": 12 * time.Second, // synctest's time begins at midnight
+		"99999999999999999999":          time.Second,
+		"soon":                          time.Second,
+		"-5":                            time.Second,
+	} {
+		for _, status := range []int{429, 503} {
+			at, err := waits(t, rest.Options{Retries: 1, WaitMin: time.Second, AfterMax: 20 * time.Second}, 0, status, http.Header{"Retry-After": {header}})
+			require.Error(t, err)
+			require.Len(t, at, 2)
+			if want == time.Second {
+				require.LessOrEqual(t, at[1], want, header)
+			} else {
+				require.Equal(t, want, at[1], header)
+			}
+		}
+	}
+}
+
+func TestRetriesEndBeforeTheDeadline(t *testing.T) {
+	at, err := waits(t, rest.Options{Retries: 9, WaitMin: 8 * time.Second}, 10*time.Second, 503, nil)
+	require.LessOrEqual(t, len(at), 3)
+	require.ErrorContains(t, err, "try later", "the failure says more than a deadline")
+	require.ErrorIs(t, err, rest.ErrUnavailable)
+
+	at, err = waits(t, rest.Options{Retries: 9}, 10*time.Second, 429, http.Header{"Retry-After": {"11"}})
+	require.Len(t, at, 1, "what can't be waited for isn't waited for")
+	require.ErrorIs(t, err, rest.ErrThrottled)
+	failure, ok := errors.AsType[*rest.Error](err)
+	require.True(t, ok)
+	require.Equal(t, 11*time.Second, failure.RetryAfter)
+}
+
+func TestCancelEndsAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		c := client(t, rest.Options{WaitMin: time.Hour, WaitMax: time.Hour, Transport: scripted(func(*http.Request) (*http.Response, error) {
+			time.AfterFunc(time.Second, cancel)
+			return answer(500, nil, "out of order"), nil
+		})})
+		begin := time.Now()
+		err := get(c, ctx)
+		require.Equal(t, time.Second, time.Since(begin))
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorContains(t, err, "out of order")
+	})
+}
+
+func TestWhatIsRepeated(t *testing.T) {
+	boom := errors.New("boom")
+	for name, test := range map[string]struct {
+		method string
+		answer *http.Response
+		err    error
+		want   int
+	}{
+		"read, connection":   {"GET", nil, boom, 4},
+		"head, connection":   {"HEAD", nil, boom, 4},
+		"read, 408":          {"GET", answer(408, nil, ""), nil, 4},
+		"read, 429":          {"GET", answer(429, nil, ""), nil, 4},
+		"read, 500":          {"GET", answer(500, nil, ""), nil, 4},
+		"read, 504":          {"GET", answer(504, nil, ""), nil, 4},
+		"read, 501":          {"GET", answer(501, nil, ""), nil, 1},
+		"read, 400":          {"GET", answer(400, nil, ""), nil, 1},
+		"read, 401":          {"GET", answer(401, nil, ""), nil, 1},
+		"read, 404":          {"GET", answer(404, nil, ""), nil, 1},
+		"change, connection": {"POST", nil, boom, 1},
+		"change, 503":        {"POST", answer(503, nil, ""), nil, 1},
+		"change, 429":        {"POST", answer(429, nil, ""), nil, 1},
+		"put, 503":           {"PUT", answer(503, nil, ""), nil, 1},
+		"delete, 503":        {"DELETE", answer(503, nil, ""), nil, 1},
+	} {
+		var sent atomic.Int32
+		c := client(t, rest.Options{WaitMin: time.Microsecond, Transport: scripted(func(*http.Request) (*http.Response, error) {
+			sent.Add(1)
+			return test.answer, test.err
+		})})
+		_, err := c.Do(t.Context(), rest.Call{Method: test.method, Path: "/", Body: map[string]int{"a": 1}})
+		require.Error(t, err, name)
+		require.EqualValues(t, test.want, sent.Load(), name)
+		changes := test.method != "GET" && test.method != "HEAD"
+		uncertain := changes && (test.err != nil || test.answer.StatusCode == 503)
+		require.Equal(t, uncertain, errors.Is(err, rest.ErrUncertain), name)
+		if test.err != nil {
+			require.ErrorIs(t, err, boom, name)
+		}
+	}
+}
+
+func TestObserverIsToldOfEveryAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen []rest.Observation
+		turn := 0
+		c := client(t, rest.Options{
+			Observer: func(o rest.Observation) { seen = append(seen, o) },
+			Transport: scripted(func(*http.Request) (*http.Response, error) {
+				time.Sleep(3 * time.Second) // virtual: how long the server takes
+				turn++
+				switch turn {
+				case 1:
+					return nil, errors.New("boom")
+				case 2:
+					return answer(503, nil, ""), nil
+				}
+				return answer(200, nil, ""), nil
+			}),
+		})
+		require.NoError(t, get(c, t.Context()))
+		require.Len(t, seen, 3)
+		for i, code := range []int{0, 503, 200} {
+			require.Equal(t, rest.Observation{Method: "GET", Route: "/x/{y}", Code: code, Duration: 3 * time.Second}, seen[i])
+		}
+	})
+}
+
+func TestDecoderStartsAfreshAfterACutAnswer(t *testing.T) {
+	turn := 0
+	c := client(t, rest.Options{WaitMin: time.Microsecond, Transport: scripted(func(*http.Request) (*http.Response, error) {
+		if turn++; turn == 1 {
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(io.MultiReader(strings.NewReader("half"), cut{}))}, nil
+		}
+		return answer(200, nil, "whole"), nil
+	})})
+	var got []string
+	_, err := c.Do(t.Context(), rest.Call{Method: "GET", Path: "/", Into: func(r io.Reader) error {
+		b, err := io.ReadAll(r)
+		got = append(got, string(b))
+		return err
+	}})
+	require.NoError(t, err)
+	require.Equal(t, []string{"half", "whole"}, got)
+}
+
+type cut struct{}
+
+func (cut) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func TestServersWords(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"message":"no quota"}`:                       "no quota",
+		`{"Error":"Conflict","Message":"seen before"}`: "Conflict: seen before",
+		`{"code":7}`:                     `{"code":7}`,
+		"plain\n\n  text\x07":            "plain text",
+		"<html><body>gate</body></html>": "HTML page: gate",
+		"":                               "",
+	} {
+		c := client(t, rest.Options{Transport: scripted(func(*http.Request) (*http.Response, error) { return answer(400, nil, body), nil })})
+		err := get(c, t.Context())
+		failure, ok := errors.AsType[*rest.Error](err)
+		require.True(t, ok)
+		require.Equal(t, want, failure.Words)
+		require.Equal(t, "GET /x/1 400", strings.Join([]string{failure.Method, failure.Path, "400"}, " "))
+	}
+	c := client(t, rest.Options{Transport: scripted(func(*http.Request) (*http.Response, error) {
+		return answer(400, nil, strings.Repeat("ö", 5000)), nil
+	})})
+	require.Less(t, len(get(c, t.Context()).Error()), 400)
+}
+
+func TestBasePathAndHeaders(t *testing.T) {
+	var got []byte
+	c := client(t, rest.Options{BaseURL: "http://server.test/cycle%20cloud/", UserAgent: "autoscaled/1", Auth: rest.Bearer{Token: rest.Static("tok")},
+		Transport: scripted(func(r *http.Request) (*http.Response, error) {
+			got, _ = httputil.DumpRequest(r, true)
+			return answer(200, nil, ""), nil
+		})})
+	_, err := c.Do(t.Context(), rest.Call{Method: "POST", Path: "/a%2Fb", Query: map[string][]string{"q": {"x y"}}, Body: []int{1}})
+	require.NoError(t, err)
+	for _, line := range []string{"POST /cycle%20cloud/a%2Fb?q=x+y ", "User-Agent: autoscaled/1", "Authorization: Bearer tok", "Content-Type: application/json", "\r\n\r\n[1]"} {
+		require.Contains(t, string(got), line)
+	}
+}
+
+func TestSecretFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "password")
+	secret := rest.File(path)
+	_, err := secret()
+	require.ErrorIs(t, err, os.ErrNotExist)
+	for content, want := range map[string]string{"one\n": "one", "two\r\n": "two", " three ": " three ", "four\nlines\n\n": "four\nlines"} {
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		got, err := secret()
+		require.NoError(t, err)
+		require.Equal(t, want, got, "the file is read anew each time")
+	}
+	for _, bad := range [][]byte{nil, []byte("\n"), bytes.Repeat([]byte("x"), 1<<17)} {
+		require.NoError(t, os.WriteFile(path, bad, 0o600))
+		_, err := secret()
+		require.ErrorContains(t, err, path)
+	}
+}
+
+func TestDialErrorsAreCertainThroughOurTransport(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	c := client(t, rest.Options{BaseURL: "http://" + l.Addr().String()})
+	_, err = c.Do(t.Context(), rest.Call{Method: "POST", Path: "/"})
+	require.ErrorIs(t, err, rest.ErrUnavailable)
+	require.NotErrorIs(t, err, rest.ErrUncertain)
+	require.ErrorContains(t, err, "connection refused")
+}
+
+func TestCallsThatCannotBeWritten(t *testing.T) {
+	s := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(s.Close)
+	c := client(t, rest.Options{BaseURL: s.URL})
+	for _, call := range []rest.Call{{Method: "GE T", Path: "/"}, {Method: "GET", Path: "/\x00"}, {Method: "POST", Path: "/", Body: func() {}}} {
+		_, err := c.Do(t.Context(), call)
+		require.ErrorIs(t, err, rest.ErrConfig)
+		require.NotErrorIs(t, err, rest.ErrUncertain)
+	}
+}
