@@ -49,12 +49,13 @@ func TestHTTPReadsTheDocument(t *testing.T) {
 }
 
 func TestHTTPAsksWhetherItChanged(t *testing.T) {
-	document, whole := "jobs: [{id: 1}]\nrunning: []", 0
+	document, whole, asked := "jobs: [{id: 1}]\nrunning: []", 0, ""
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		require.Equal(t, "Bearer token", r.Header.Get("Authorization"))
 		tag := fmt.Sprintf(`"%d"`, len(document))
 		w.Header().Set("ETag", tag)
-		if r.Header.Get("If-None-Match") == tag {
+		asked = r.Header.Get("If-None-Match")
+		if asked == tag {
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
@@ -76,6 +77,7 @@ func TestHTTPAsksWhetherItChanged(t *testing.T) {
 		require.ErrorIs(t, err, autoscale.ErrMalformed)
 		require.Equal(t, want, whole)
 	}
+	require.Empty(t, asked)
 }
 
 func TestHTTPErrors(t *testing.T) {

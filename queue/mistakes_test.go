@@ -57,7 +57,7 @@ func badDocuments() []badDocument {
 		{name: "tag", text: "jobs:\n- id: !x 1\n", line: 2, says: []string{"tag !x"}, onlyParser: true},
 		{name: "merge", text: "jobs:\n- id: 1\n  <<: {cores: 1}\n", line: 3, says: []string{"unknown key"}},
 		{name: "YAML syntax", text: "jobs:\n- id: 1\n  cores: [\n", line: 3, says: []string{"not YAML"}, onlyParser: true},
-		{name: "JSON syntax", text: "{\"jobs\": [\n{\"id\": 1,\n\"cores\" 1}]}", line: 3, says: []string{"not JSON", "after object key"}, onlyParser: true},
+		{name: "JSON syntax", text: "{\"jobs\": [\n{\"id\": 1,\n\"cores\" 1}]}", line: 3, says: []string{"not JSON", "a colon after the key"}, onlyParser: true},
 		{name: "half JSON", text: "{\"jobs\": [\n{\"id\": 1},\n{\"id\"", line: 3, says: []string{"not JSON"}, onlyParser: true},
 		{name: "JSON and more", text: "{\"jobs\": []}\n{}", line: 2, says: []string{"not JSON", "more after"}, onlyParser: true},
 		{name: "key twice", text: "jobs: []\njobs: []\n", line: 2, says: []string{`"jobs" is given twice`}, onlyParser: true},

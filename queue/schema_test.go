@@ -93,7 +93,7 @@ func TestPageIsRead(t *testing.T) {
 
 func schemaTree(t *testing.T) node {
 	t.Helper()
-	root, err := parseJSON(Schema())
+	root, err := parseJSON(string(Schema()))
 	require.NoError(t, err)
 	return root
 }

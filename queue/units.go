@@ -50,7 +50,7 @@ func (r *reader) count(n *node, least, most int64) int64 {
 // What YAML reads as octal, hexadecimal or with underscores is refused: people
 // don't agree on what it means.
 func wholeNumber(text string) (int64, bool) {
-	if !numberForm.MatchString(text) {
+	if !isNumber(text) {
 		return 0, false
 	}
 	if v, err := strconv.ParseInt(text, 10, 64); err == nil {
@@ -68,9 +68,34 @@ func wholeNumber(text string) (int64, bool) {
 	return int64(f), true
 }
 
+// isNumber tells what JSON calls a number.
+func isNumber(text string) bool {
+	rest := strings.TrimPrefix(text, "-")
+	whole := len(rest) - len(trimDigits(rest))
+	if whole == 0 || whole > 1 && rest[0] == '0' {
+		return false
+	}
+	rest = rest[whole:]
+	if part, ok := strings.CutPrefix(rest, "."); ok {
+		if rest = trimDigits(part); len(rest) == len(part) {
+			return false
+		}
+	}
+	if rest != "" && (rest[0] == 'e' || rest[0] == 'E') {
+		part := rest[1:]
+		if part != "" && (part[0] == '+' || part[0] == '-') {
+			part = part[1:]
+		}
+		if rest = trimDigits(part); len(rest) == len(part) {
+			return false
+		}
+	}
+	return rest == ""
+}
+
+func trimDigits(text string) string { return strings.TrimLeft(text, "0123456789") }
+
 var (
-	// numberForm is how JSON writes numbers.
-	numberForm = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 	// timeForm and runtimeForm stand in the schema too; a test compares. Go's
 	// own parser lets hours of one digit pass.
 	timeForm    = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$`)
@@ -139,7 +164,7 @@ func (r *reader) time(n *node) time.Time {
 	switch n.kind {
 	case kindNumber:
 		seconds, err := strconv.ParseFloat(n.text, 64)
-		if err == nil && numberForm.MatchString(n.text) && seconds >= 0 && seconds <= maxUnixSeconds {
+		if err == nil && isNumber(n.text) && seconds >= 0 && seconds <= maxUnixSeconds {
 			whole, part := math.Modf(seconds)
 			return time.Unix(int64(whole), int64(math.Round(part*1e9))).UTC()
 		}
@@ -163,7 +188,7 @@ func (r *reader) runtime(n *node) time.Duration {
 	switch n.kind {
 	case kindNumber:
 		var err error
-		if seconds, err = strconv.ParseFloat(n.text, 64); err != nil || !numberForm.MatchString(n.text) {
+		if seconds, err = strconv.ParseFloat(n.text, 64); err != nil || !isNumber(n.text) {
 			r.failf(n, "must be %s, not %s", want, n.text)
 			return 0
 		}
