@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"autoscaled/autoscale"
+	"autoscaled/autoscale/journal"
+	"autoscaled/autoscale/loop"
+	"autoscaled/autoscale/web"
+)
+
+func newPlanCommand() *cobra.Command {
+	var (
+		output string
+		jobs   bool
+	)
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Print what a tick would do now, and why; change nothing",
+		Long: `Reads queue and cloud once, decides, and prints what would be done and why every job
+waits or is served and every node stays or goes. Nothing is changed, not even the journal:
+what is on record comes from the daemon that runs in the state directory, or from its
+journal if none does.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if output != "table" && output != "json" {
+				return usageError(fmt.Errorf("--output %q is neither table nor json", output))
+			}
+			name, report, err := makePlan(cmd)
+			if err != nil {
+				return err
+			}
+			if err := printPlan(cmd.OutOrStdout(), output, name, report, jobs); err != nil {
+				return err
+			}
+			if report.Err() != nil {
+				return blindError(fmt.Errorf("the plan is blind: %s", blindness(report)))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	cmd.Flags().BoolVar(&jobs, "jobs", false, "list every job on a line of its own")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+// blindness tells which parts could not be used; the plan has their words.
+func blindness(r loop.Report) string {
+	var parts []string
+	for _, p := range r.Problems {
+		if step := string(p.Step); !slices.Contains(parts, step) {
+			parts = append(parts, step)
+		}
+	}
+	return strings.Join(parts, " and ") + " could not be used"
+}
+
+// makePlan does one tick's thinking.
+func makePlan(cmd *cobra.Command) (cluster string, report loop.Report, err error) {
+	c, err := loadConfig(cmd)
+	if err != nil {
+		return "", report, err
+	}
+	p, err := assemble(c, nil)
+	if err != nil {
+		return "", report, err
+	}
+	record, err := readRecord(cmd.Context(), c.StateDir, p.cluster.Name)
+	if err != nil {
+		return "", report, err
+	}
+	l, err := loop.New(p.options(c, record))
+	if err != nil {
+		return "", report, err
+	}
+	report, err = l.Plan(cmd.Context(), p.now())
+	if report.At.IsZero() || cmd.Context().Err() != nil {
+		return "", report, err // there is no plan to show
+	}
+	return p.cluster.Name, report, nil
+}
+
+func printPlan(out io.Writer, output, cluster string, report loop.Report, jobs bool) error {
+	if output == "json" {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(newPlanDocument(cluster, report))
+	}
+	return writePlan(out, cluster, report, jobs)
+}
+
+// record is what is on record in a state directory, copied at one moment. As a
+// loop's journal it can only be read, which is all that planning does.
+type record struct{ state web.State }
+
+// readRecord asks the daemon of the state directory, and reads the journal
+// itself where no daemon is. A directory without a journal has an empty record.
+func readRecord(ctx context.Context, stateDir, cluster string) (record, error) {
+	state, err := web.NewClient(stateDir).State(ctx)
+	switch {
+	case err == nil && state.Cluster != cluster:
+		return record{}, fmt.Errorf("the daemon in %s scales cluster %s, not %s", stateDir, state.Cluster, cluster)
+	case err == nil:
+		return record{state}, nil
+	case !errors.Is(err, web.ErrNoDaemon):
+		return record{}, err
+	}
+	j, err := journal.Open(stateDir, journal.Options{Cluster: cluster, ReadOnly: true})
+	switch {
+	case errors.Is(err, journal.ErrNone):
+		return record{}, nil
+	case err != nil:
+		return record{}, err
+	}
+	state.Operations, err = j.Operations(ctx)
+	if err == nil {
+		state.Memory, err = j.Memory(ctx)
+	}
+	return record{state}, errors.Join(err, j.Close())
+}
+
+var errReadOnly = errors.New("plan changes nothing")
+
+// Operations are those that are not final.
+func (r record) Operations(context.Context) ([]autoscale.Operation, error) {
+	return r.state.Operations, nil
+}
+
+// Memory is what is remembered.
+func (r record) Memory(context.Context) (autoscale.Memory, error) { return r.state.Memory, nil }
+
+// Put refuses.
+func (r record) Put(context.Context, ...autoscale.Operation) error { return errReadOnly }
+
+// Save refuses.
+func (r record) Save(context.Context, autoscale.Memory) error { return errReadOnly }

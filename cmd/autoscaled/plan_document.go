@@ -1,0 +1,199 @@
+package main
+
+import (
+	"slices"
+	"time"
+
+	"autoscaled/autoscale"
+	"autoscaled/autoscale/loop"
+)
+
+// planDocument is what `plan -o json` prints and the control socket answers;
+// docs/commands.md describes it. Lists are never null.
+type planDocument struct {
+	At      time.Time `json:"at"`
+	Cluster string    `json:"cluster"`
+	// Problems are why queue, cloud or journal could not be used.
+	Problems []string        `json:"problems"`
+	Grow     []planGrow      `json:"grow"`
+	Drain    []planNode      `json:"drain"`
+	Undrain  []planNode      `json:"undrain"`
+	Remove   []planRemove    `json:"remove"`
+	Retry    []planOperation `json:"retry"`
+	Hold     []planHold      `json:"hold"`
+	Jobs     []planJob       `json:"jobs"`
+	Nodes    []planNode      `json:"nodes"`
+	Pools    []planPool      `json:"pools"`
+	// Operations are those under way, whose nodes may not be seen yet.
+	Operations []planOperation `json:"operations"`
+}
+
+// planReason is a reason with its sentence. Durations are in seconds.
+type planReason struct {
+	Code    autoscale.ReasonCode `json:"code"`
+	Says    string               `json:"says"`
+	Subject string               `json:"subject,omitempty"`
+	Have    int64                `json:"have,omitempty"`
+	Want    int64                `json:"want,omitempty"`
+	Unit    autoscale.Unit       `json:"unit,omitempty"`
+	For     float64              `json:"for_seconds,omitempty"`
+	Of      float64              `json:"of_seconds,omitempty"`
+	Detail  string               `json:"detail,omitempty"`
+}
+
+type planGrow struct {
+	Pool     autoscale.PoolID  `json:"pool"`
+	Group    string            `json:"group,omitempty"`
+	Count    int               `json:"count"`
+	Jobs     []autoscale.JobID `json:"jobs"` // some of them
+	JobCount int               `json:"job_count"`
+	Reason   planReason        `json:"reason"`
+}
+
+type planNode struct {
+	ID     autoscale.NodeID `json:"id"`
+	Name   string           `json:"name,omitempty"`
+	Host   string           `json:"host,omitempty"`
+	Pool   autoscale.PoolID `json:"pool,omitempty"`
+	Group  string           `json:"group,omitempty"`
+	Phase  autoscale.Phase  `json:"phase,omitempty"`
+	Reason planReason       `json:"reason"`
+}
+
+type planRemove struct {
+	Pool   autoscale.PoolID `json:"pool"`
+	Nodes  []string         `json:"nodes"` // names
+	Reason planReason       `json:"reason"`
+}
+
+type planOperation struct {
+	Request autoscale.RequestID      `json:"request"`
+	Kind    autoscale.OperationKind  `json:"kind"`
+	Phase   autoscale.OperationPhase `json:"phase"`
+	Pool    autoscale.PoolID         `json:"pool"`
+	Group   string                   `json:"group,omitempty"`
+	Count   int                      `json:"count"`
+	Seen    int                      `json:"seen"` // nodes of it that the cloud shows
+	Reason  planReason               `json:"reason"`
+}
+
+type planHold struct {
+	Pool   autoscale.PoolID `json:"pool,omitempty"` // none: all of them
+	Reason planReason       `json:"reason"`
+}
+
+// planJob has nodes (ServedBy), or a Reason why it waits; both where it gets
+// only a part of what it asks for.
+type planJob struct {
+	ID       autoscale.JobID `json:"id"`
+	ServedBy []planServing   `json:"served_by,omitempty"`
+	Reason   *planReason     `json:"reason,omitempty"`
+}
+
+type planServing struct {
+	Pool  autoscale.PoolID `json:"pool"`
+	Group string           `json:"group,omitempty"`
+	Count int              `json:"count"`
+	// How is on_ready, on_starting or on_new.
+	How autoscale.ReasonCode `json:"how"`
+	// Nodes by name, where they exist; Request, where they are on their way.
+	Nodes   []string            `json:"nodes,omitempty"`
+	Request autoscale.RequestID `json:"request,omitempty"`
+}
+
+type planPool struct {
+	ID   autoscale.PoolID        `json:"id"`
+	Now  map[autoscale.Phase]int `json:"nodes"`
+	Grow int                     `json:"grow"`
+	Gone int                     `json:"remove"`
+}
+
+func newPlanDocument(cluster string, r loop.Report) planDocument {
+	s := newSummary(r)
+	d := planDocument{
+		At: r.At, Cluster: cluster, Problems: s.problems(),
+		Grow:    each(r.Plan.Grow, growOf),
+		Drain:   each(r.Plan.Drain, drainedOf),
+		Undrain: each(r.Plan.Undrain, drainedOf),
+		Remove: each(r.Plan.Remove, func(x autoscale.Remove) planRemove {
+			return planRemove{x.Pool, each(x.Nodes, nodeName), reasonOf(x.Reason)}
+		}),
+		Retry: each(r.Plan.Retry, func(x autoscale.Retry) planOperation { return operationOf(x.Operation, x.Reason) }),
+		Hold:  each(r.Plan.Hold, func(x autoscale.Hold) planHold { return planHold{x.Pool, reasonOf(x.Reason)} }),
+		Nodes: each(r.Plan.Nodes, func(v autoscale.NodeVerdict) planNode { return planNodeOf(s.node(v.Node), v.Reason) }),
+		Pools: each(s.pools(), func(p poolCount) planPool {
+			return planPool{ID: p.id, Now: p.now, Grow: p.grow, Gone: p.remove}
+		}),
+		Operations: each(r.Operations, func(op autoscale.Operation) planOperation { return operationOf(op, op.Reason) }),
+	}
+	d.Jobs = []planJob{}
+	for job := range r.Plan.Jobs(r.Observation.Demand) {
+		d.Jobs = append(d.Jobs, s.job(job))
+	}
+	return d
+}
+
+func each[T, U any](list []T, convert func(T) U) []U {
+	out := make([]U, len(list))
+	for i := range list {
+		out[i] = convert(list[i])
+	}
+	return out
+}
+
+func growOf(g autoscale.Grow) planGrow {
+	jobs := append([]autoscale.JobID{}, g.Jobs...)
+	return planGrow{Pool: g.Pool, Group: g.Group, Count: g.Count, Jobs: jobs, JobCount: g.JobCount, Reason: reasonOf(g.Reason)}
+}
+
+func reasonOf(r autoscale.Reason) planReason {
+	return planReason{
+		Code: r.Code, Says: r.String(), Subject: r.Subject, Have: r.Have, Want: r.Want, Unit: r.Unit,
+		For: r.For.Seconds(), Of: r.Of.Seconds(), Detail: r.Detail,
+	}
+}
+
+func drainedOf(d autoscale.Drained) planNode { return planNodeOf(d.Node, d.Reason) }
+
+func planNodeOf(n autoscale.Node, r autoscale.Reason) planNode {
+	return planNode{ID: n.ID, Name: n.Name, Host: n.Host, Pool: n.Pool, Group: n.Group, Phase: n.Phase, Reason: reasonOf(r)}
+}
+
+func operationOf(op autoscale.Operation, r autoscale.Reason) planOperation {
+	count := op.Count
+	if op.Kind == autoscale.OperationRemove {
+		count = len(op.Nodes)
+	}
+	return planOperation{
+		Request: op.Request, Kind: op.Kind, Phase: op.Phase, Pool: op.Pool, Group: op.Group,
+		Count: count, Seen: len(op.Nodes), Reason: reasonOf(r),
+	}
+}
+
+// job words one job's report.
+func (s *summary) job(j autoscale.JobReport) planJob {
+	out := planJob{ID: j.ID}
+	if len(j.ServedBy) == 0 || j.Tasks < j.Of {
+		reason := reasonOf(j.Reason)
+		out.Reason = &reason
+	}
+	for _, by := range j.ServedBy {
+		serving := planServing{Pool: by.Pool, Group: by.Group, Count: by.Count, How: s.how(by), Request: by.Request}
+		for _, id := range by.Nodes {
+			serving.Nodes = append(serving.Nodes, nodeName(s.node(id)))
+		}
+		out.ServedBy = append(out.ServedBy, serving)
+	}
+	return out
+}
+
+// how tells whether nodes are up, on their way, or to be created.
+func (s *summary) how(by autoscale.ServedBy) autoscale.ReasonCode {
+	switch {
+	case by.New:
+		return autoscale.ReasonOnNew
+	case by.Request != "" || slices.ContainsFunc(by.Nodes, func(id autoscale.NodeID) bool { return s.node(id).Phase != autoscale.PhaseReady }):
+		return autoscale.ReasonOnStarting
+	}
+	return autoscale.ReasonOnReady
+}

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"autoscaled/autoscale"
+	"autoscaled/autoscale/loop"
+)
+
+// runsShown is how many runs of names stand in one line.
+const runsShown = 4
+
+// writePlan prints a plan for people: what would be done, then why, for every
+// job, node and pool. Equal things share a line; with everyJob each job has its
+// own.
+func writePlan(out io.Writer, cluster string, r loop.Report, everyJob bool) error {
+	p := planPrinter{summary: newSummary(r)}
+	p.head(cluster)
+	p.section("Would do", p.actions)
+	if everyJob {
+		p.section("Jobs", p.everyJob)
+	} else {
+		p.section("Jobs", p.jobs)
+	}
+	p.section("Nodes", p.verdicts)
+	p.section("Under way", p.operations)
+	p.section("Pools", p.poolTable)
+	_, err := p.text.WriteTo(out)
+	return err
+}
+
+// planPrinter gathers the text; rows are aligned within a section.
+type planPrinter struct {
+	*summary
+	text bytes.Buffer
+	rows *tabwriter.Writer
+}
+
+// section prints a title and rows; nothing where there are none.
+func (p *planPrinter) section(title string, print func()) {
+	before := p.text.Len()
+	fmt.Fprintf(&p.text, "\n%s\n", title)
+	begun := p.text.Len()
+	p.rows = tabwriter.NewWriter(&p.text, 0, 0, 2, ' ', 0)
+	print()
+	p.rows.Flush()
+	if p.text.Len() == begun {
+		p.text.Truncate(before)
+	}
+}
+
+func (p *planPrinter) row(cells ...string) {
+	fmt.Fprintln(p.rows, strings.TrimRight("  "+strings.Join(cells, "\t"), "\t "))
+}
+
+func (p *planPrinter) head(cluster string) {
+	served, waiting := 0, 0
+	for _, o := range p.report.Plan.Outcomes {
+		if len(o.Served) > 0 {
+			served += o.To - o.From
+		} else {
+			waiting += o.To - o.From
+		}
+	}
+	jobs := "no job is pending"
+	if served+waiting > 0 {
+		jobs = fmt.Sprintf("%s pending: %d with nodes or nodes to come, %d waiting", plural(served+waiting, "job", "jobs"), served, waiting)
+	}
+	if p.report.Observation.DemandProblem != "" {
+		jobs = "the queue could not be read"
+	}
+	fmt.Fprintf(&p.text, "Cluster %s, %s: %s.\nThis is a plan only; nothing was changed.\n", cluster, p.report.At.UTC().Format("2006-01-02 15:04:05 UTC"), jobs)
+	for _, problem := range p.problems() {
+		fmt.Fprintf(&p.text, "PROBLEM  %s\n", problem)
+	}
+}
+
+func (p *planPrinter) actions() {
+	plan := p.report.Plan
+	for _, g := range plan.Grow {
+		where := string(g.Pool)
+		if g.Group != "" {
+			where += " in group " + g.Group
+		}
+		why := g.Reason.String()
+		if len(g.Jobs) > 0 {
+			why += ": " + compact(g.Jobs, runsShown)
+			if more := g.JobCount - len(g.Jobs); more > 0 {
+				why += fmt.Sprintf(" and %d more", more)
+			}
+		}
+		p.row("create", plural(g.Count, "node", "nodes"), where, why)
+	}
+	for _, r := range plan.Remove {
+		p.row("remove", plural(len(r.Nodes), "node", "nodes"), string(r.Pool), r.Reason.String()+": "+nodeList(r.Nodes))
+	}
+	p.drains("drain", plan.Drain)
+	p.drains("undrain", plan.Undrain)
+	for _, r := range plan.Retry {
+		p.row("send again", plural(r.Operation.Count, "node", "nodes"), string(r.Operation.Pool), r.Reason.String())
+	}
+	for _, h := range plan.Hold {
+		p.row("hold", "", cmp.Or(string(h.Pool), "everything"), withHelp(h.Reason))
+	}
+	if plan.Empty() && len(plan.Hold) == 0 {
+		p.row("nothing")
+	}
+}
+
+// drains tells of nodes to mark, those with equal words in one line.
+func (p *planPrinter) drains(verb string, list []autoscale.Drained) {
+	grouped(list, func(d autoscale.Drained) string { return string(d.Node.Pool) + "\t" + d.Reason.String() }, func(key string, same []autoscale.Drained) {
+		pool, why, _ := strings.Cut(key, "\t")
+		nodes := each(same, func(d autoscale.Drained) autoscale.Node { return d.Node })
+		p.row(verb, plural(len(nodes), "node", "nodes"), pool, why+": "+nodeList(nodes))
+	})
+}
+
+// jobs tells what becomes of jobs, those with equal words in one line.
+func (p *planPrinter) jobs() {
+	classes := p.report.Observation.Demand.Classes
+	grouped(p.report.Plan.Outcomes, p.outcome, func(words string, same []autoscale.Outcome) {
+		var ids []autoscale.JobID
+		for _, o := range same {
+			for _, m := range classes[o.Class].Members[o.From:o.To] {
+				ids = append(ids, m.ID)
+			}
+		}
+		sortNatural(ids)
+		p.row(compact(ids, runsShown), words)
+	})
+}
+
+func (p *planPrinter) everyJob() {
+	for _, o := range p.report.Plan.Outcomes {
+		for _, m := range p.report.Observation.Demand.Classes[o.Class].Members[o.From:o.To] {
+			p.row(string(m.ID), p.outcome(o))
+		}
+	}
+}
+
+// outcome words what becomes of the jobs of an outcome.
+func (p *planPrinter) outcome(o autoscale.Outcome) string {
+	if len(o.Served) == 0 {
+		return "waits\t" + withHelp(o.Reason)
+	}
+	var where []string
+	for _, s := range o.Served {
+		text := "ready nodes of " + string(s.Pool)
+		switch {
+		case s.Grow >= 0:
+			text = "new nodes of " + string(s.Pool)
+		case s.Request != "" || len(s.Nodes) > 0 && p.node(s.Nodes[0]).Phase != autoscale.PhaseReady:
+			text = "nodes on their way in " + string(s.Pool)
+		}
+		if s.Group != "" {
+			text += " in group " + s.Group
+		}
+		if !slices.Contains(where, text) {
+			where = append(where, text)
+		}
+	}
+	words := "served\t" + strings.Join(where, ", ")
+	if o.Reason.Code == autoscale.ReasonPart {
+		words += "; " + o.Reason.String()
+	}
+	return words
+}
+
+// verdicts tells why nodes stay or go.
+func (p *planPrinter) verdicts() {
+	key := func(v autoscale.NodeVerdict) string {
+		n := p.node(v.Node)
+		return strings.Join([]string{cmp.Or(string(n.Pool), "-"), cmp.Or(string(n.Phase), "-"), withHelp(v.Reason)}, "\t")
+	}
+	grouped(p.report.Plan.Nodes, key, func(words string, same []autoscale.NodeVerdict) {
+		p.row(nodeList(each(same, func(v autoscale.NodeVerdict) autoscale.Node { return p.node(v.Node) })), words)
+	})
+}
+
+func (p *planPrinter) operations() {
+	for _, op := range p.report.Operations {
+		o := operationOf(op, op.Reason)
+		p.row(string(o.Kind), string(o.Phase), plural(o.Count, "node", "nodes"), string(o.Pool), op.Reason.String(), string(o.Request))
+	}
+}
+
+// poolTable counts nodes by phase.
+func (p *planPrinter) poolTable() {
+	pools := p.pools()
+	if len(pools) == 0 {
+		return
+	}
+	phases := []autoscale.Phase{autoscale.PhaseReady, autoscale.PhaseStarting, autoscale.PhaseStopping, autoscale.PhaseFailed}
+	p.row("POOL", "READY", "STARTING", "STOPPING", "FAILED", "OTHER", "CREATE", "REMOVE", "")
+	for _, pool := range pools {
+		cells := []string{string(pool.id)}
+		other := 0
+		for phase, n := range pool.now {
+			if !slices.Contains(phases, phase) {
+				other += n
+			}
+		}
+		for _, phase := range phases {
+			cells = append(cells, count(pool.now[phase]))
+		}
+		cells = append(cells, count(other), count(pool.grow), count(pool.remove), pool.invalid)
+		p.row(cells...)
+	}
+}
+
+// count prints zero as a dot, so that what there is stands out.
+func count(n int) string {
+	if n == 0 {
+		return "·"
+	}
+	return strconv.Itoa(n)
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+// nodeList names nodes, in runs.
+func nodeList(nodes []autoscale.Node) string {
+	names := each(nodes, nodeName)
+	sortNatural(names)
+	return compact(names, runsShown)
+}
+
+// withHelp is a reason with what an operator can do about it. What could not be
+// read is told once, at the top.
+func withHelp(r autoscale.Reason) string {
+	if r.Code == autoscale.ReasonDemandUnknown || r.Code == autoscale.ReasonSupplyUnknown {
+		r.Detail = ""
+	}
+	for _, info := range autoscale.Reasons() {
+		if info.Code == r.Code && info.Help != "" {
+			return r.String() + ". " + info.Help
+		}
+	}
+	return r.String()
+}
+
+// grouped calls print for each key in the order in which keys first occur.
+func grouped[T any](list []T, key func(T) string, print func(key string, same []T)) {
+	var order []string
+	same := map[string][]T{}
+	for _, x := range list {
+		k := key(x)
+		if _, known := same[k]; !known {
+			order = append(order, k)
+		}
+		same[k] = append(same[k], x)
+	}
+	for _, k := range order {
+		print(k, same[k])
+	}
+}

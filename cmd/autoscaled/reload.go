@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"go.uber.org/zap"
+
+	"autoscaled/autoscale/loop"
+	"autoscaled/autoscale/web"
+	"autoscaled/config"
+)
+
+// quiet is how long a burst of file events is given to end, in real time.
+const quiet = 250 * time.Millisecond
+
+// reloader follows the configuration file. What a running daemon can follow, it
+// does; of the rest it says that it needs a restart.
+type reloader struct {
+	path    string
+	load    func() (*config.Config, error)
+	loop    *loop.Loop
+	log     *zap.Logger
+	level   zap.AtomicLevel
+	metrics *web.Metrics
+	// current is the config in force, started the one the daemon began with;
+	// text is the file as it was last looked at.
+	current, started *config.Config
+	text             []byte
+
+	mu      sync.Mutex
+	refused string // why the file as it is now can't be used; empty: it is in force
+}
+
+// run reloads on SIGHUP and when the file changes, until ctx ends.
+func (r *reloader) run(ctx context.Context) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	events, stop := r.watch()
+	defer stop()
+	r.text, _ = os.ReadFile(r.path) // if it can't be read now, the next look is a change
+	r.metrics.ConfigLoaded(time.Now())
+	var settled <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hangup:
+			r.reload()
+		case <-events:
+			if settled == nil {
+				settled = time.After(quiet)
+			}
+		case <-settled:
+			settled = nil
+			if text, err := os.ReadFile(r.path); err != nil || !bytes.Equal(text, r.text) {
+				r.reload()
+			}
+		}
+	}
+}
+
+// watch watches the file's folder, since editors and Kubernetes replace a file
+// rather than write into it. Where that can't be done SIGHUP is left.
+func (r *reloader) watch() (events <-chan fsnotify.Event, stop func()) {
+	watcher, err := fsnotify.NewWatcher()
+	if err == nil {
+		if err = watcher.Add(filepath.Dir(r.path)); err == nil {
+			go func() { // errors are lost events; SIGHUP remains
+				for err := range watcher.Errors {
+					r.log.Warn("a change of the configuration file may have been missed", zap.Error(err))
+				}
+			}()
+			return watcher.Events, func() { watcher.Close() }
+		}
+		watcher.Close()
+	}
+	r.log.Warn("changes of the configuration file are not seen; send SIGHUP", zap.Error(err))
+	return nil, func() {}
+}
+
+// reload loads the file and follows it as far as a running daemon can.
+func (r *reloader) reload() {
+	r.text, _ = os.ReadFile(r.path)
+	c, err := r.load()
+	if err != nil {
+		r.refuse(err)
+		return
+	}
+	changed := config.Changes(r.current, c)
+	r.level.SetLevel(logLevel(c.Log))
+	r.loop.SetPolicy(c.Clusters[0].Policy())
+	r.loop.Wake()
+	r.current = c
+	r.setRefused("")
+	r.metrics.ConfigLoaded(time.Now())
+	r.log.Info("configuration reloaded", zap.Strings("changed", changed))
+	if restart := config.NeedRestart(config.Changes(r.started, c)); len(restart) > 0 {
+		r.log.Warn("some changes of the configuration need a restart", zap.Strings("keys", restart))
+	}
+}
+
+// refuse keeps the old config, loudly.
+func (r *reloader) refuse(err error) {
+	r.metrics.ConfigRefused()
+	first := err.Error()
+	fields := []zap.Field{zap.String("file", r.path), zap.Error(err)}
+	var problems config.Problems
+	if errors.As(err, &problems) {
+		list := make([]string, len(problems))
+		for i, p := range problems {
+			list[i] = p.String()
+		}
+		first = list[0]
+		fields = []zap.Field{zap.String("file", r.path), zap.Strings("problems", list)}
+	}
+	r.setRefused("the changed configuration is refused, the old one stays in force: " + first)
+	r.log.Error("changed configuration refused; the old one stays in force", fields...)
+}
+
+func (r *reloader) setRefused(why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refused = why
+}
+
+// problem is why the file as it is now is not in force; empty: it is.
+func (r *reloader) problem() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refused
+}

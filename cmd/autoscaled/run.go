@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"autoscaled/autoscale/journal"
+	"autoscaled/autoscale/loop"
+	"autoscaled/autoscale/web"
+	"autoscaled/config"
+)
+
+func newRunCommand() *cobra.Command {
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the daemon",
+		Long: `Runs the daemon until it is interrupted. SIGHUP, or a change of the configuration file,
+loads the policy anew; a configuration that is wrong is refused and the old one stays.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			path, err := cmd.Flags().GetString("config")
+			if err != nil {
+				return err
+			}
+			load := func() (*config.Config, error) {
+				c, err := config.Load(path)
+				if err == nil {
+					err = checkFiles(c)
+				}
+				if err == nil && dryRun {
+					c.DryRun = true
+				}
+				return c, err
+			}
+			d, err := newDaemon(path, load, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return errors.Join(d.run(cmd.Context()), d.close())
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "decide and report, but change nothing")
+	return cmd
+}
+
+// daemon is a running cluster with everything that watches it and is shown of it.
+type daemon struct {
+	config   *config.Config
+	log      *zap.Logger
+	registry *prometheus.Registry
+	parts    *parts
+	journal  *journal.Journal
+	loop     *loop.Loop
+	reloader *reloader
+	control  net.Listener
+	public   net.Listener // nil: listen is empty
+}
+
+// newDaemon claims the state directory and the addresses. A daemon that it
+// returns must be closed.
+func newDaemon(path string, load func() (*config.Config, error), logTo io.Writer) (*daemon, error) {
+	c, err := load()
+	if err != nil {
+		return nil, err
+	}
+	log, level := newLogger(c.Log, logTo)
+	d := &daemon{config: c, log: log, registry: prometheus.NewRegistry()}
+	metrics := web.NewMetrics(d.registry, programVersion())
+	if d.parts, err = assemble(c, metrics); err != nil {
+		return nil, err
+	}
+	if err = d.claim(); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	options := d.parts.options(c, d.journal)
+	options.Logger, options.Metrics = log, loop.NewMetrics(d.registry)
+	if d.loop, err = loop.New(options); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	d.reloader = &reloader{path: path, load: load, loop: d.loop, log: log, level: level, metrics: metrics, current: c, started: c}
+	return d, nil
+}
+
+// claim takes what only one daemon can have.
+func (d *daemon) claim() (err error) {
+	d.journal, err = journal.Open(d.config.StateDir, journal.Options{Cluster: d.parts.cluster.Name, At: d.parts.now()})
+	if errors.Is(err, journal.ErrHeld) {
+		return fmt.Errorf("another daemon is running: %w", err)
+	}
+	if err != nil {
+		return err
+	}
+	if d.control, err = web.ListenControl(d.config.StateDir); err != nil {
+		return err
+	}
+	if d.config.Listen == "" {
+		return nil
+	}
+	if d.public, err = net.Listen("tcp", d.config.Listen); err != nil {
+		return fmt.Errorf("serve metrics and health (listen): %w", err)
+	}
+	return nil
+}
+
+// close lets go of what is held, in the order opposite to claim's.
+func (d *daemon) close() error {
+	_ = d.log.Sync() // standard error can't always be synced
+	if d.public != nil {
+		d.public.Close() // serving may have closed it already
+	}
+	if d.control != nil {
+		d.control.Close()
+	}
+	if d.journal != nil {
+		return d.journal.Close()
+	}
+	return nil
+}
+
+// run works until ctx ends, or until something fails that the daemon can't be
+// without.
+func (d *daemon) run(ctx context.Context) error {
+	d.announce()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.loop.Run(ctx) })
+	group.Go(func() error { return d.reloader.run(ctx) })
+	group.Go(func() error { return web.ServeControl(ctx, d.control, d.controls()) })
+	if d.public != nil {
+		handler := web.Handler(web.Options{Metrics: d.registry, Problems: d.problems, Version: programVersion()})
+		group.Go(func() error { return web.Serve(ctx, d.public, handler, d.config.WebConfigFile) })
+	}
+	if d.parts.watch != nil {
+		group.Go(func() error {
+			if err := d.parts.watch(ctx, d.loop.Wake); err != nil {
+				d.log.Warn("changes of the queue are not seen at once any more", zap.Error(err), zap.Duration("seen_every", d.config.Interval.Std()))
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	if err == nil {
+		d.log.Info("stopped")
+	}
+	return err
+}
+
+func (d *daemon) announce() {
+	listen := "nowhere"
+	if d.public != nil {
+		listen = d.public.Addr().String()
+	}
+	c := d.parts.cluster
+	d.log.Info("started",
+		zap.String("version", programVersion()), zap.String("cluster", c.Name),
+		zap.String("cloud", c.CycleCloud.URL), zap.String("queue", queueName(c.Queue)),
+		zap.String("state_dir", d.config.StateDir), zap.String("listen", listen),
+		zap.Duration("interval", d.config.Interval.Std()), zap.Bool("dry_run", d.config.DryRun))
+}
+
+// controls is what the control socket gives access to.
+func (d *daemon) controls() web.Control {
+	return web.Control{
+		State: func(ctx context.Context) (web.State, error) {
+			state := web.State{Cluster: d.parts.cluster.Name}
+			var err error
+			if state.Operations, err = d.journal.Operations(ctx); err != nil {
+				return state, err
+			}
+			state.Memory, err = d.journal.Memory(ctx)
+			return state, err
+		},
+		Plan: func() (json.RawMessage, bool) {
+			last := d.loop.Last()
+			if last.At.IsZero() {
+				return nil, false
+			}
+			text, err := json.Marshal(newPlanDocument(d.parts.cluster.Name, last))
+			return text, err == nil
+		},
+		Wake: d.loop.Wake,
+	}
+}
+
+// problems are why the daemon isn't ready, each in one sentence.
+func (d *daemon) problems() []web.Problem {
+	var list []web.Problem
+	last := d.loop.Last()
+	if err := d.loop.Ready(); err != nil {
+		for _, p := range last.Problems {
+			switch p.Step {
+			case loop.StepQueue, loop.StepCloud, loop.StepJournal:
+				list = append(list, web.Problem{Part: string(p.Step), Problem: oneLine(p.Err.Error())})
+			}
+		}
+		if len(list) == 0 {
+			list = append(list, web.Problem{Part: "tick", Problem: err.Error()})
+		}
+	}
+	if stopped := last.Observation.Supply.Stopped; stopped != "" {
+		list = append(list, web.Problem{Part: "cloud", Problem: stopped})
+	}
+	if refused := d.reloader.problem(); refused != "" {
+		list = append(list, web.Problem{Part: "config", Problem: refused})
+	}
+	return list
+}
+
+// oneLine folds a text of several lines.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// checkFiles tries the files that the config names.
+func checkFiles(c *config.Config) error {
+	problems := c.CheckFiles()
+	if len(problems) == 0 {
+		if err := web.CheckWebConfig(c.WebConfigFile); err != nil {
+			return usageError(fmt.Errorf("web_config_file %s: %w", c.WebConfigFile, err))
+		}
+		return nil
+	}
+	return problems
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"autoscaled/autoscale/loop"
+	"autoscaled/autoscale/web"
+	"autoscaled/config"
+	"autoscaled/cyclecloud"
+	"autoscaled/internal/rest"
+	"autoscaled/queue"
+)
+
+// parts is what a configured cluster becomes: what a loop needs beside its
+// journal.
+type parts struct {
+	cluster *config.Cluster
+	cloud   loop.Cloud
+	queue   loop.Queue
+	// watch wakes the loop when the queue changes, until its context ends. nil:
+	// the queue can't tell.
+	watch func(ctx context.Context, wake func()) error
+	// now is the clock of loop and cloud.
+	now func() time.Time
+}
+
+// assemble makes the parts of the config's cluster. metrics may be nil. Nothing
+// is sent yet.
+func assemble(c *config.Config, metrics *web.Metrics) (*parts, error) {
+	start := time.Now()
+	p := &parts{cluster: &c.Clusters[0], now: func() time.Time { return start.Add(time.Since(start)) }}
+	client, err := newClient(&p.cluster.CycleCloud, observer(metrics, "cyclecloud"))
+	if err != nil {
+		return nil, fmt.Errorf("cluster %s: %w", p.cluster.Name, err)
+	}
+	p.cloud = cyclecloud.NewProvider(cyclecloud.ProviderOptions{Client: client, Cluster: p.cluster.CycleCloud.Cluster, Now: p.now})
+	if err := p.addQueue(metrics); err != nil {
+		return nil, fmt.Errorf("cluster %s: %w", p.cluster.Name, err)
+	}
+	return p, nil
+}
+
+// options are the loop's, as far as the config tells them.
+func (p *parts) options(c *config.Config, journal loop.Journal) loop.Options {
+	// One attempt may time out and be repeated, or be followed by a question
+	// what became of it.
+	call := 2 * p.cluster.CycleCloud.Timeout.Std()
+	return loop.Options{
+		Cluster: p.cluster.Name, Cloud: p.cloud, Queue: p.queue, Journal: journal, Policy: p.cluster.Policy(),
+		Interval: c.Interval.Std(), DryRun: c.DryRun, Now: p.now,
+		CloudTimeout: call, CallTimeout: call, QueueTimeout: p.queueTimeout(),
+	}
+}
+
+func newClient(c *config.CycleCloud, observe func(rest.Observation)) (*cyclecloud.Client, error) {
+	return cyclecloud.New(cyclecloud.Options{
+		URL: c.URL, User: c.User, Password: secret(c.Password()), TLS: tlsOf(c.TLS), Timeout: c.Timeout.Std(),
+		Observer: observe, UserAgent: userAgent(),
+	})
+}
+
+func (p *parts) addQueue(metrics *web.Metrics) error {
+	switch q := p.cluster.Queue; {
+	case q.File != nil:
+		file, err := queue.NewFile(queue.FileOptions{Path: q.File.Path, MaxAge: q.File.MaxAge.Std()})
+		if err != nil {
+			return err
+		}
+		p.queue, p.watch = file, file.Watch
+	case q.HTTP != nil:
+		source, err := queue.NewHTTP(queue.HTTPOptions{
+			URL: q.HTTP.URL, Auth: authOf(q.HTTP), TLS: tlsOf(q.HTTP.TLS), Timeout: q.HTTP.Timeout.Std(),
+			Observer: observer(metrics, "queue"), UserAgent: userAgent(),
+		})
+		if err != nil {
+			return err
+		}
+		p.queue = source
+	default:
+		source, err := queue.NewExec(queue.ExecOptions{Command: q.Exec.Command, Timeout: q.Exec.Timeout.Std()})
+		if err != nil {
+			return err
+		}
+		p.queue = source
+	}
+	return nil
+}
+
+// queueTimeout leaves a source the time to report its own time-out, and an HTTP
+// source that to try twice.
+func (p *parts) queueTimeout() time.Duration {
+	switch q := p.cluster.Queue; {
+	case q.HTTP != nil:
+		return 2 * q.HTTP.Timeout.Std()
+	case q.Exec != nil:
+		return q.Exec.Timeout.Std() + 5*time.Second
+	}
+	return loop.DefaultQueueTimeout
+}
+
+// queueName is how people call the queue.
+func queueName(q config.Queue) string {
+	switch {
+	case q.File != nil:
+		return "file " + q.File.Path
+	case q.HTTP != nil:
+		return q.HTTP.URL
+	}
+	return "command " + q.Exec.Command[0]
+}
+
+func secret(from config.SecretSource) rest.Secret {
+	return func() (string, error) {
+		s, err := from.Read()
+		return s.Reveal(), err
+	}
+}
+
+func authOf(q *config.HTTPQueue) rest.Auth {
+	switch {
+	case !q.Token().IsZero():
+		return rest.Bearer{Token: secret(q.Token())}
+	case q.User != "":
+		return rest.Basic{User: q.User, Password: secret(q.Password())}
+	}
+	return nil
+}
+
+func tlsOf(t config.TLS) rest.TLS {
+	return rest.TLS{CAFile: t.CAFile, CertFile: t.CertFile, KeyFile: t.KeyFile, Fingerprint: t.Fingerprint}
+}
+
+func observer(metrics *web.Metrics, api string) func(rest.Observation) {
+	if metrics == nil {
+		return nil
+	}
+	return func(o rest.Observation) { metrics.Call(api, o.Method, o.Route, o.Code, o.Duration) }
+}
+
+func userAgent() string { return "autoscaled/" + programVersion() }
