@@ -2,6 +2,7 @@ package autoscale
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -14,33 +15,32 @@ func Advance(m Memory, o Observation, operations []Operation) Memory {
 	if o.SupplyProblem != "" {
 		return m
 	}
-	asked := make(map[RequestID]time.Time, len(operations))
+	made := make(map[RequestID]*Operation, len(operations))
 	for i := range operations {
 		if operations[i].Kind == OperationCreate {
-			asked[operations[i].Request] = operations[i].Intended
+			made[operations[i].Request] = &operations[i]
 		}
 	}
-	next := Memory{Nodes: make(map[NodeID]NodeMemory, len(o.Supply.Nodes))}
+	next := Memory{Nodes: make(map[NodeID]NodeMemory, len(o.Supply.Nodes)), Promises: m.Promises}
 	for i := range o.Supply.Nodes {
 		node := &o.Supply.Nodes[i]
 		if node.Phase == PhaseGone {
 			continue
 		}
-		next.Nodes[node.ID] = advanceNode(m.Nodes[node.ID], node, o, asked)
+		next.Nodes[node.ID] = advanceNode(m.Nodes[node.ID], node, o, made[node.Request], m.Promises[node.Request])
 	}
 	return next
 }
 
-func advanceNode(m NodeMemory, node *Node, o Observation, asked map[RequestID]time.Time) NodeMemory {
-	intended, ours := asked[node.Request]
-	ours = ours && node.Request != ""
+func advanceNode(m NodeMemory, node *Node, o Observation, by *Operation, promise Promise) NodeMemory {
 	if m.Asked.IsZero() {
 		m.Asked = o.At
-		if ours {
-			m.Asked = intended
+		if by != nil {
+			m.Asked = by.Intended
+			m.For = promise.of(slices.Index(by.Nodes, node.ID))
 		}
 	}
-	m.Ours = m.Ours || ours || node.Owned
+	m.Ours = m.Ours || by != nil || node.Owned
 	if node.Phase == PhaseReady && m.Ready.IsZero() {
 		m.Ready = o.At
 	}
@@ -81,17 +81,26 @@ func useOf(d Demand, node *Node) (use HostUse, known bool) {
 }
 
 // Remember folds a plan into what is remembered: the nodes that it gave work are
-// wanted, and their idle time starts again.
+// wanted, and their idle time starts again; and whom nodes are for that are yet to
+// come. The plan's new sets must have their request ids by now.
 func Remember(m Memory, p Plan) Memory {
-	next := Memory{Nodes: maps.Clone(m.Nodes)}
+	next := Memory{Nodes: maps.Clone(m.Nodes), Promises: maps.Clone(p.Promises)}
+	for _, g := range p.Grow {
+		if next.Promises == nil {
+			next.Promises = make(map[RequestID]Promise)
+		}
+		next.Promises[g.Request] = Promise{For: g.For}
+	}
 	for _, verdict := range p.Nodes {
-		if verdict.Reason.Code != ReasonWanted {
+		node, known := next.Nodes[verdict.Node]
+		if !known {
 			continue
 		}
-		if node, known := next.Nodes[verdict.Node]; known {
+		node.For = verdict.For
+		if verdict.Reason.Code == ReasonWanted {
 			node.Wanted = p.At
-			next.Nodes[verdict.Node] = node
 		}
+		next.Nodes[verdict.Node] = node
 	}
 	return next
 }

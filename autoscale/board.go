@@ -58,8 +58,9 @@ type nodeState struct {
 	supply bool
 	// leaving: an operation is removing it.
 	leaving bool
-	// wanted: this plan gave it work.
-	wanted bool
+	// wanted: this plan gave it work, to tenants.
+	wanted  bool
+	tenants []Tenant
 }
 
 // flight is nodes that were asked for and are not in the observation.
@@ -67,8 +68,11 @@ type flight struct {
 	operation *Operation
 	pool      int
 	count     int
-	// lot holds them while jobs are placed; -1: they are no supply.
-	lot int
+	// unwanted: they are no supply for jobs.
+	unwanted bool
+	// barred: the cloud does not know the request, and it may not be sent
+	// again, for its pool is closed or a limit was lowered since.
+	barred bool
 	// used counts how many of them the plan gave work.
 	used int
 }
@@ -241,16 +245,12 @@ func (b *board) addFlights(poolIndex map[PoolID]int, unwanted map[RequestID]bool
 		op := &b.state.Operations[i]
 		pool, known := poolIndex[op.Pool]
 		if count := op.Expected(); known && count > 0 && b.pools[pool].policy >= 0 {
-			f := flight{operation: op, pool: pool, count: count, lot: -1}
-			if op.Phase == OpAbsent && unwanted[op.Request] {
-				f.lot = noLot
-			}
+			f := flight{operation: op, pool: pool, count: count}
+			f.unwanted = op.Phase == OpAbsent && unwanted[op.Request]
 			b.inFlight = append(b.inFlight, f)
 		}
 	}
-	slices.SortFunc(b.inFlight, func(x, y flight) int {
-		return cmp.Or(x.operation.Intended.Compare(y.operation.Intended), cmp.Compare(x.operation.Request, y.operation.Request))
-	})
+	slices.SortFunc(b.inFlight, func(x, y flight) int { return byIntent(x.operation, y.operation) })
 }
 
 // addOwnLimits enters the policy's max of each pool and of all, then looks up
@@ -293,4 +293,15 @@ func (b *board) addOwnLimits() {
 			pool.groupActive[f.operation.Group] += f.count
 		}
 	}
+	for i := range b.inFlight {
+		f := &b.inFlight[i]
+		f.barred = f.operation.Phase == OpAbsent && b.overfull(f)
+	}
+}
+
+// overfull tells whether what is in flight to a pool is more than it may have.
+func (b *board) overfull(f *flight) bool {
+	pool := &b.pools[f.pool]
+	group := f.operation.Group
+	return pool.Invalid != "" || b.ledger.exceeded(pool.claims) || group != "" && pool.groupActive[group] > pool.GroupSize
 }

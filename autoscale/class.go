@@ -191,12 +191,4 @@ func (c *classState) bulk() bool {
 	return c.Tasks == 1 || c.TasksPerNode == 0 || c.Exclusive == ExclusiveTask
 }
 
-// compareMembers is the strict order of service: priority, then age, then id.
-func compareMembers(x, y Member) int {
-	return cmp.Or(
-		cmp.Compare(y.Priority, x.Priority),
-		x.Submitted.Compare(y.Submitted),
-		cmp.Compare(x.ID, y.ID))
-}
-
 func ceilDiv(n, by int) int { return (n + by - 1) / by }

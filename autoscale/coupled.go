@@ -13,6 +13,7 @@ type option struct {
 	place
 	rank     int // of its pool for this class
 	have     int // tasks that its existing nodes take
+	own      int // of these, on nodes that an earlier plan gave to this class
 	newNodes int // that the rest of the job would need there
 	tasks    int // that can be had in all
 }
@@ -47,26 +48,33 @@ func (b *board) bestOption(c *classState) (best option, found bool) {
 }
 
 // roomInGroups is how many tasks of the class the existing nodes of each group take.
-func (b *board) roomInGroups(c *classState) map[place]int {
-	have := make(map[place]int)
+func (b *board) roomInGroups(c *classState) map[place]option {
+	have := make(map[place]option)
 	for s := sourceReady; s < sources; s++ {
-		for i := b.lots.head[s]; i >= 0; i = b.lots.all[i].next {
-			x := &b.lots.all[i]
-			if x.group == "" || x.full {
-				continue
-			}
-			if fit := b.fit(c, x, nil); fit > 0 {
-				have[place{x.pool, x.group}] += fit * x.count
+		for _, pool := range c.order {
+			for i := b.lots.head[b.lots.list(s, pool)]; i >= 0; i = b.lots.all[i].next {
+				x := &b.lots.all[i]
+				if x.group == "" || x.full {
+					continue
+				}
+				if fit := b.fit(c, x, nil); fit > 0 {
+					o := have[place{x.pool, x.group}]
+					o.have += fit * x.count
+					if c.turn(x) >= 0 {
+						o.own += fit * x.count
+					}
+					have[place{x.pool, x.group}] = o
+				}
 			}
 		}
 	}
 	return have
 }
 
-func (b *board) option(c *classState, at place, rank int, have map[place]int) option {
+func (b *board) option(c *classState, at place, rank int, have map[place]option) option {
 	o := option{place: at, rank: rank}
 	if at.group != "" {
-		o.have = have[at]
+		o.have, o.own = have[at].have, min(have[at].own, c.Tasks)
 	}
 	perNode := c.perNode[at.pool]
 	o.newNodes = min(ceilDiv(max(0, c.Tasks-o.have), perNode), b.roomInGroup(at))
@@ -84,12 +92,14 @@ func (b *board) roomInGroup(at place) int {
 	return max(0, min(pool.GroupSize-active, b.roomIn(at.pool)))
 }
 
-// compareOptions: the most tasks, then no new nodes, then the pool's order, then
+// compareOptions: the most tasks, then no new nodes, then the group that an
+// earlier plan gave to this class, then the pool's order, then
 // the fewest new nodes, then existing groups by name before a new one.
 func compareOptions(x, y option) int {
 	return cmp.Or(
 		cmp.Compare(y.tasks, x.tasks),
 		cmp.Compare(min(x.newNodes, 1), min(y.newNodes, 1)),
+		cmp.Compare(y.own, x.own),
 		cmp.Compare(x.rank, y.rank),
 		cmp.Compare(x.newNodes, y.newNodes),
 		cmp.Compare(boolRank(x.group == ""), boolRank(y.group == "")),

@@ -19,6 +19,7 @@ func Decide(s State, p Policy) Plan {
 		if b.findUnwanted(unwanted) {
 			continue
 		}
+		b.noteTenants()
 		b.retire()
 		return b.finish()
 	}

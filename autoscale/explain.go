@@ -79,10 +79,40 @@ func servedReason(parts []Serving) ReasonCode {
 	switch farthest {
 	case sourceReady:
 		return ReasonOnReady
-	case sourceStarting, sourceAsked:
+	case sourceStarting, sourceAsked, sourceAbsent:
 		return ReasonOnStarting
 	}
 	return ReasonOnNew
+}
+
+// noteTenants records whom each node is for, so that the next plan can begin
+// where this one ended.
+func (b *board) noteTenants() {
+	for i := range b.lots.all {
+		x := &b.lots.all[i]
+		tenants := b.lots.tenants(x)
+		switch x.source {
+		case sourceReady, sourceStarting:
+			for _, n := range b.lots.order[x.first : x.first+x.count] {
+				b.nodes[n].tenants = tenants
+			}
+		case sourceNew:
+			set := &b.plan.Grow[x.grow]
+			set.For = append(set.For, Wish{Count: x.count, Tenants: tenants})
+		case sourceAsked, sourceAbsent:
+			b.promise(b.inFlight[x.flight].operation, Wish{Count: x.count, Tenants: tenants})
+		}
+	}
+}
+
+func (b *board) promise(op *Operation, wish Wish) {
+	if b.plan.Promises == nil {
+		b.plan.Promises = make(map[RequestID]Promise)
+	}
+	p := b.plan.Promises[op.Request]
+	p.Seen = len(op.Nodes)
+	p.For = append(p.For, wish)
+	b.plan.Promises[op.Request] = p
 }
 
 // whyNot explains why tasks of the class find no room: the licence that is out,

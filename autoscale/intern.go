@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"hash/fnv"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -69,6 +71,7 @@ func classesOf(jobs []Job, groups []internGroup, numbers map[string]int, groupOf
 	for c, g := range groups {
 		place[numbers[g.key]] = c
 		classes[c].Shape = jobs[g.best].Shape
+		classes[c].Key = shapeKey(g.key)
 		classes[c].Members = members[start : start : start+g.count]
 		start += g.count
 	}
@@ -80,6 +83,13 @@ func classesOf(jobs []Job, groups []internGroup, numbers map[string]int, groupOf
 		slices.SortFunc(classes[c].Members, serveOrder)
 	}
 	return classes
+}
+
+// shapeKey hashes an encoded shape (FNV-1a); it is never 0.
+func shapeKey(encoded string) ShapeKey {
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, encoded) // a hash never fails to write
+	return ShapeKey(max(h.Sum64(), 1))
 }
 
 func memberOf(j *Job) Member {

@@ -109,9 +109,14 @@ func (s Shape) Required() int {
 	}
 }
 
+// ShapeKey is a hash of a shape. Shapes that mean the same have the same key.
+type ShapeKey uint64
+
 // Class is all jobs of one shape.
 type Class struct {
 	Shape
+	// Key identifies the shape over time. 0: not known.
+	Key ShapeKey
 	// Members are ordered as they are to be served: highest priority, then
 	// earliest submitted, then least ID.
 	Members []Member

@@ -67,6 +67,16 @@ func (l *ledger) take(claims []claim, n int) {
 	}
 }
 
+// exceeded tells whether any limit that is claimed is over its ceiling.
+func (l *ledger) exceeded(claims []claim) bool {
+	for _, c := range claims {
+		if limit := &l.limits[c.limit]; limit.Used > limit.Max {
+			return true
+		}
+	}
+	return false
+}
+
 // binding is the reason why the claims can't be met n times: the limit that
 // leaves the least.
 func (l *ledger) binding(claims []claim, n int) (Reason, bool) {

@@ -11,17 +11,15 @@ type source int
 const (
 	sourceReady source = iota
 	sourceStarting
-	sourceAsked // by an open operation, not seen yet
-	sourceNew   // by this plan
-	sources     // how many there are
+	sourceAsked  // by an open operation, not seen yet
+	sourceAbsent // by an operation that the cloud does not know
+	sourceNew    // by this plan
+	sources      // how many there are
 )
 
-// noLot marks nodes in flight that the plan must not count on.
-const noLot = -2
-
-// lot is a number of nodes that are alike to every job: same pool, group and
-// free resources. Placing a job splits lots, so that the work of planning grows
-// with what differs and not with what there is.
+// lot is a number of nodes that are alike to every job: same pool, group, free
+// resources and past. Placing a job splits lots, so that the work of planning
+// grows with what differs and not with what there is.
 type lot struct {
 	source source
 	pool   int
@@ -32,36 +30,63 @@ type lot struct {
 	// full: no job can use what is left.
 	full  bool
 	count int
-	// first is where existing nodes begin in board.lots.order; flight and
-	// grow are what will bring others.
+	// first is where existing nodes begin in lots.order; flight and grow are
+	// what will bring others.
 	first  int
 	flight int
 	grow   int
-	next   int // the next lot of the same source; -1: none
+	// before are whom an earlier plan gave these nodes to, and taker begins
+	// the chain of those whom this plan gives them to.
+	before []Tenant
+	taker  int
+	next   int // the next lot of the same source and pool; -1: none
 }
 
-// lots are linked lists of lots, one per source, in the order of use.
+// lots are linked lists of lots, one per source and pool, in the order of use.
 type lots struct {
-	all  []lot
-	head [sources]int
-	tail [sources]int
+	all   []lot
+	pools int
+	head  []int // by source × pool
+	tail  []int
+	// let tells, by source, whether an earlier plan gave any lot to anybody.
+	let [sources]bool
 	// order lists existing nodes in the order in which lots take them, and
 	// ids their node ids.
-	order []int
-	ids   []NodeID
+	order  []int
+	ids    []NodeID
+	takers []taker
 }
 
-// append enters a lot at the end of its source's list and returns its index.
-func (l *lots) append(x lot) int {
-	x.next = -1
-	i := len(l.all)
-	l.all = append(l.all, x)
-	if l.tail[x.source] < 0 {
-		l.head[x.source] = i
-	} else {
-		l.all[l.tail[x.source]].next = i
+// taker is who took part of a lot. Lots that were split share the chain of those
+// who came before.
+type taker struct {
+	shape ShapeKey
+	prev  int // -1: none
+}
+
+func newLots(pools int) lots {
+	l := lots{pools: pools, head: make([]int, int(sources)*pools), tail: make([]int, int(sources)*pools)}
+	for i := range l.head {
+		l.head[i], l.tail[i] = -1, -1
 	}
-	l.tail[x.source] = i
+	return l
+}
+
+// list is the index of the list that lots of a source and pool are in.
+func (l *lots) list(s source, pool int) int { return int(s)*l.pools + pool }
+
+// append enters a lot at the end of its list and returns its index.
+func (l *lots) append(x lot) int {
+	x.next, x.taker = -1, -1
+	i, list := len(l.all), l.list(x.source, x.pool)
+	l.all = append(l.all, x)
+	if l.tail[list] < 0 {
+		l.head[list] = i
+	} else {
+		l.all[l.tail[list]].next = i
+	}
+	l.tail[list] = i
+	l.let[x.source] = l.let[x.source] || len(x.before) > 0
 	return i
 }
 
@@ -76,32 +101,56 @@ func (l *lots) split(i, n int) {
 	rest.first += n
 	l.all[i].count = n
 	l.all[i].next = len(l.all)
-	if l.tail[rest.source] == i {
-		l.tail[rest.source] = len(l.all)
+	if list := l.list(rest.source, rest.pool); l.tail[list] == i {
+		l.tail[list] = len(l.all)
 	}
 	l.all = append(l.all, rest)
 }
 
 // unlink takes lot i out of its list; prev is the one before it, -1 for none.
-func (l *lots) unlink(s source, prev, i int) {
+func (l *lots) unlink(list, prev, i int) {
 	next := l.all[i].next
 	if prev < 0 {
-		l.head[s] = next
+		l.head[list] = next
 	} else {
 		l.all[prev].next = next
 	}
-	if l.tail[s] == i {
-		l.tail[s] = prev
+	if l.tail[list] == i {
+		l.tail[list] = prev
 	}
+}
+
+// take notes that a shape takes part of lot i.
+func (l *lots) take(i int, shape ShapeKey) {
+	if last := l.all[i].taker; shape == 0 || last >= 0 && l.takers[last].shape == shape {
+		return
+	}
+	l.takers = append(l.takers, taker{shape: shape, prev: l.all[i].taker})
+	l.all[i].taker = len(l.takers) - 1
+}
+
+// tenants lists who took part of a lot, each once with its first turn.
+func (l *lots) tenants(x *lot) []Tenant {
+	var list []Tenant
+	for i := x.taker; i >= 0; i = l.takers[i].prev {
+		list = append(list, Tenant{Shape: l.takers[i].shape, Turn: i})
+	}
+	slices.SortFunc(list, func(x, y Tenant) int {
+		return cmp.Or(cmp.Compare(x.Shape, y.Shape), cmp.Compare(x.Turn, y.Turn))
+	})
+	return slices.CompactFunc(list, func(x, y Tenant) bool { return x.Shape == y.Shape })
+}
+
+// compareTenants orders lists of tenants, for lots to be alike.
+func compareTenants(x, y Tenant) int {
+	return cmp.Or(cmp.Compare(x.Turn, y.Turn), cmp.Compare(x.Shape, y.Shape))
 }
 
 // addLots sorts what exists into lots: nodes that work already before empty
 // ones, and among equal ones the most recently busy first, so that work is
 // packed and the rest can go.
 func (b *board) addLots() {
-	for s := range b.lots.head {
-		b.lots.head[s], b.lots.tail[s] = -1, -1
-	}
+	b.lots = newLots(len(b.pools))
 	for i := range b.nodes {
 		if b.nodes[i].supply {
 			b.lots.order = append(b.lots.order, i)
@@ -115,24 +164,46 @@ func (b *board) addLots() {
 		b.addToLots(at, n)
 	}
 	for i := range b.inFlight {
-		f := &b.inFlight[i]
-		if f.lot == noLot {
-			continue
+		if f := &b.inFlight[i]; !f.unwanted && !f.barred {
+			b.addFlightLots(i, f)
 		}
-		f.lot = b.lots.append(lot{source: sourceAsked, pool: f.pool, group: f.operation.Group, free: b.pools[f.pool].full, empty: true, count: f.count, flight: i})
 	}
 }
 
+// addToLots enters a node: into the lot entered last if it is alike.
 func (b *board) addToLots(at int, n *nodeState) {
-	x := lot{source: sourceOf(n), pool: n.pool, group: n.node.Group, free: n.free, empty: !n.use.Busy(), count: 1, first: at}
-	if last := b.lots.tail[x.source]; last >= 0 {
+	x := lot{source: sourceOf(n), pool: n.pool, group: n.node.Group, free: n.free, empty: !n.use.Busy(), count: 1, first: at, before: n.memory.For}
+	if last := b.lots.tail[b.lots.list(x.source, x.pool)]; last >= 0 {
 		prev := &b.lots.all[last]
-		if prev.pool == x.pool && prev.group == x.group && prev.empty == x.empty && slices.Equal(prev.free, x.free) {
+		if prev.group == x.group && prev.empty == x.empty && slices.Equal(prev.free, x.free) && slices.Equal(prev.before, x.before) {
 			prev.count++
 			return
 		}
 	}
 	b.lots.append(x)
+}
+
+// addFlightLots enters the nodes that an operation has yet to show: as its
+// wishes say, those of the nodes seen already left out.
+func (b *board) addFlightLots(i int, f *flight) {
+	from := sourceAsked
+	if f.operation.Phase == OpAbsent {
+		from = sourceAbsent
+	}
+	add := func(count int, before []Tenant) {
+		if count > 0 {
+			b.lots.append(lot{source: from, pool: f.pool, group: f.operation.Group, free: b.pools[f.pool].full, empty: true, count: count, flight: i, before: before})
+		}
+	}
+	promise := b.state.Memory.Promises[f.operation.Request]
+	seen, left := len(f.operation.Nodes)-promise.Seen, f.count
+	for _, wish := range promise.For {
+		skip := min(seen, wish.Count)
+		n := min(left, wish.Count-skip)
+		add(n, wish.Tenants)
+		seen, left = seen-skip, left-n
+	}
+	add(left, nil)
 }
 
 func sourceOf(n *nodeState) source {
@@ -145,11 +216,12 @@ func sourceOf(n *nodeState) source {
 func compareSupply(x, y *nodeState) int {
 	return cmp.Or(
 		cmp.Compare(sourceOf(x), sourceOf(y)),
+		cmp.Compare(x.pool, y.pool),
 		cmp.Compare(boolRank(x.use.Drain == DrainOurs), boolRank(y.use.Drain == DrainOurs)),
 		cmp.Compare(boolRank(!x.use.Busy()), boolRank(!y.use.Busy())),
-		cmp.Compare(x.pool, y.pool),
 		cmp.Compare(x.node.Group, y.node.Group),
 		slices.Compare(x.free, y.free),
+		slices.CompareFunc(x.memory.For, y.memory.For, compareTenants),
 		y.memory.IdleSince().Compare(x.memory.IdleSince()),
 		cmp.Compare(x.node.ID, y.node.ID))
 }

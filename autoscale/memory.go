@@ -28,6 +28,8 @@ type State struct {
 // Memory is what is learnt over time and survives a restart.
 type Memory struct {
 	Nodes map[NodeID]NodeMemory `json:"nodes,omitempty"`
+	// Promises are whom the nodes of open requests are for, once they are seen.
+	Promises map[RequestID]Promise `json:"promises,omitempty"`
 }
 
 // NodeMemory is what is remembered of one node. A zero time means never.
@@ -45,8 +47,47 @@ type NodeMemory struct {
 	// IdleReads counts the successive reads that vouched for it running
 	// nothing, up to idleReadsNeeded.
 	IdleReads int `json:"idle_reads,omitempty"`
+	// For are the shapes of the jobs that the last plan gave it to.
+	For []Tenant `json:"for,omitempty"`
 	// Marked is when a drain mark of ours was first seen on it.
 	Marked time.Time `json:"marked,omitzero"`
+}
+
+// Tenant is a shape of jobs that a plan gave a node to. Jobs of this shape look
+// there first in the next plan, in the order of turns, which is the order in
+// which the plan filled nodes. Without it a plan made again would shuffle jobs
+// among nodes, leave some node to nobody, and create another.
+type Tenant struct {
+	Shape ShapeKey `json:"shape"`
+	Turn  int      `json:"turn"`
+}
+
+// Promise is whom the nodes of a request are for that were not seen when it was
+// made.
+type Promise struct {
+	// Seen is how many nodes of the request were seen by then.
+	Seen int    `json:"seen,omitempty"`
+	For  []Wish `json:"for,omitempty"`
+}
+
+// Wish is a number of nodes, and whom they are for.
+type Wish struct {
+	Count   int      `json:"count"`
+	Tenants []Tenant `json:"tenants,omitempty"`
+}
+
+// of is whom the node is for that the request brought as its nth.
+func (p Promise) of(nth int) []Tenant {
+	if nth -= p.Seen; nth < 0 {
+		return nil
+	}
+	for _, wish := range p.For {
+		if nth < wish.Count {
+			return wish.Tenants
+		}
+		nth -= wish.Count
+	}
+	return nil
 }
 
 // idleReadsNeeded is how many successive reads must have seen a node idle before

@@ -34,7 +34,7 @@ func (m *merge) next() (c *classState, to int, ok bool) {
 	}
 	limit := m.head(second)
 	run := sort.Search(len(c.Members)-c.next-1, func(i int) bool {
-		return compareMembers(c.Members[c.next+1+i], limit) > 0
+		return serveOrder(c.Members[c.next+1+i], limit) > 0
 	})
 	return c, c.next + 1 + run, true
 }
@@ -73,7 +73,7 @@ func (m *merge) second() (class int, ok bool) {
 
 func (m *merge) head(class int) Member { return m.classes[class].Members[m.classes[class].next] }
 
-func (m *merge) less(x, y int) bool { return compareMembers(m.head(x), m.head(y)) < 0 }
+func (m *merge) less(x, y int) bool { return serveOrder(m.head(x), m.head(y)) < 0 }
 
 func (m *merge) sink(i int) {
 	for {

@@ -50,7 +50,7 @@ func (b *board) standing(policy int) int {
 func (b *board) wantAbsent(policy, lack int) int {
 	for i := range b.inFlight {
 		f := &b.inFlight[i]
-		if b.pools[f.pool].policy == policy && f.lot >= 0 && f.operation.Phase == OpAbsent && f.used == 0 && f.count <= lack {
+		if b.pools[f.pool].policy == policy && !f.barred && f.operation.Phase == OpAbsent && f.used == 0 && f.count <= lack {
 			f.used = f.count
 			lack -= f.count
 		}

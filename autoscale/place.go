@@ -88,36 +88,10 @@ func (b *board) placeOne(c *classState, member int) (why Reason, ok bool) {
 	return Reason{}, true
 }
 
-// find looks for room for tasks on nodes that exist, in one place only if at is
-// given. It changes nothing, and returns how many tasks found none.
-func (b *board) find(c *classState, tasks int, at *place) (takes []take, left int) {
-	left = tasks
-	for s := sourceReady; s < sources; s++ {
-		prev := -1
-		for i := b.lots.head[s]; i >= 0 && left > 0; i = b.lots.all[i].next {
-			x := &b.lots.all[i]
-			if x.full {
-				b.lots.unlink(s, prev, i)
-				continue
-			}
-			prev = i
-			fit := b.fit(c, x, at)
-			if fit == 0 {
-				continue
-			}
-			nodes := min(x.count, ceilDiv(left, fit))
-			n := min(left, nodes*fit)
-			takes = append(takes, take{lot: i, place: place{x.pool, x.group}, nodes: nodes, perNode: fit, tasks: n})
-			left -= n
-		}
-	}
-	return takes, left
-}
-
 // fit is how many tasks of the class a node of the lot takes. In bulk, tasks are
 // all of different jobs as far as a node is concerned.
 func (b *board) fit(c *classState, x *lot, at *place) int {
-	if c.perNode[x.pool] == 0 || (c.Exclusive != Shared && !x.empty) {
+	if c.Exclusive != Shared && !x.empty {
 		return 0
 	}
 	if at != nil && (at.pool != x.pool || at.group != x.group) {
@@ -230,6 +204,7 @@ func (b *board) consume(c *classState, t take) Serving {
 
 // use lowers what is free on each node of a lot by n tasks.
 func (b *board) use(c *classState, i, n int) {
+	b.lots.take(i, c.Key)
 	x := &b.lots.all[i]
 	x.empty = false
 	if c.Exclusive != Shared {
@@ -248,7 +223,7 @@ func (b *board) want(i int) {
 		for _, n := range b.lots.order[x.first : x.first+x.count] {
 			b.nodes[n].wanted = true
 		}
-	case sourceAsked:
+	case sourceAsked, sourceAbsent:
 		if x.empty {
 			b.inFlight[x.flight].used += x.count
 		}
@@ -262,7 +237,7 @@ func (b *board) serving(t take) Serving {
 	switch x.source {
 	case sourceReady, sourceStarting:
 		s.Nodes = b.lots.ids[x.first : x.first+t.nodes : x.first+t.nodes]
-	case sourceAsked:
+	case sourceAsked, sourceAbsent:
 		s.Request = b.inFlight[x.flight].operation.Request
 	case sourceNew:
 		s.Grow = x.grow

@@ -12,6 +12,8 @@ type Plan struct {
 	Remove  []Remove
 	Retry   []Retry
 	Hold    []Hold
+	// Promises are whom the nodes of open requests are for.
+	Promises map[RequestID]Promise
 	// Outcomes explain every pending job, as ranges over the members of its class.
 	Outcomes []Outcome
 	// Nodes explain every managed node that stays or goes.
@@ -33,7 +35,9 @@ type Grow struct {
 	// Jobs are some of the jobs it serves; JobCount is how many in all.
 	Jobs     []JobID
 	JobCount int
-	Reason   Reason
+	// For is whom the nodes are for.
+	For    []Wish
+	Reason Reason
 }
 
 // Drained is a node to mark, or unmark, for drain in the queue.
@@ -102,6 +106,8 @@ type Serving struct {
 
 // NodeVerdict is why a node stays or goes.
 type NodeVerdict struct {
-	Node   NodeID
+	Node NodeID
+	// For is whom the plan gives it to, if anybody.
+	For    []Tenant
 	Reason Reason
 }

@@ -29,7 +29,7 @@ func (b *board) retire() {
 		} else {
 			b.keep(n, reason)
 		}
-		b.plan.Nodes = append(b.plan.Nodes, NodeVerdict{Node: n.node.ID, Reason: reason})
+		b.plan.Nodes = append(b.plan.Nodes, NodeVerdict{Node: n.node.ID, For: n.tenants, Reason: reason})
 	}
 	slices.SortFunc(b.plan.Nodes, func(x, y NodeVerdict) int { return cmp.Compare(x.Node, y.Node) })
 	b.retryRemoves()
@@ -154,9 +154,8 @@ func (b *board) retryRemoves() {
 			going[r.Nodes[i].ID] = true
 		}
 	}
-	for i := range b.state.Operations {
-		op := &b.state.Operations[i]
-		if op.Kind != OperationRemove || op.Phase != OpAbsent || !all(op.Nodes, going) {
+	for _, op := range b.absentRemoves() {
+		if !all(op.Nodes, going) {
 			continue
 		}
 		b.plan.Retry = append(b.plan.Retry, Retry{Operation: *op, Reason: Reason{Code: ReasonRetry, Subject: string(op.Request)}})
@@ -169,6 +168,23 @@ func (b *board) retryRemoves() {
 		r.Nodes = slices.DeleteFunc(r.Nodes, func(n Node) bool { return !going[n.ID] })
 	}
 	b.plan.Remove = slices.DeleteFunc(b.plan.Remove, func(r Remove) bool { return len(r.Nodes) == 0 })
+}
+
+// absentRemoves lists the removals that the cloud does not know, the oldest first.
+func (b *board) absentRemoves() []*Operation {
+	var ops []*Operation
+	for i := range b.state.Operations {
+		if op := &b.state.Operations[i]; op.Kind == OperationRemove && op.Phase == OpAbsent {
+			ops = append(ops, op)
+		}
+	}
+	slices.SortFunc(ops, byIntent)
+	return ops
+}
+
+// byIntent orders operations by when they were intended, the oldest first.
+func byIntent(x, y *Operation) int {
+	return cmp.Or(x.Intended.Compare(y.Intended), cmp.Compare(x.Request, y.Request))
 }
 
 func all(ids []NodeID, in map[NodeID]bool) bool {
