@@ -17,6 +17,7 @@ import (
 	"autoscaled/autoscale"
 	"autoscaled/autoscale/loop"
 	"autoscaled/autoscale/sim"
+	"autoscaled/cyclecloud/cyclecloudtest"
 	"autoscaled/examples/traces"
 )
 
@@ -209,6 +210,11 @@ func (d *demo) summarize() (demoSummary, error) {
 	if err != nil {
 		return demoSummary{}, err
 	}
+	return d.summaryOf(books, records)
+}
+
+// summaryOf needs a scheduler that has followed the books.
+func (d *demo) summaryOf(books cyclecloudtest.Books, records demoRecords) (demoSummary, error) {
 	s := demoSummary{
 		Real: d.clock.elapsed(), Virtual: books.At.Sub(d.script.start),
 		Offered: len(d.script.jobs), Room: d.script.room,
@@ -217,6 +223,7 @@ func (d *demo) summarize() (demoSummary, error) {
 	}
 	s.addBooks(books)
 	s.addJobs(d.world.jobs)
+	var err error
 	s.AlwaysOn, err = alwaysOn(d.script.jobs, d.script.start, books.At, d.script.room)
 	return s, err
 }

@@ -48,7 +48,7 @@ func (c demoClock) After(d time.Duration) <-chan time.Time {
 
 // newDemoCloud makes a CycleCloud with one cluster that has room for a number of
 // nodes, and a password that nobody else knows.
-func newDemoCloud(room int, clock demoClock, seed uint64) (password string, cloud *cyclecloudtest.Server, err error) {
+func newDemoCloud(room int, clock cyclecloudtest.Clock, seed uint64) (password string, cloud *cyclecloudtest.Server, err error) {
 	cfg := cyclecloudtest.DefaultConfig()
 	cfg.User, cfg.Password = demoUser, uuid.NewString()
 	cfg.Clusters = []cyclecloudtest.ClusterConfig{{

@@ -114,10 +114,11 @@ func otherListen(err error) error {
 	return err
 }
 
-// run ticks and serves metrics until ctx ends.
+// run ticks, and serves metrics and the control socket, until ctx ends.
 func (d demoDaemon) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.loop.Run(ctx) })
+	group.Go(func() error { return web.ServeControl(ctx, d.control, d.controls()) })
 	if d.public != nil {
 		handler := web.Handler(web.Options{Metrics: d.registry, Problems: d.problems, Version: programVersion()})
 		group.Go(func() error { return web.Serve(ctx, d.public, handler, "") })

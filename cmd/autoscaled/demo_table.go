@@ -22,7 +22,7 @@ const (
 	drawEvery     = 100 * time.Millisecond
 	lineEvery     = 3 * time.Second
 	narrowest     = 20  // columns
-	widest        = 120 // columns; longer lines are hard to read
+	widest        = 160 // columns; longer lines are hard to read
 	maxReasons    = 4
 	progressCells = 40
 )
@@ -161,8 +161,6 @@ func (v *terminalView) show(f demoFrame, real time.Duration) {
 	var b strings.Builder
 	if v.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", v.drawn)
-	} else {
-		b.WriteString("\x1b[?25l") // hide the cursor
 	}
 	lines := v.head.lines(f, real, min(max(v.width()-1, narrowest), widest))
 	for _, line := range lines {
@@ -172,11 +170,7 @@ func (v *terminalView) show(f demoFrame, real time.Duration) {
 	_, _ = io.WriteString(v.out, b.String()) // a lost terminal must not stop the demo
 }
 
-func (v *terminalView) close() {
-	if v.drawn > 0 {
-		_, _ = io.WriteString(v.out, "\x1b[?25h\n")
-	}
-}
+func (v *terminalView) close() { fmt.Fprintln(v.out) }
 
 // plainView prints a line every few seconds, without any escape codes.
 type plainView struct {
