@@ -44,19 +44,28 @@ func (t *tick) answered(sent autoscale.Operation, a answer) change {
 
 // failedPhase tells what an error leaves of an operation. Where it is certain
 // that nothing came of the call, a first attempt is over. Of a repeated one the
-// earlier call may still arrive, so it is only absent, unless the cloud has
-// understood and refused it.
+// earlier call may still arrive, so it is watched on as absent.
 func failedPhase(op autoscale.Operation, err error) autoscale.OperationPhase {
-	certain := errors.Is(err, autoscale.ErrUnauthorized) || errors.Is(err, autoscale.ErrThrottled) || errors.Is(err, autoscale.ErrUnavailable)
-	switch {
-	case errors.Is(err, autoscale.ErrUncertain):
+	if !certain(err) {
 		return autoscale.OpSent
-	case errors.Is(err, autoscale.ErrRejected), certain && op.Attempts == 1:
-		return autoscale.OpRejected
-	case certain:
+	}
+	if op.Attempts > 1 {
 		return autoscale.OpAbsent
 	}
-	return autoscale.OpSent
+	return autoscale.OpRejected
+}
+
+// certain tells whether nothing can have come of a call that ended so.
+func certain(err error) bool {
+	if errors.Is(err, autoscale.ErrUncertain) {
+		return false
+	}
+	for _, known := range []error{autoscale.ErrRejected, autoscale.ErrUnauthorized, autoscale.ErrThrottled, autoscale.ErrUnavailable} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
 }
 
 func took(op autoscale.Operation, r autoscale.Receipt) autoscale.Operation {

@@ -43,6 +43,7 @@ type fakeCloud struct {
 	nodes    map[autoscale.NodeID]*fakeNode
 	handled  map[autoscale.RequestID]int // nodes added, or 0 for a remove
 	late     []lateCall
+	lateAdd  int // nodes that late creates brought
 	serial   int
 	fault    func(call string, id autoscale.RequestID) fault
 	observe  error // what Observe answers, if anything
@@ -174,7 +175,11 @@ func (c *fakeCloud) call(ctx context.Context, name string, id autoscale.RequestI
 		effect()
 		return errLost
 	case arrivesLate:
-		c.late = append(c.late, lateCall{c.now().Add(time.Minute), effect})
+		c.late = append(c.late, lateCall{c.now().Add(time.Minute), func() {
+			before := c.serial
+			effect()
+			c.lateAdd += c.serial - before
+		}})
 		return errLost
 	case cutShort:
 		c.max = len(c.nodes) + 1

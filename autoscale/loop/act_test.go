@@ -1,0 +1,292 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"autoscaled/autoscale"
+)
+
+// drainQueue is a queue that marks hosts, as the cloud's calls see them in order.
+type drainQueue struct {
+	*fakeQueue
+	cloud  *fakeCloud
+	marked map[string]bool
+	errs   map[autoscale.NodeID]error
+	short  bool // answer for one node fewer
+}
+
+func (q *drainQueue) Demand(ctx context.Context) (autoscale.Demand, error) {
+	d, err := q.fakeQueue.Demand(ctx)
+	for host := range q.marked {
+		use := d.Use[host]
+		use.Drain = autoscale.DrainOurs
+		d.Use[host] = use
+	}
+	return d, err
+}
+
+func (q *drainQueue) Drain(_ context.Context, nodes []autoscale.Node, reason string) []error {
+	return q.mark("drain "+reason, nodes, true)
+}
+
+func (q *drainQueue) Undrain(_ context.Context, nodes []autoscale.Node) []error {
+	return q.mark("undrain", nodes, false)
+}
+
+func (q *drainQueue) mark(call string, nodes []autoscale.Node, on bool) []error {
+	var names []string
+	errs := make([]error, len(nodes))
+	for i, n := range nodes {
+		names = append(names, string(n.ID))
+		if errs[i] = q.errs[n.ID]; errs[i] != nil {
+			continue
+		}
+		if on {
+			q.marked[n.Host] = true
+		} else {
+			delete(q.marked, n.Host)
+		}
+	}
+	q.cloud.calls = append(q.cloud.calls, call+" "+strings.Join(names, " "))
+	if q.short {
+		return errs[:len(errs)-1]
+	}
+	return errs
+}
+
+func newDrainRig(t *testing.T) (*rig, *drainQueue) {
+	q := &drainQueue{marked: make(map[string]bool), errs: make(map[autoscale.NodeID]error)}
+	r := newRig(t, func(o *Options) {
+		q.fakeQueue, q.cloud = o.Queue.(*fakeQueue), o.Cloud.(*fakeCloud)
+		o.Queue = q
+	})
+	return r, q
+}
+
+func TestDrainedBeforeRemoved(t *testing.T) {
+	r, _ := newDrainRig(t)
+	r.queue.submit(r.at, 2)
+	r.ticks(10)
+	r.queue.clear()
+	for r.cloud.count("remove") == 0 {
+		r.tick()
+	}
+	require.Equal(t, []string{"create", "drain idle node-001 node-002", "remove"}, r.cloud.calls)
+	require.Equal(t, autoscale.ReasonDrained, r.all()[1].Reason.Code)
+}
+
+func TestMarkIsWithdrawnBeforeNodesAreCreated(t *testing.T) {
+	r, q := newDrainRig(t)
+	r.queue.submit(r.at, 2)
+	r.ticks(10)
+	r.queue.clear()
+	for len(q.marked) == 0 {
+		r.tick()
+	}
+	r.queue.submit(r.at, 3)
+	r.cloud.calls = nil
+	r.tick()
+	require.Equal(t, []string{"undrain node-001 node-002", "create"}, r.cloud.calls)
+	require.Len(t, r.cloud.list(), 3)
+}
+
+func TestDrainThatFailsIsAProblemOfItsNode(t *testing.T) {
+	r, q := newDrainRig(t)
+	r.queue.submit(r.at, 2)
+	r.ticks(10)
+	r.queue.clear()
+	q.errs["node-001"] = errors.New("invalid node name")
+	var report Report
+	for len(q.marked) == 0 {
+		report = r.tick()
+	}
+	require.NoError(t, report.Err())
+	require.Equal(t, []Problem{{StepDrain, "Execute-1", errors.New("invalid node name")}}, report.Problems)
+	require.Equal(t, []string{"execute-2"}, slices.Collect(maps.Keys(q.marked)))
+	r.ticks(3)
+	require.Equal(t, []autoscale.NodeID{"node-002"}, r.all()[1].Nodes, "the other node goes")
+
+	q.short = true
+	q.errs = nil
+	clear(q.marked)
+	report = r.tick()
+	require.ErrorContains(t, report.Problems[0].Err, "did not answer for every node")
+}
+
+func TestPartlyRefusedRemoval(t *testing.T) {
+	r := newRig(t, func(o *Options) {
+		o.Cloud = refusing{o.Cloud.(*fakeCloud), map[autoscale.NodeID]string{"node-001": "node is locked"}}
+	})
+	r.queue.submit(r.at, 2)
+	r.ticks(10)
+	r.queue.clear()
+	var report Report
+	for r.cloud.count("remove") == 0 {
+		report = r.tick()
+	}
+	op := r.all()[1]
+	require.Equal(t, autoscale.OpAccepted, op.Phase)
+	require.Equal(t, []autoscale.NodeID{"node-002"}, op.Nodes)
+	require.Equal(t, "node node-001: node is locked", op.Message)
+	require.ErrorIs(t, report.Problems[0].Err, autoscale.ErrRejected)
+	r.tick()
+	op = r.all()[2]
+	require.Equal(t, autoscale.OpRejected, op.Phase, "what is left is asked for anew, and refused whole")
+	require.Equal(t, []autoscale.NodeID{"node-001"}, op.Nodes)
+}
+
+type refusing struct {
+	*fakeCloud
+	words map[autoscale.NodeID]string
+}
+
+func (c refusing) Remove(ctx context.Context, m autoscale.Remove) (autoscale.Receipt, error) {
+	receipt := autoscale.Receipt{Refused: make(map[autoscale.NodeID]string)}
+	taken := m
+	taken.Nodes = nil
+	for _, n := range m.Nodes {
+		if words, refused := c.words[n.ID]; refused {
+			receipt.Refused[n.ID] = words
+		} else {
+			taken.Nodes = append(taken.Nodes, n)
+		}
+	}
+	_, err := c.fakeCloud.Remove(ctx, taken)
+	return receipt, err
+}
+
+func TestErrorsByWhatTheyLeave(t *testing.T) {
+	for _, c := range []struct {
+		err           error
+		first, repeat autoscale.OperationPhase
+	}{
+		{autoscale.ErrRejected, autoscale.OpRejected, autoscale.OpAbsent},
+		{autoscale.ErrUnauthorized, autoscale.OpRejected, autoscale.OpAbsent},
+		{autoscale.ErrThrottled, autoscale.OpRejected, autoscale.OpAbsent},
+		{autoscale.ErrUnavailable, autoscale.OpRejected, autoscale.OpAbsent},
+		{errNotSent, autoscale.OpRejected, autoscale.OpAbsent},
+		{errors.Join(autoscale.ErrUnavailable, autoscale.ErrUncertain), autoscale.OpSent, autoscale.OpSent},
+		{errors.Join(autoscale.ErrRejected, autoscale.ErrUncertain), autoscale.OpSent, autoscale.OpSent},
+		{autoscale.ErrMalformed, autoscale.OpSent, autoscale.OpSent},
+		{context.DeadlineExceeded, autoscale.OpSent, autoscale.OpSent},
+		{errors.New("something else"), autoscale.OpSent, autoscale.OpSent},
+	} {
+		err := fmt.Errorf("create: %w", c.err)
+		require.Equal(t, c.first, failedPhase(autoscale.Operation{Attempts: 1}, err), "%v", err)
+		require.Equal(t, c.repeat, failedPhase(autoscale.Operation{Attempts: 2}, err), "%v", err)
+	}
+}
+
+// brokenJournal fails where it is told to.
+type brokenJournal struct {
+	Journal
+	operations, memory, put, save error
+}
+
+func (j *brokenJournal) Operations(ctx context.Context) ([]autoscale.Operation, error) {
+	ops, err := j.Journal.Operations(ctx)
+	return ops, errors.Join(err, j.operations)
+}
+
+func (j *brokenJournal) Memory(ctx context.Context) (autoscale.Memory, error) {
+	m, err := j.Journal.Memory(ctx)
+	return m, errors.Join(err, j.memory)
+}
+
+func (j *brokenJournal) Put(ctx context.Context, ops ...autoscale.Operation) error {
+	if j.put != nil && len(ops) > 0 {
+		return j.put
+	}
+	return j.Journal.Put(ctx, ops...)
+}
+
+func (j *brokenJournal) Save(ctx context.Context, m autoscale.Memory) error {
+	if j.save != nil {
+		return j.save
+	}
+	return j.Journal.Save(ctx, m)
+}
+
+func TestNothingIsSentWithoutTheJournal(t *testing.T) {
+	full := errors.New("no space left on device")
+	for name, broken := range map[string]brokenJournal{
+		"operations": {operations: full}, "memory": {memory: full}, "put": {put: full}, "save": {save: full},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			j := broken
+			j.Journal = r.journal
+			o := r.options
+			o.Journal = &j
+			var err error
+			r.loop, err = New(o)
+			require.NoError(t, err)
+			r.queue.submit(r.at, 2)
+			report := r.ticks(3)
+			require.ErrorIs(t, report.Err(), full)
+			require.ErrorContains(t, report.Err(), "journal: ")
+			require.False(t, report.Good())
+			require.Empty(t, r.cloud.calls)
+			require.Equal(t, 3.0, r.series("autoscaled_ticks_total")["failed"])
+			j = brokenJournal{Journal: r.journal}
+			report = r.tick()
+			require.NoError(t, report.Err())
+			require.Len(t, r.cloud.list(), 2)
+		})
+	}
+}
+
+func TestMemorySurvivesARestart(t *testing.T) {
+	r := newRig(t)
+	r.queue.submit(r.at, 1)
+	r.ticks(10)
+	r.queue.clear()
+	for r.cloud.count("remove") == 0 {
+		r.tick()
+		r.restart()
+	}
+	require.LessOrEqual(t, r.at.Sub(start), 11*step+5*time.Minute+step, "idle time counts across restarts")
+}
+
+// plain hides the owner mark, as a cloud that has none.
+type plain struct{ *fakeCloud }
+
+func (c plain) Observe(ctx context.Context) (autoscale.Supply, error) {
+	s, err := c.fakeCloud.Observe(ctx)
+	for i := range s.Nodes {
+		s.Nodes[i].Owned = false
+		s.Nodes[i].Phase = autoscale.PhaseReady
+		s.Nodes[i].Host = s.Nodes[i].Name
+	}
+	return s, err
+}
+
+func TestNodesReadyAtFirstSightAreOurs(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.Cloud = plain{o.Cloud.(*fakeCloud)} })
+	r.queue.submit(r.at, 1)
+	r.ticks(2)
+	require.Equal(t, autoscale.OpConverged, r.only().Phase)
+	require.True(t, r.loop.Last().Memory.Nodes["node-001"].Ours)
+}
+
+func TestAnswersAreWrittenAsTheyCome(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.Policy = manyPools(20) })
+	r.cloud.pools = 20
+	report := r.tick()
+	require.Equal(t, 20, r.cloud.count("create"))
+	require.Len(t, report.Changed, 20)
+	require.Len(t, report.Operations, 20)
+	for _, op := range r.all() {
+		require.Equal(t, autoscale.OpAccepted, op.Phase)
+		require.Equal(t, "op-"+string(op.Request), op.CloudID, "each answer goes to its own operation")
+	}
+}
