@@ -573,7 +573,15 @@ func TestPropertyPlanningAgainSettles(t *testing.T) {
 			if again.plan.Empty() {
 				break
 			}
-			require.False(t, allServed, "all were served, and more is done: %+v", again.plan)
+			if allServed {
+				more := again.plan
+				require.Empty(t, more.Grow, "all were served, and more is created")
+				require.Empty(t, more.Drain)
+				for _, r := range more.Retry {
+					require.Equal(t, OperationRemove, r.Operation.Kind, "all were served, and more is created")
+				}
+				require.Empty(t, more.Undrain)
+			}
 			require.Less(t, rounds, 5)
 		}
 	})
@@ -615,22 +623,22 @@ func applied(w world) State {
 		next.Demand.Use[d.Node.Host] = u
 	}
 	next.Memory = Remember(w.Memory, w.plan)
-	// Nodes that were marked are shown unmarked still: their marks would make
-	// removals of them, which is what a later look is for.
 	for _, d := range w.plan.Drain {
-		m := next.Memory.Nodes[d.Node.ID]
-		m.Wanted = w.At
-		next.Memory.Nodes[d.Node.ID] = m
+		u := next.Demand.Use[d.Node.Host]
+		u.Drain = DrainOurs
+		next.Demand.Use[d.Node.Host] = u
 	}
 	return next
 }
 
-// Only the shared quota grows here: a preferred pool that grows may well serve
-// fewer jobs, where its larger nodes take more of the quota each.
+// Only the shared quota grows here, and each job has one task: a preferred pool
+// that grows may well serve fewer jobs, where its larger nodes take more of the
+// quota each, and so may the first of several jobs that takes more nodes.
 func TestPropertyMoreQuotaServesNoFewer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, p := drawState(t)
 		shape := drawShape(t)
+		shape.Tasks = 1
 		s.Demand.Classes = Intern(jobs("s", rapid.IntRange(1, 12).Draw(t, "n"), shape))
 		before := served(Decide(s, p))
 		more := s
