@@ -151,11 +151,15 @@ func (b *board) addNodes(poolIndex map[PoolID]int) {
 			}
 		}
 	}
-	b.nodes = make([]nodeState, 0, len(b.state.Supply.Nodes))
-	for i := range b.state.Supply.Nodes {
-		b.nodes = append(b.nodes, b.nodeState(&b.state.Supply.Nodes[i], poolIndex, leaving))
+	order := make([]*Node, len(b.state.Supply.Nodes))
+	for i := range order {
+		order[i] = &b.state.Supply.Nodes[i]
 	}
-	slices.SortFunc(b.nodes, func(x, y nodeState) int { return cmp.Compare(x.node.ID, y.node.ID) })
+	slices.SortFunc(order, func(x, y *Node) int { return cmp.Compare(x.ID, y.ID) })
+	b.nodes = make([]nodeState, len(order))
+	for i, node := range order {
+		b.nodes[i] = b.nodeState(node, poolIndex, leaving)
+	}
 	for i := range b.nodes {
 		if n := &b.nodes[i]; n.supply {
 			b.pools[n.pool].alive++

@@ -9,30 +9,52 @@ import (
 // and failed nodes, and those that nobody has wanted for their pool's idle time,
 // the longest idle first, down to the pool's min.
 func (b *board) retire() {
-	spare := b.spare()
-	for _, i := range b.byIdleTime() {
+	var going []leaver
+	b.plan.Nodes = make([]NodeVerdict, 0, len(b.nodes))
+	for i := range b.nodes {
 		n := &b.nodes[i]
 		if n.node.Phase == PhaseGone {
 			continue
 		}
 		reason, goes := b.verdict(n)
-		if goes && n.supply {
-			if policy := b.pools[n.pool].policy; spare[policy] > 0 {
-				spare[policy]--
-			} else {
-				p := b.policy.Pools[policy]
-				reason, goes = Reason{Code: ReasonMinimum, Subject: p.Name, Want: int64(p.Min)}, false
-			}
-		}
 		if goes {
-			reason = b.sendAway(n, reason)
+			going = append(going, leaver{n, len(b.plan.Nodes), reason})
 		} else {
 			b.keep(n, reason)
 		}
 		b.plan.Nodes = append(b.plan.Nodes, NodeVerdict{Node: n.node.ID, For: n.tenants, Reason: reason})
 	}
-	slices.SortFunc(b.plan.Nodes, func(x, y NodeVerdict) int { return cmp.Compare(x.Node, y.Node) })
+	slices.SortStableFunc(going, func(x, y leaver) int {
+		return x.memory.IdleSince().Compare(y.memory.IdleSince())
+	})
+	spare := b.spare()
+	for _, x := range going {
+		b.plan.Nodes[x.verdict].Reason = b.leave(x, spare)
+	}
 	b.retryRemoves()
+}
+
+// leaver is a node that may go, with its place in Plan.Nodes and why it may.
+type leaver struct {
+	*nodeState
+	verdict int
+	reason  Reason
+}
+
+// leave sends a node away, unless its pool's min needs it.
+func (b *board) leave(x leaver, spare []int) Reason {
+	if !x.supply {
+		return b.sendAway(x.nodeState, x.reason)
+	}
+	policy := b.pools[x.pool].policy
+	if spare[policy] > 0 {
+		spare[policy]--
+		return b.sendAway(x.nodeState, x.reason)
+	}
+	p := &b.policy.Pools[policy]
+	reason := Reason{Code: ReasonMinimum, Subject: p.Name, Want: int64(p.Min)}
+	b.keep(x.nodeState, reason)
+	return reason
 }
 
 // spare is how many nodes each policy has above its min.
@@ -42,19 +64,6 @@ func (b *board) spare() []int {
 		spare[p] = max(0, b.standing(p)-b.policy.Pools[p].Min)
 	}
 	return spare
-}
-
-// byIdleTime orders the nodes by since when nobody wants them, so that the most
-// recently busy stay.
-func (b *board) byIdleTime() []int {
-	order := make([]int, len(b.nodes))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(x, y int) int {
-		return b.nodes[x].memory.IdleSince().Compare(b.nodes[y].memory.IdleSince())
-	})
-	return order
 }
 
 // verdict is why a node stays, or why it goes. The order of the questions is
