@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -131,10 +132,8 @@ func TestHugeAnswersAreRefused(t *testing.T) {
 }
 
 func TestRedirects(t *testing.T) {
-	var reached []string
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		reached = append(reached, r.Header.Get("Authorization"))
-	}))
+	var reached, hops, posts atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
 	t.Cleanup(elsewhere.Close)
 
 	err := statusOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -144,15 +143,14 @@ func TestRedirects(t *testing.T) {
 	require.ErrorContains(t, err, elsewhere.URL+"/login")
 	require.NotContains(t, err.Error(), "s3cret")
 	require.NotContains(t, err.Error(), "token")
-	require.Empty(t, reached, "credentials go to no other server")
+	require.Zero(t, reached.Load(), "credentials go to no other server")
 
-	hops := 0
 	err = statusOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		hops++
+		hops.Add(1)
 		http.Redirect(w, r, "/again", http.StatusTemporaryRedirect)
 	}))
 	require.ErrorIs(t, err, cyclecloud.ErrRedirect)
-	require.Equal(t, 6, hops)
+	require.EqualValues(t, 6, hops.Load())
 
 	require.NoError(t, statusOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, _, _ := r.BasicAuth(); r.URL.Path == "/v2/status" && user == "admin" {
@@ -163,9 +161,9 @@ func TestRedirects(t *testing.T) {
 	})), "within one server a read is followed")
 
 	for _, code := range []int{301, 302, 303, 307, 308} {
-		posts := 0
+		posts.Store(0)
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			posts++
+			posts.Add(1)
 			http.Redirect(w, r, "/other", code)
 		}))
 		c, err := cyclecloud.New(cyclecloud.Options{URL: s.URL})
@@ -173,7 +171,7 @@ func TestRedirects(t *testing.T) {
 		_, err = c.CreateNodes(t.Context(), "demo", oneNode())
 		require.ErrorIs(t, err, cyclecloud.ErrRedirect, code)
 		require.NotErrorIs(t, err, cyclecloud.ErrUncertain, code)
-		require.Equal(t, 1, posts, code)
+		require.EqualValues(t, 1, posts.Load(), code)
 		s.Close()
 	}
 }
@@ -231,11 +229,11 @@ func TestRefusedConnectionIsCertain(t *testing.T) {
 // A cut connection is repeated for a read, wherever it was cut, and never for a create.
 func TestCutConnections(t *testing.T) {
 	for _, beginning := range []string{"", `{"state":"Started","nodearrays":[`} {
-		reads, creates := 0, 0
+		var reads, creates atomic.Int32
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodPost {
-				creates++
-			} else if reads++; reads == 3 {
+				creates.Add(1)
+			} else if reads.Add(1) == 3 {
 				_, _ = io.WriteString(w, `{"nodearrays":[]}`)
 				return
 			}
@@ -249,10 +247,10 @@ func TestCutConnections(t *testing.T) {
 		require.NoError(t, err)
 		_, err = c.Status(t.Context(), "demo", true)
 		require.NoError(t, err)
-		require.Equal(t, 3, reads)
+		require.EqualValues(t, 3, reads.Load())
 		_, err = c.CreateNodes(t.Context(), "demo", oneNode())
 		require.ErrorIs(t, err, cyclecloud.ErrUncertain)
-		require.Equal(t, 1, creates)
+		require.EqualValues(t, 1, creates.Load())
 		s.Close()
 	}
 }
@@ -273,7 +271,7 @@ func TestNoErrorShowsThePassword(t *testing.T) {
 			_, _ = io.WriteString(w, `<html>p&amp;ss w&quot;rd/7</html>`)
 		},
 		"redirect": func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "https://u:p%26ss%20w%22rd%2F7@h/?p="+r.Header.Get("Authorization"), 302)
+			http.Redirect(w, r, "https://u:p%26ss%20w%22rd%2F7@h/?p="+r.Header.Get("Authorization"), http.StatusFound)
 		},
 		"cut": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
@@ -313,11 +311,11 @@ func TestPasswordIsAskedAnewAndItsErrorIsShown(t *testing.T) {
 	})
 	_, err := c.Status(t.Context(), "demo", false)
 	require.NoError(t, err)
-	require.Equal(t, "first second", s.asked[0].password+" "+s.asked[1].password)
+	require.Equal(t, "first second", s.all()[0].password+" "+s.all()[1].password)
 
 	_, err = c.CreateNodes(t.Context(), "demo", oneNode())
 	require.ErrorIs(t, err, cyclecloud.ErrUnauthorized)
 	require.ErrorContains(t, err, "password file is empty")
 	require.NotErrorIs(t, err, cyclecloud.ErrUncertain)
-	require.Len(t, s.asked, 2)
+	require.Len(t, s.all(), 2)
 }

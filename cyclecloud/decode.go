@@ -96,10 +96,7 @@ func readTime(d *jsontext.Decoder, t *time.Time) error {
 	if raw.Kind() != '"' {
 		return fmt.Errorf("%.40s where a time should be", raw)
 	}
-	text, err := jsontext.AppendUnquote(nil, raw)
-	if err != nil {
-		return err
-	}
+	text := unquote(raw)
 	for _, layout := range timeLayouts {
 		if at, err := time.Parse(layout, string(text)); err == nil {
 			*t = at

@@ -165,11 +165,11 @@ func ExampleClient_TerminateNodes() {
 		log.Fatal(err)
 	}
 	for _, n := range result.Nodes {
-		fmt.Printf("%s: %t %s\n", n.Name, n.OK(), n.Error)
+		fmt.Printf("%s: %t %q\n", n.Name, n.OK(), n.Error)
 	}
 	// Output:
-	// execute-1: true
-	// execute-7: false No node named execute-7
+	// execute-1: true ""
+	// execute-7: false "No node named execute-7"
 }
 
 // Account for what a cluster used.

@@ -106,11 +106,7 @@ func members(object []byte, yield func(key, value []byte) bool) {
 		if err != nil {
 			return
 		}
-		name, err := unquote(quoted)
-		if err != nil {
-			return
-		}
-		key = append(key[:0], name...) // the value is read over it
+		key = append(key[:0], unquote(quoted)...) // the value is read over it
 		value, err := d.ReadValue()
 		if err != nil || !yield(key, value) {
 			return

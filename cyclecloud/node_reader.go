@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -83,10 +84,7 @@ func (r *nodeReader) attribute(d *jsontext.Decoder, n *Node) error {
 	if err != nil {
 		return err
 	}
-	name, err := unquote(quoted)
-	if err != nil {
-		return err
-	}
+	name := unquote(quoted)
 	mark := len(r.extra)
 	r.extra = append(append(r.extra, quoted...), ':')
 	text, shared := n.text(name)
@@ -116,7 +114,7 @@ func (r *nodeReader) attribute(d *jsontext.Decoder, n *Node) error {
 		return nil
 	}
 	colon := len(r.extra) - 1
-	n.Odd = append(n.Odd, string(r.extra[mark+1:colon-1]))
+	n.Odd = append(n.Odd, string(unquote(r.extra[mark:colon])))
 	r.extra = append(append(r.extra, value...), ',')
 	return nil
 }
@@ -128,10 +126,7 @@ func (r *nodeReader) setText(field *string, value jsontext.Value, shared bool) b
 	if value.Kind() != '"' {
 		return false
 	}
-	text, err := unquote(value)
-	if err != nil {
-		return false
-	}
+	text := unquote(value)
 	if shared {
 		known, ok := r.shared[string(text)]
 		if !ok {
@@ -176,10 +171,14 @@ func setNumber(field *float64, value jsontext.Value) bool {
 	return true
 }
 
-// unquote gives a JSON string's text: in place where nothing is escaped.
-func unquote(quoted []byte) ([]byte, error) {
-	if len(quoted) >= 2 && bytes.IndexByte(quoted, '\\') < 0 {
-		return quoted[1 : len(quoted)-1], nil
+// unquote gives the text of a JSON string that the decoder has read: in place
+// where it stands there as it is. The string is well-formed, so all that can be
+// wrong with it are bytes that aren't UTF-8, and those become U+FFFD.
+func unquote(quoted []byte) []byte {
+	text := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text) {
+		return text
 	}
-	return jsontext.AppendUnquote(nil, quoted)
+	text, _ = jsontext.AppendUnquote(nil, quoted)
+	return text
 }

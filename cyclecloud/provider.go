@@ -82,7 +82,7 @@ func (p *Provider) Create(ctx context.Context, g autoscale.Grow) (autoscale.Rece
 	from, known := p.pools[g.Pool]
 	p.mu.Unlock()
 	if !known {
-		return autoscale.Receipt{}, p.translate("create", refuse("cluster %s shows no pool %s", p.options.Cluster, g.Pool))
+		return autoscale.Receipt{}, p.translateAct("create", refuse("cluster %s shows no pool %s", p.options.Cluster, g.Pool))
 	}
 	result, err := p.options.Client.CreateNodes(ctx, p.options.Cluster, NodeCreationRequest{
 		RequestID: string(g.Request),
@@ -98,7 +98,7 @@ func (p *Provider) Create(ctx context.Context, g autoscale.Grow) (autoscale.Rece
 		return autoscale.Receipt{Added: len(found.Nodes), Message: fmt.Sprintf("seen before, with %d nodes", len(found.Nodes))}, nil
 	}
 	if err != nil {
-		return autoscale.Receipt{}, p.translate("create", err)
+		return autoscale.Receipt{}, p.translateAct("create", err)
 	}
 	return autoscale.Receipt{CloudID: result.OperationID, Added: result.Sets[0].Added, Message: result.Sets[0].Message}, nil
 }

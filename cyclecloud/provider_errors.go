@@ -48,6 +48,15 @@ func (p *Provider) translate(attempt string, err error) error {
 	return e
 }
 
+// translateAct is translate for what changes something: a cluster that isn't
+// there has rejected it.
+func (p *Provider) translateAct(attempt string, err error) error {
+	if errors.Is(err, ErrNotFound) && !errors.Is(err, ErrUncertain) {
+		return domainError{error: p.translate(attempt, err), meaning: autoscale.ErrRejected}
+	}
+	return p.translate(attempt, err)
+}
+
 // seenBefore tells whether the server answered that it knows the request id.
 func seenBefore(err error) (Lookup, bool) {
 	seen, ok := errors.AsType[*RequestSeenError](err)

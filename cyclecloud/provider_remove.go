@@ -26,7 +26,7 @@ func (p *Provider) Remove(ctx context.Context, r autoscale.Remove) (autoscale.Re
 		}
 	}
 	if err != nil {
-		return autoscale.Receipt{}, p.translate("remove", err)
+		return autoscale.Receipt{}, p.translateAct("remove", err)
 	}
 	return autoscale.Receipt{CloudID: result.OperationID, Refused: p.refused(ctx, request.IDs, result)}, nil
 }
