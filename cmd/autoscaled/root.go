@@ -74,7 +74,6 @@ func newRootCommand() *cobra.Command {
 		Use:           "autoscaled",
 		Short:         "Keep a cluster in the cloud as large as its queue needs",
 		Long:          rootHelp,
-		Args:          cobra.NoArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       programVersion(),
