@@ -76,7 +76,7 @@ running: []
 // Beside a daemon the plan knows what the daemon has asked for and remembers;
 // after it, the journal tells the same.
 func TestPlanUsesTheDaemonsRecord(t *testing.T) {
-	s := newSite(t, nil)
+	s := newSiteAt(t, 1, nil)
 	s.configure("interval", "1h", "idle", "1h")
 	s.write("queue.yaml", "jobs: [{id: a}]\nrunning: []\n")
 	p := s.start()
@@ -89,6 +89,7 @@ func TestPlanUsesTheDaemonsRecord(t *testing.T) {
 
 	require.Zero(t, p.stop(syscall.SIGKILL)+1)
 	after := s.planOf()
+	require.Len(t, after.Operations, 1)
 	require.Equal(t, d.Operations[0].Request, after.Operations[0].Request)
 	require.FileExists(t, s.path("state/control.sock"), "of the daemon that was killed")
 	require.FileExists(t, filepath.Join(s.dir, "state", "journal.db"))

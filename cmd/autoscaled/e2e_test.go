@@ -65,9 +65,16 @@ type site struct {
 // wrap may stand between the program and the simulator.
 func newSite(t *testing.T, wrap func(http.Handler) http.Handler) *site {
 	t.Helper()
+	return newSiteAt(t, 600, wrap)
+}
+
+// newSiteAt makes a site whose cloud runs at another speed. At 1 nodes take
+// five minutes to boot, which is longer than any test.
+func newSiteAt(t *testing.T, speed float64, wrap func(http.Handler) http.Handler) *site {
+	t.Helper()
 	cloud := cyclecloudtest.DefaultConfig()
 	cloud.Timing.BootSigma = 0
-	server, err := cyclecloudtest.New(cloud, cyclecloudtest.NewClock(time.Now(), 600), 1)
+	server, err := cyclecloudtest.New(cloud, cyclecloudtest.NewClock(time.Now(), speed), 1)
 	require.NoError(t, err)
 	handler := server.Handler()
 	if wrap != nil {
