@@ -121,24 +121,29 @@ func (b *board) tooLarge(c *classState, matching []int) Reason {
 	return Reason{Code: ReasonNoMachine, Detail: c.PerTask.String()}
 }
 
-// compileCoupled drops the pools whose groups can't hold the job.
+// compileCoupled drops the pools whose groups can't hold what the job requires.
 func (b *board) compileCoupled(c *classState) (Reason, bool) {
-	largest, least := 0, 0
+	all := slices.Clone(c.order)
 	c.order = slices.DeleteFunc(c.order, func(i int) bool {
-		nodes := ceilDiv(c.Required(), c.perNode[i])
-		size := b.pools[i].GroupSize
-		if size > largest || largest == 0 {
-			largest, least = size, nodes
-		}
-		return nodes > size
+		return ceilDiv(c.Required(), c.perNode[i]) > b.pools[i].GroupSize
 	})
-	switch {
-	case len(c.order) > 0:
+	if len(c.order) > 0 {
 		return Reason{}, true
-	case largest == 0:
-		return Reason{Code: ReasonNoGroups}, false
 	}
-	return Reason{Code: ReasonGroupTooSmall, Have: int64(largest), Want: int64(least)}, false
+	c.order = all
+	return b.groupTooSmall(c), false
+}
+
+// groupTooSmall explains a coupled job by the pool with the largest groups.
+func (b *board) groupTooSmall(c *classState) Reason {
+	largest := slices.MaxFunc(c.order, func(x, y int) int {
+		return cmp.Compare(b.pools[x].GroupSize, b.pools[y].GroupSize)
+	})
+	size := b.pools[largest].GroupSize
+	if size == 0 {
+		return Reason{Code: ReasonNoGroups}
+	}
+	return Reason{Code: ReasonGroupTooSmall, Have: int64(size), Want: int64(ceilDiv(c.Tasks, c.perNode[largest]))}
 }
 
 // sortPools puts the pools that would do in the order in which they are tried:

@@ -139,6 +139,9 @@ func (b *board) whyNot(c *classState, tasks int) Reason {
 			first = r
 		}
 	}
+	if first.Code == "" && c.Grouping == Coupled {
+		return b.groupTooSmall(c)
+	}
 	return first
 }
 

@@ -95,7 +95,12 @@ func (r Reason) String() string {
 	if !known {
 		return string(r.Code)
 	}
+	plural := "s"
+	if r.Have == 1 {
+		plural = ""
+	}
 	text := strings.NewReplacer(
+		"{s}", plural,
 		"{subject}", r.Subject,
 		"{have}", fmt.Sprint(r.Have),
 		"{want}", fmt.Sprint(r.Want),
@@ -136,8 +141,8 @@ var reasonOrder = []ReasonCode{
 }
 
 var reasonText = map[ReasonCode]struct{ says, help string }{
-	ReasonDemand:      {"{have} waiting jobs need it", ""},
-	ReasonMinimum:     {"pool {subject} keeps at least {want} nodes", ""},
+	ReasonDemand:      {"for {have} waiting job{s}", ""},
+	ReasonMinimum:     {"pool {subject} keeps a minimum of {want}", ""},
 	ReasonIdle:        {"nobody wanted it for {for} (limit {of})", ""},
 	ReasonBootTimeout: {"not ready {for} after it was asked for (limit {of}): {detail}", "Look at the node's status message in CycleCloud; raise boot_timeout if nodes really take that long."},
 	ReasonFailed:      {"the cloud says it failed: {detail}", "Look at the node's status message in CycleCloud."},

@@ -68,17 +68,24 @@ func (r Resources) Plus(o Resources) Resources {
 	return sum
 }
 
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 // String lists what is not zero, for people: "4 cores, 16 GiB, 1 gpu".
 func (r Resources) String() string {
 	var parts []string
 	if r.Cores != 0 {
-		parts = append(parts, fmt.Sprintf("%d cores", r.Cores))
+		parts = append(parts, count(r.Cores, "core"))
 	}
 	if r.Memory != 0 {
 		parts = append(parts, r.Memory.String())
 	}
 	if r.GPUs != 0 {
-		parts = append(parts, fmt.Sprintf("%d gpus", r.GPUs))
+		parts = append(parts, count(r.GPUs, "gpu"))
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Custom)) {
 		if n := r.Custom[name]; n != 0 {

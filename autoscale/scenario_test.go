@@ -1,0 +1,381 @@
+package autoscale
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+var update = flag.Bool("update", false, "rewrite the plans in testdata/scenarios")
+
+// A scenario is a text file: prose, a blank line, a world in YAML, and under the
+// marker the plan that comes of it, with every reason. The files are meant to be
+// read: they show how the planner behaves.
+const planMarker = "--- plan\n"
+
+// scenario is the world of a file. Times are seconds before the observation.
+type scenario struct {
+	Policy struct {
+		Order  Order            `yaml:"order"`
+		Max    int              `yaml:"max"`
+		Limits []scenarioLimit  `yaml:"limits"`
+		Pools  []scenarioPolicy `yaml:"pools"`
+	} `yaml:"policy"`
+	Limits     []scenarioLimit     `yaml:"limits"`
+	Pools      []scenarioPool      `yaml:"pools"`
+	Nodes      []scenarioNode      `yaml:"nodes"`
+	Operations []scenarioOperation `yaml:"operations"`
+	Jobs       []scenarioJob       `yaml:"jobs"`
+	// Unvouched: the queue does not say what runs.
+	Unvouched bool `yaml:"unvouched"`
+	CanDrain  bool `yaml:"can_drain"`
+	// Problems and states that hold everything.
+	SupplyProblem string `yaml:"supply_problem"`
+	DemandProblem string `yaml:"demand_problem"`
+	Stopped       string `yaml:"stopped"`
+}
+
+type scenarioLimit struct {
+	ID   LimitID `yaml:"id"`
+	Unit Unit    `yaml:"unit"`
+	Max  int64   `yaml:"max"`
+	Used int64   `yaml:"used"`
+}
+
+type scenarioPolicy struct {
+	Nodearray string  `yaml:"nodearray"`
+	Priority  int     `yaml:"priority"`
+	Min       int     `yaml:"min"`
+	Max       int     `yaml:"max"`
+	Idle      int     `yaml:"idle"`
+	Price     float64 `yaml:"price"`
+}
+
+type scenarioPool struct {
+	ID        PoolID            `yaml:"id"` // nodearray/machine type
+	Cores     int               `yaml:"cores"`
+	GiB       int               `yaml:"gib"`
+	GPUs      int               `yaml:"gpus"`
+	Available int               `yaml:"available"`
+	GroupSize int               `yaml:"group_size"`
+	Groups    map[string]int    `yaml:"groups"`
+	Draws     map[LimitID]int64 `yaml:"draws"`
+	Invalid   string            `yaml:"invalid"`
+}
+
+type scenarioNode struct {
+	ID        string   `yaml:"id"`
+	Pool      PoolID   `yaml:"pool"`
+	Group     string   `yaml:"group"`
+	Phase     Phase    `yaml:"phase"`
+	Asked     int      `yaml:"asked"`
+	Ready     int      `yaml:"ready"`
+	Busy      int      `yaml:"busy"`
+	IdleReads int      `yaml:"idle_reads"`
+	Foreign   bool     `yaml:"foreign"`
+	KeepAlive bool     `yaml:"keep_alive"`
+	Protected string   `yaml:"protected"`
+	Message   string   `yaml:"message"`
+	Runs      []string `yaml:"runs"`
+	UsedCores int      `yaml:"used_cores"`
+	Drain     Drain    `yaml:"drain"`
+}
+
+type scenarioOperation struct {
+	Request RequestID      `yaml:"request"`
+	Kind    OperationKind  `yaml:"kind"`
+	Phase   OperationPhase `yaml:"phase"`
+	Pool    PoolID         `yaml:"pool"`
+	Group   string         `yaml:"group"`
+	Count   int            `yaml:"count"`
+	Added   int            `yaml:"added"`
+	Nodes   []NodeID       `yaml:"nodes"`
+}
+
+type scenarioJob struct {
+	ID           string           `yaml:"id"`
+	Copies       int              `yaml:"copies"`
+	Priority     int64            `yaml:"priority"`
+	Tasks        int              `yaml:"tasks"`
+	Nodes        int              `yaml:"nodes"` // whole nodes instead of tasks
+	Cores        int              `yaml:"cores"`
+	GiB          int              `yaml:"gib"`
+	GPUs         int              `yaml:"gpus"`
+	TasksPerNode int              `yaml:"tasks_per_node"`
+	Exclusive    bool             `yaml:"exclusive"`
+	Coupled      bool             `yaml:"coupled"`
+	Gang         string           `yaml:"gang"`
+	AtLeast      int              `yaml:"at_least"`
+	Prefer       []string         `yaml:"prefer"` // nodearrays
+	Only         []string         `yaml:"only"`   // machine types
+	Held         string           `yaml:"held"`
+	After        []JobID          `yaml:"after"`
+	StartsIn     int              `yaml:"starts_in"`
+	Licences     map[string]int64 `yaml:"licences"`
+}
+
+func (s scenario) state() State {
+	st := State{CanDrain: s.CanDrain, Memory: Memory{Nodes: make(map[NodeID]NodeMemory)}}
+	st.At = start
+	st.SupplyProblem, st.DemandProblem = s.SupplyProblem, s.DemandProblem
+	st.Supply.Stopped = s.Stopped
+	for _, l := range s.Limits {
+		st.Supply.Limits = append(st.Supply.Limits, l.limit())
+	}
+	for _, p := range s.Pools {
+		p.add(&st.Supply)
+	}
+	st.Demand.Vouched = !s.Unvouched
+	st.Demand.Use = make(map[string]HostUse)
+	for _, n := range s.Nodes {
+		n.add(&st)
+	}
+	for _, o := range s.Operations {
+		st.Operations = append(st.Operations, Operation{
+			Request: o.Request, Kind: o.Kind, Phase: o.Phase, Pool: o.Pool, Group: o.Group, Count: o.Count, Added: o.Added, Nodes: o.Nodes, Intended: start.Add(-time.Minute),
+		})
+	}
+	var all []Job
+	for _, j := range s.Jobs {
+		all = append(all, j.jobs(len(all))...)
+	}
+	st.Demand.Classes = Intern(all)
+	return st
+}
+
+func (l scenarioLimit) limit() Limit {
+	return Limit{ID: l.ID, Unit: l.Unit, Max: l.Max, Used: l.Used}
+}
+
+func (p scenarioPool) add(s *Supply) {
+	nodearray, machineType, _ := strings.Cut(string(p.ID), "/")
+	pool, limits := aPool(nodearray, machineType, p.Cores, p.Available)
+	pool.Node.GPUs = p.GPUs
+	if p.GiB > 0 {
+		pool.Node.Memory = Bytes(p.GiB) * GiB
+	}
+	pool.GroupSize, pool.Invalid = p.GroupSize, p.Invalid
+	for name, n := range p.Groups {
+		pool.Groups = append(pool.Groups, Group{Name: name, Active: n})
+	}
+	var shared []Draw
+	for _, limit := range slices.Sorted(maps.Keys(p.Draws)) {
+		shared = append(shared, Draw{limit, p.Draws[limit]})
+	}
+	pool.Draws = append(shared, pool.Draws...) // of equal ceilings the first is blamed, and the bucket's explains least
+	s.Pools = append(s.Pools, pool)
+	s.Limits = append(s.Limits, limits...)
+}
+
+func (n scenarioNode) add(s *State) {
+	node := aNode(n.ID, n.Pool, n.Phase)
+	node.Group, node.KeepAlive, node.Protected, node.Message, node.Owned = n.Group, n.KeepAlive, n.Protected, n.Message, !n.Foreign
+	s.Supply.Nodes = append(s.Supply.Nodes, node)
+	ago := func(seconds int) time.Time {
+		if seconds == 0 {
+			return time.Time{}
+		}
+		return start.Add(-time.Duration(seconds) * time.Second)
+	}
+	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), IdleReads: n.IdleReads, Ours: node.Owned}
+	use := HostUse{Used: Resources{Cores: n.UsedCores}, Whole: len(n.Runs) > 0 && n.UsedCores == 0, Drain: n.Drain}
+	for _, j := range n.Runs {
+		use.Jobs = append(use.Jobs, JobID(j))
+	}
+	if use.Busy() || use.Drain != NotDraining {
+		s.Demand.Use[node.Host] = use
+	}
+}
+
+func (j scenarioJob) jobs(offset int) []Job {
+	shape := Shape{
+		Tasks: max(j.Tasks, 1), PerTask: Resources{Cores: j.Cores, Memory: Bytes(j.GiB) * GiB, GPUs: j.GPUs},
+		TasksPerNode: j.TasksPerNode, AtLeast: j.AtLeast, Held: j.Held, DependsOn: j.After,
+		Gang: map[string]GangMode{"": GangDefault, "all": GangAll, "at_least": GangAtLeast, "best_effort": GangBestEffort}[j.Gang],
+	}
+	if j.Nodes > 0 {
+		shape.Tasks, shape.Exclusive = j.Nodes, ExclusiveTask
+	}
+	if j.Exclusive {
+		shape.Exclusive = ExclusiveJob
+	}
+	if j.Coupled {
+		shape.Grouping = Coupled
+	}
+	if len(j.Only) > 0 {
+		shape.Selector = HasLabel(LabelMachineType, j.Only...)
+	}
+	for _, name := range j.Prefer {
+		shape.Selector.Prefer = append(shape.Selector.Prefer, HasLabel(LabelNodearray, name))
+	}
+	if j.StartsIn > 0 {
+		shape.EarliestStart = start.Add(time.Duration(j.StartsIn) * time.Second)
+	}
+	for name, n := range j.Licences {
+		shape.Draws = append(shape.Draws, Draw{LimitID("licence/" + name), n})
+	}
+	var all []Job
+	for i := range max(j.Copies, 1) {
+		id := j.ID
+		if j.Copies > 1 {
+			id = fmt.Sprintf("%s-%03d", j.ID, i+1)
+		}
+		all = append(all, Job{ID: JobID(id), Priority: j.Priority, Submitted: start.Add(time.Duration(offset+i-10000) * time.Second), Shape: shape})
+	}
+	return all
+}
+
+func (s scenario) policy() Policy {
+	p := Policy{Order: s.Policy.Order, Max: s.Policy.Max}
+	for _, l := range s.Policy.Limits {
+		p.Limits = append(p.Limits, l.limit())
+	}
+	for _, pool := range s.Policy.Pools {
+		one := aPolicy(pool.Nodearray).Pools[0]
+		one.Priority, one.Min, one.Max, one.PricePerHour = pool.Priority, pool.Min, pool.Max, pool.Price
+		if pool.Idle > 0 {
+			one.IdleTime = time.Duration(pool.Idle) * time.Second
+		}
+		p.Pools = append(p.Pools, one)
+	}
+	return p
+}
+
+// printPlan renders a plan for people to compare: actions, then jobs as ranges,
+// then nodes.
+func printPlan(p Plan, d Demand) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	in := func(group string) string {
+		if group == "" {
+			return ""
+		}
+		return " in group " + group
+	}
+	for _, g := range p.Grow {
+		line("create  %d of %s%s: %s", g.Count, g.Pool, in(g.Group), g.Reason)
+	}
+	for _, r := range p.Retry {
+		line("retry   %s of %s: %s", r.Operation.Kind, r.Operation.Request, r.Reason)
+	}
+	for _, x := range p.Undrain {
+		line("undrain %s: %s", x.Node.ID, x.Reason)
+	}
+	for _, x := range p.Drain {
+		line("drain   %s: %s", x.Node.ID, x.Reason)
+	}
+	for _, r := range p.Remove {
+		for _, n := range r.Nodes {
+			line("remove  %s: %s", n.ID, r.Reason)
+		}
+	}
+	if p.Empty() {
+		line("nothing to do")
+	}
+	for _, h := range p.Hold {
+		line("hold    %s [%s] %s", orAll(h.Pool), h.Reason.Code, h.Reason)
+	}
+	for _, o := range p.Outcomes {
+		members := d.Classes[o.Class].Members
+		name := string(members[o.From].ID)
+		if o.To-o.From > 1 {
+			name += " to " + string(members[o.To-1].ID)
+		}
+		line("job     %s [%s]%s: %s", name, o.Reason.Code, printServed(p, o), o.Reason)
+	}
+	for _, v := range p.Nodes {
+		line("node    %s [%s] %s", v.Node, v.Reason.Code, v.Reason)
+	}
+	return b.String()
+}
+
+func orAll(pool PoolID) PoolID {
+	if pool == "" {
+		return "everything"
+	}
+	return pool
+}
+
+func printServed(p Plan, o Outcome) string {
+	var parts []string
+	for _, s := range o.Served {
+		switch {
+		case s.Nodes != nil:
+			parts = append(parts, fmt.Sprintf("%v", s.Nodes))
+		case s.Request != "":
+			parts = append(parts, fmt.Sprintf("%d of request %s", s.Count, s.Request))
+		default:
+			parts = append(parts, fmt.Sprintf("%d new of %s", s.Count, s.Pool))
+		}
+	}
+	if parts == nil {
+		return ""
+	}
+	return " on " + strings.Join(parts, " + ")
+}
+
+func TestScenarios(t *testing.T) {
+	files, err := filepath.Glob("testdata/scenarios/*.txt")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	seen := make(map[ReasonCode]bool)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			require.NoError(t, err)
+			story, want, _ := strings.Cut(string(content), planMarker)
+			_, world, found := strings.Cut(story, "\n\n")
+			require.True(t, found, "a scenario begins with prose and a blank line")
+			var s scenario
+			decoder := yaml.NewDecoder(bytes.NewReader([]byte(world)))
+			decoder.KnownFields(true)
+			require.NoError(t, decoder.Decode(&s))
+			state := s.state()
+			plan := Decide(state, s.policy())
+			noteReasons(seen, plan)
+			got := printPlan(plan, state.Demand)
+			if *update {
+				require.NoError(t, os.WriteFile(file, []byte(story+planMarker+got), 0o644))
+				return
+			}
+			require.Equal(t, want, got)
+		})
+	}
+	for _, info := range Reasons() {
+		require.True(t, seen[info.Code], "no scenario shows reason %s", info.Code)
+	}
+}
+
+func noteReasons(seen map[ReasonCode]bool, p Plan) {
+	for _, g := range p.Grow {
+		seen[g.Reason.Code] = true
+	}
+	for _, r := range p.Retry {
+		seen[r.Reason.Code] = true
+	}
+	for _, x := range append(p.Drain, p.Undrain...) {
+		seen[x.Reason.Code] = true
+	}
+	for _, r := range p.Remove {
+		seen[r.Reason.Code] = true
+	}
+	for _, h := range p.Hold {
+		seen[h.Reason.Code] = true
+	}
+	for _, o := range p.Outcomes {
+		seen[o.Reason.Code] = true
+	}
+	for _, v := range p.Nodes {
+		seen[v.Reason.Code] = true
+	}
+}
