@@ -78,6 +78,8 @@ func TestMistakes(t *testing.T) {
 		{"url with a user", edit("https://cc.example.com", "https://a:hunter2@cc"), "c.yaml:4: clusters[0].cyclecloud.url: holds a user; use the keys user and password_file"},
 		{"url that is none", edit("https://cc.example.com", "'https://a:hunter2@%zz'"), "c.yaml:4: clusters[0].cyclecloud.url: is no URL such as https://cyclecloud.example.com"},
 		{"url with a fragment", edit("https://cc.example.com", "'https://cc#x'"), "c.yaml:4: clusters[0].cyclecloud.url: holds a fragment (#…)"},
+		{"url with a query", edit("https://cc.example.com", "https://cc/?x=1"), "c.yaml:4: clusters[0].cyclecloud.url: holds a query (?…)"},
+		{"name that can't be shown", edit("name: demo", `name: "a\x00b"`), "c.yaml:2: clusters[0].name: holds a control character"},
 		{"no user", edit("      user: admin\n", ""), "c.yaml:3: clusters[0].cyclecloud.user: is missing"},
 		{"no password", edit("      password_file: password\n", ""), "c.yaml:3: clusters[0].cyclecloud: has no password; set password_file or password_env"},
 		{"misspelt password", edit("password_file:", "pasword_file:"), `c.yaml:6: clusters[0].cyclecloud.pasword_file: unknown key; did you mean "password_file"?`},

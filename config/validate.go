@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // validate checks what no single key can tell.
@@ -43,6 +44,9 @@ func (s *source) address(key, address string) {
 
 func (s *source) cluster(c *Cluster, at string) {
 	s.required(at+".name", c.Name)
+	if strings.ContainsFunc(c.Name, unicode.IsControl) {
+		s.add(at+".name", "holds a control character")
+	}
 	s.cyclecloud(&c.CycleCloud, at+".cyclecloud")
 	s.queue(&c.Queue, at+".queue")
 	s.scaling(c, at+".policy")
@@ -56,6 +60,9 @@ func (s *source) required(key, value string) {
 
 func (s *source) cyclecloud(c *CycleCloud, at string) {
 	s.url(at+".url", c.URL)
+	if strings.Contains(c.URL, "?") {
+		s.add(at+".url", "holds a query (?…)")
+	}
 	s.required(at+".user", c.User)
 	s.secret(at, "password", c.Password())
 	if c.Password().IsZero() && !s.within(at+".password") {

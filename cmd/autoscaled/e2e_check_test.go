@@ -124,7 +124,7 @@ func TestCheckReadsEveryKindOfQueue(t *testing.T) {
 	s.write("token", "hush\n")
 	for queue, want := range map[string]string{
 		"exec: {command: [echo, 'jobs: [{id: x}, {id: y}]']}":                        "command echo: 2 pending jobs, what runs is not told",
-		"http: {url: '" + documents.URL + "/d.json', token_file: token}":             documents.URL + "/d.json: 1 pending job, 0 hosts in use",
+		"http: {url: '" + documents.URL + "/d.json?key=hush', token_file: token}":    documents.URL + "/d.json: 1 pending job, 0 hosts in use",
 		"http: {url: '" + documents.URL + "/d.json', user: u, password_file: token}": documents.URL + "/d.json: 1 pending job, 0 hosts in use",
 		"file: {path: queue.yaml, max_age: 1h}":                                      "queue.yaml: 0 pending jobs",
 	} {
@@ -132,6 +132,7 @@ func TestCheckReadsEveryKindOfQueue(t *testing.T) {
 		r := s.command("check", "--connect")
 		require.Zero(t, r.code, r.out)
 		require.Contains(t, r.out, want)
+		require.NotContains(t, r.out, "hush")
 		switch {
 		case strings.Contains(queue, "token_file"):
 			require.Equal(t, "Bearer hush", header.Get("Authorization"))

@@ -255,3 +255,38 @@ func TestRunReloadsOnSIGHUP(t *testing.T) {
 	require.Contains(t, p.logged("changed configuration refused")["problems"].([]any)[0], "no such file")
 	require.Zero(t, p.stop(syscall.SIGTERM))
 }
+
+// Kubernetes mounts a file as a link into a folder that is itself a link, and
+// turns that one; others link to a folder elsewhere.
+func TestRunFollowsAConfigBehindLinks(t *testing.T) {
+	s := newSite(t, nil)
+	s.configure("state", s.path("state"), "password", s.path("password"), "queue", "file: {path: "+s.path("queue.yaml")+"}")
+	text, err := os.ReadFile(s.path("config.yaml"))
+	require.NoError(t, err)
+	for _, dir := range []string{"v1", "v2", "mount"} {
+		require.NoError(t, os.Mkdir(s.path(dir), 0o755))
+	}
+	s.write("v1/config.yaml", string(text))
+	s.write("v2/config.yaml", strings.Replace(string(text), "max: 20", "max: 21", 1))
+	require.NoError(t, os.Symlink("../v1", s.path("mount/..data")))
+	require.NoError(t, os.Symlink("..data/config.yaml", s.path("mount/config.yaml")))
+	s.file = s.path("mount/config.yaml")
+
+	p := s.start()
+	p.ready()
+	require.NoError(t, os.Symlink("../v2", s.path("mount/..new")))
+	require.NoError(t, os.Rename(s.path("mount/..new"), s.path("mount/..data")))
+	require.Equal(t, []any{"clusters[0].policy.max"}, p.logged("configuration reloaded")["changed"])
+}
+
+func TestRunFollowsAConfigThatIsALink(t *testing.T) {
+	s := newSite(t, nil)
+	s.configure("state", s.path("state"), "password", s.path("password"), "queue", "file: {path: "+s.path("queue.yaml")+"}")
+	require.NoError(t, os.Mkdir(s.path("etc"), 0o755))
+	require.NoError(t, os.Symlink("../config.yaml", s.path("etc/link.yaml")))
+	s.file = s.path("etc/link.yaml")
+	p := s.start()
+	p.ready()
+	s.configure("max", "21")
+	require.Equal(t, []any{"clusters[0].policy.max"}, p.logged("configuration reloaded")["changed"])
+}

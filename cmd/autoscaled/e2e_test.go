@@ -56,6 +56,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 type site struct {
 	t      *testing.T
 	dir    string
+	file   string // what -c names
 	server *cyclecloudtest.Server
 	url    string
 	keys   map[string]string // what the config is made of
@@ -88,6 +89,7 @@ func newSiteAt(t *testing.T, speed float64, wrap func(http.Handler) http.Handler
 		"pools": "[{name: small, nodearray: execute, machine_types: [Standard_F4s_v2]}]",
 		"queue": "file: {path: queue.yaml}", "state": "state", "top": "",
 	}
+	s.file = s.path("config.yaml")
 	s.write("password", "demo-password\n")
 	s.write("queue.yaml", "jobs: []\nrunning: []\n")
 	s.configure()
@@ -164,7 +166,7 @@ func (s *site) command(args ...string) result {
 }
 
 func (s *site) program(args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(s.t.Context(), os.Args[0], append(args, "-c", s.path("config.yaml"))...)
+	cmd := exec.CommandContext(s.t.Context(), os.Args[0], append(args, "-c", s.file)...)
 	cmd.Env = append(os.Environ(), runAsProgram+"=1")
 	return cmd
 }

@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -26,6 +24,7 @@ const quiet = 250 * time.Millisecond
 // does; of the rest it says that it needs a restart.
 type reloader struct {
 	path    string
+	hangup  <-chan os.Signal
 	load    func() (*config.Config, error)
 	loop    *loop.Loop
 	log     *zap.Logger
@@ -42,9 +41,6 @@ type reloader struct {
 
 // run reloads on SIGHUP and when the file changes, until ctx ends.
 func (r *reloader) run(ctx context.Context) error {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
 	events, stop := r.watch()
 	defer stop()
 	r.text, _ = os.ReadFile(r.path) // if it can't be read now, the next look is a change
@@ -54,7 +50,7 @@ func (r *reloader) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-hangup:
+		case <-r.hangup:
 			r.reload()
 		case <-events:
 			if settled == nil {
@@ -70,22 +66,30 @@ func (r *reloader) run(ctx context.Context) error {
 }
 
 // watch watches the file's folder, since editors and Kubernetes replace a file
-// rather than write into it. Where that can't be done SIGHUP is left.
+// rather than write into it, and the folder that a symbolic link leads to. Where
+// that can't be done SIGHUP is left.
 func (r *reloader) watch() (events <-chan fsnotify.Event, stop func()) {
 	watcher, err := fsnotify.NewWatcher()
 	if err == nil {
-		if err = watcher.Add(filepath.Dir(r.path)); err == nil {
-			go func() { // errors are lost events; SIGHUP remains
-				for err := range watcher.Errors {
-					r.log.Warn("a change of the configuration file may have been missed", zap.Error(err))
-				}
-			}()
-			return watcher.Events, func() { watcher.Close() }
+		err = watcher.Add(filepath.Dir(r.path))
+		if target, linked := filepath.EvalSymlinks(r.path); linked == nil && err == nil {
+			err = watcher.Add(filepath.Dir(target)) // adding a folder twice is harmless
 		}
-		watcher.Close()
 	}
-	r.log.Warn("changes of the configuration file are not seen; send SIGHUP", zap.Error(err))
-	return nil, func() {}
+	if err != nil {
+		r.log.Warn("changes of the configuration file are not seen; send SIGHUP", zap.Error(err))
+		return nil, func() {
+			if watcher != nil {
+				watcher.Close()
+			}
+		}
+	}
+	go func() {
+		for err := range watcher.Errors {
+			r.log.Warn("a change of the configuration file may have been missed", zap.Error(err))
+		}
+	}()
+	return watcher.Events, func() { watcher.Close() }
 }
 
 // reload loads the file and follows it as far as a running daemon can.

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
@@ -29,6 +32,9 @@ func newRunCommand() *cobra.Command {
 loads the policy anew; a configuration that is wrong is refused and the old one stays.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			hangup := make(chan os.Signal, 1) // from the first moment, for it would end the process
+			signal.Notify(hangup, syscall.SIGHUP)
+			defer signal.Stop(hangup)
 			path, err := cmd.Flags().GetString("config")
 			if err != nil {
 				return err
@@ -47,6 +53,7 @@ loads the policy anew; a configuration that is wrong is refused and the old one 
 			if err != nil {
 				return err
 			}
+			d.reloader.hangup = hangup
 			return errors.Join(d.run(cmd.Context()), d.close())
 		},
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"autoscaled/autoscale/loop"
@@ -100,13 +101,15 @@ func (p *parts) queueTimeout() time.Duration {
 	return loop.DefaultQueueTimeout
 }
 
-// queueName is how people call the queue.
+// queueName is how people call the queue. A URL's query and a command's
+// arguments are left out: they may hold secrets.
 func queueName(q config.Queue) string {
 	switch {
 	case q.File != nil:
 		return "file " + q.File.Path
 	case q.HTTP != nil:
-		return q.HTTP.URL
+		address, _, _ := strings.Cut(q.HTTP.URL, "?")
+		return address
 	}
 	return "command " + q.Exec.Command[0]
 }
