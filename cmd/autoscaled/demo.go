@@ -29,7 +29,7 @@ var errDemoBroken = errors.New("the demo broke a rule: see the checks above")
 type demoOptions struct {
 	listen string
 	speed  float64
-	length time.Duration // real; 0: until the trace ends
+	length time.Duration // real; 0: until the trace's time is over
 	seed   uint64
 }
 
@@ -41,7 +41,8 @@ func newDemoCommand() *cobra.Command {
 		Long: `Runs the daemon for a week of a real cluster's jobs in about two minutes. Nothing needs to
 be installed or configured: the CycleCloud server is a simulator on a loopback socket, the queue
 is a first-come-first-served scheduler that is fed the jobs of the IBM SP2 at KTH, and time is
-compressed. All else is the daemon as 'run' runs it, with its metrics on --listen.
+compressed while the daemon sleeps. All else is the daemon as 'run' runs it, with its metrics on
+--listen.
 
 It ends with a summary, on Ctrl-C too. The exit status is 0 only if no limit was exceeded, no busy
 node was removed and no node leaked or was made twice, by the simulator's own books.`,
@@ -57,7 +58,7 @@ node was removed and no node leaked or was made twice, by the simulator's own bo
 	f.StringVar(&o.listen, "listen", "127.0.0.1:9797", "address of /metrics, /livez and /readyz; empty: not served")
 	f.Float64Var(&o.speed, "speed", 5040, "how many times faster than real time the week passes")
 	f.DurationVar(&o.length, "for", 0, "end after this much real time (default: when the week is over)")
-	f.Uint64Var(&o.seed, "seed", 1, "what boot times depend on; equal seeds boot equal nodes")
+	f.Uint64Var(&o.seed, "seed", 1, "what boot times depend on; equal seeds give equal weeks")
 	return cmd
 }
 
@@ -97,15 +98,13 @@ func playDemo(ctx context.Context, out io.Writer, o demoOptions, script demoScri
 	if o.speed < 1 || o.length < 0 {
 		return demoSummary{}, usageError(errors.New("--speed must be at least 1 and --for not negative"))
 	}
-	if o.length == 0 {
-		o.length = time.Duration(float64(script.span) / o.speed)
-	}
 	d, err := newDemo(o, script)
 	if err != nil {
 		return demoSummary{}, err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	view := newDemoView(out, demoHead{Length: o.length, Speed: o.speed, Room: script.room, Metrics: d.daemon.metricsURL()})
+	days := int((script.span + 24*time.Hour - 1) / (24 * time.Hour))
+	view := newDemoView(out, demoHead{Length: o.length, Speed: o.speed, Days: days, Room: script.room, Metrics: d.daemon.metricsURL()})
 	err = d.run(ctx, view)
 	view.close()
 	if err != nil {
@@ -118,7 +117,7 @@ func playDemo(ctx context.Context, out io.Writer, o demoOptions, script demoScri
 type demo struct {
 	options demoOptions
 	script  demoScript
-	clock   demoClock
+	clock   *demoClock
 	world   *demoWorld
 	daemon  demoDaemon
 
@@ -130,7 +129,7 @@ type demo struct {
 
 func newDemo(o demoOptions, script demoScript) (*demo, error) {
 	d := &demo{options: o, script: script, frame: demoFrame{At: script.start, Started: script.start}}
-	d.clock = newDemoClock(script.start, o.speed)
+	d.clock = newDemoClock(script.start, script.start.Add(script.span), o.speed)
 	jobs := sim.NewScheduler(script.start)
 	if err := jobs.Submit(script.jobs...); err != nil {
 		return nil, err
@@ -158,11 +157,16 @@ func (d *demo) close() error {
 	return errors.Join(d.daemon.discard(), d.world.cloud.Close())
 }
 
-// run returns when the time is over or ctx ends, after the daemon's last tick.
+// run returns when the trace's time or the options' is over or ctx ends, after
+// the daemon's last tick. Time stands still from then on.
 func (d *demo) run(ctx context.Context, view demoView) error {
-	ctx, cancel := context.WithTimeout(ctx, d.options.length-d.clock.elapsed())
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	context.AfterFunc(ctx, func() { d.world.jobs.StopArrivals() })
+	if d.options.length > 0 {
+		defer time.AfterFunc(d.options.length-d.clock.elapsed(), cancel).Stop()
+	}
+	d.clock.runs(cancel)
+	defer d.clock.stop()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.daemon.run(ctx) })
 	group.Go(func() error { d.draw(ctx, view); return nil })
@@ -199,9 +203,10 @@ func (d *demo) draw(ctx context.Context, view demoView) {
 	}
 }
 
-// summarize reads the simulator's books once, brings the scheduler to the same
-// moment, and makes the summary of the two.
+// summarize stops arrivals, reads the simulator's books once, brings the
+// scheduler to the same moment, and makes the summary of the two.
 func (d *demo) summarize() (demoSummary, error) {
+	d.world.jobs.StopArrivals()
 	books, err := d.world.follow()
 	if err != nil {
 		return demoSummary{}, err

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"time"
-
 	"github.com/google/uuid"
 
 	"autoscaled/cyclecloud/cyclecloudtest"
@@ -20,30 +18,6 @@ const (
 
 func demoBucket() cyclecloudtest.BucketKey {
 	return cyclecloudtest.BucketKey{Cluster: demoCluster, Nodearray: demoNodearray, MachineType: demoMachine}
-}
-
-// demoClock is the demo's time: the trace's start plus real time × speed.
-type demoClock struct {
-	began time.Time // real
-	start time.Time // of the trace
-	speed float64
-}
-
-func newDemoClock(start time.Time, speed float64) demoClock {
-	return demoClock{began: time.Now(), start: start, speed: speed}
-}
-
-// elapsed is real time since the demo began.
-func (c demoClock) elapsed() time.Duration { return time.Since(c.began) }
-
-// Now is the time of the trace.
-func (c demoClock) Now() time.Time {
-	return c.start.Add(time.Duration(float64(c.elapsed()) * c.speed))
-}
-
-// After is a timer in the time of the trace.
-func (c demoClock) After(d time.Duration) <-chan time.Time {
-	return time.After(time.Duration(float64(d) / c.speed))
 }
 
 // newDemoCloud makes a CycleCloud with one cluster that has room for a number of

@@ -23,39 +23,40 @@ import (
 const (
 	// demoTick is how much real time passes between two ticks of the daemon.
 	demoTick = 40 * time.Millisecond
-	// demoTimeout bounds an API call in real time.
-	demoTimeout = 30 * time.Second
+	// demoLongest is the most of the trace's time that passes between two ticks.
+	// More would hide from the daemon what it has to react to; a higher speed
+	// makes ticks come as fast as the machine can.
+	demoLongest = 5 * time.Minute
 )
 
 // demoWiring is what the demo's daemon is made of.
 type demoWiring struct {
 	url, password, listen string
-	clock                 demoClock
+	clock                 *demoClock
 	queue                 demoQueue
 	onTick                func(loop.Report)
 }
 
-// stretch is how much of the trace's time passes in real time d.
-func (w demoWiring) stretch(d time.Duration) config.Duration {
-	return config.Duration(float64(d) * w.clock.speed)
+// interval between two ticks, in the time of the trace.
+func (w demoWiring) interval() time.Duration {
+	return min(max(loop.DefaultInterval, time.Duration(float64(demoTick)*w.clock.speed)), demoLongest)
 }
 
 // config is the demo's configuration, as a file with nothing but the defaults
 // would give it, and with a password file in the state directory.
 func (w demoWiring) config(dir, passwordFile string) *config.Config {
 	return &config.Config{
-		StateDir: dir, Listen: w.listen,
-		Interval: max(config.Duration(loop.DefaultInterval), w.stretch(demoTick)),
+		StateDir: dir, Listen: w.listen, Interval: config.Duration(w.interval()),
 		Clusters: []config.Cluster{{
 			Name: demoCluster,
 			CycleCloud: config.CycleCloud{
-				URL: w.url, Cluster: demoCluster, User: demoUser, PasswordFile: passwordFile, Timeout: config.Duration(demoTimeout),
+				URL: w.url, Cluster: demoCluster, User: demoUser, PasswordFile: passwordFile, Timeout: config.Duration(30 * time.Second),
 			},
 			Scaling: config.Scaling{
-				IdleTime: config.Duration(autoscale.DefaultIdleTime), BootTimeout: config.Duration(autoscale.DefaultBootTimeout),
-				// A request may be under way for its whole time-out, and that is real time.
-				AbsentFor: max(config.Duration(autoscale.DefaultAbsentFor), w.stretch(2*demoTimeout)),
-				Pools:     []config.Pool{{Name: demoNodearray, Nodearray: demoNodearray}},
+				IdleTime:    config.Duration(autoscale.DefaultIdleTime),
+				BootTimeout: config.Duration(autoscale.DefaultBootTimeout),
+				AbsentFor:   config.Duration(autoscale.DefaultAbsentFor),
+				Pools:       []config.Pool{{Name: demoNodearray, Nodearray: demoNodearray}},
 			},
 		}},
 	}

@@ -29,7 +29,8 @@ const (
 
 // demoHead is what stays the same while a demo runs.
 type demoHead struct {
-	Length  time.Duration // real
+	Length  time.Duration // real; 0: until the trace's time is over
+	Days    int           // of the trace
 	Speed   float64
 	Room    int    // most nodes
 	Metrics string // URL; empty: not served
@@ -39,7 +40,7 @@ type demoHead struct {
 func (h demoHead) lines(f demoFrame, real time.Duration, width int) []string {
 	q, n := f.Queue, f.Nodes
 	list := []string{
-		fmt.Sprintf("autoscaled demo   %s (day %d)   %s of %s   %gx real time", f.At.UTC().Format(demoTime), day(f), clock(real), clock(h.Length), h.Speed),
+		fmt.Sprintf("autoscaled demo   %s (day %d of %d)   %s   %gx real time", f.At.UTC().Format(demoTime), day(f), h.Days, h.progress(real), h.Speed),
 		"",
 		fmt.Sprintf("jobs     %4d waiting for %d nodes   %d running   %d finished", q.Waiting, q.WaitingTasks, q.Running, q.Finished),
 		fmt.Sprintf("nodes    %4d of %d   starting %d   busy %d   idle %d   draining %d   leaving %d%s", n.total(), h.Room, n.Starting, n.Busy, n.Idle, n.Draining, n.Leaving, odd(n)),
@@ -67,6 +68,14 @@ func (h demoHead) lines(f demoFrame, real time.Duration, width int) []string {
 		list[i] = cut(list[i], width)
 	}
 	return list
+}
+
+// progress is the real time that has passed, and how much there is.
+func (h demoHead) progress(real time.Duration) string {
+	if h.Length == 0 {
+		return clock(real)
+	}
+	return clock(real) + " of " + clock(h.Length)
 }
 
 func (h demoHead) foot(f demoFrame) string {

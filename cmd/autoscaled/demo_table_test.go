@@ -95,7 +95,7 @@ func TestFrameKeepsTheLatestDecisionsAndTellsABadTick(t *testing.T) {
 }
 
 func TestTableFitsTheTerminal(t *testing.T) {
-	head := demoHead{Length: 2 * time.Minute, Speed: 5040, Room: 100, Metrics: "http://127.0.0.1:9797/metrics"}
+	head := demoHead{Length: 2 * time.Minute, Days: 7, Speed: 5040, Room: 100, Metrics: "http://127.0.0.1:9797/metrics"}
 	f := exampleFrame()
 	lines := head.lines(f, 75*time.Second, 60)
 	require.Len(t, lines, len(head.lines(demoFrame{}, 0, 60)), "it never changes its height")
@@ -105,7 +105,7 @@ func TestTableFitsTheTerminal(t *testing.T) {
 	}
 	text := strings.Join(head.lines(f, 75*time.Second, 160), "\n")
 	for _, want := range []string{
-		"Tue 7 May 02:00 (day 2)", "1:15 of 2:00", "5040x", "6 waiting for 40 nodes   1 running   12 finished",
+		"Tue 7 May 02:00 (day 2 of 7)", "1:15 of 2:00", "5040x", "6 waiting for 40 nodes   1 running   12 finished",
 		"6 of 100   starting 1   busy 1   idle 1   draining 1   leaving 1   failed 1", "drain 2 nodes: ", "http://127.0.0.1:9797/metrics",
 	} {
 		require.Contains(t, text, want)

@@ -42,8 +42,11 @@ func (w watcher) show(f demoFrame, _ time.Duration) {
 
 func (watcher) close() {}
 
-// long is a time that no test waits for: runs end when they have seen enough.
-const long = 10 * time.Minute
+// asFast is a speed that no machine has: ticks follow upon each other.
+const asFast = 1e9
+
+// toTheEnd is a view that shows nothing and ends nothing.
+func toTheEnd(demoFrame) bool { return false }
 
 // ownTemp gives the test a folder for temporary files, and expects it to be empty
 // in the end. Its path is short, for a socket's must be.
@@ -68,24 +71,19 @@ func startDemo(t *testing.T, o demoOptions, script demoScript) *demo {
 // records and the jobs' own times.
 func TestDemoServesEveryJobAndItsSummaryIsTrue(t *testing.T) {
 	script := smallScript()
-	d := startDemo(t, demoOptions{speed: 20000, length: long, seed: 7}, script)
-	ctx, end := context.WithCancel(context.Background())
-	defer end()
-	served := func(f demoFrame) bool { return f.Queue.Finished == len(script.jobs) && f.Nodes.total() == 0 }
-	require.NoError(t, d.run(ctx, watcher{served, end}))
-
-	books, err := d.world.follow()
+	d := startDemo(t, demoOptions{speed: asFast, seed: 7}, script)
+	require.NoError(t, d.run(context.Background(), watcher{toTheEnd, nil}))
+	s, err := d.summarize()
 	require.NoError(t, err)
-	records, err := d.daemon.records(context.Background())
-	require.NoError(t, err)
-	s, err := d.summaryOf(books, records)
+	books, err := d.world.follow() // the same, for the time stands still
 	require.NoError(t, err)
 
 	require.Empty(t, broken(s.Checks))
-	require.Equal(t, books.At.Sub(demoEpoch), s.Virtual)
+	require.Equal(t, script.span, s.Virtual)
 	requireJobsTrue(t, s, script, d.world.jobs)
 	requireNodesTrue(t, s, books)
-	require.GreaterOrEqual(t, s.Ticks, s.Calls["GET /clusters/{cluster}/status"], "one look at the cloud a tick")
+	require.Equal(t, s.Ticks, s.Calls["GET /clusters/{cluster}/status"], "one look at the cloud a tick")
+	require.Equal(t, int(script.span/demoLongest), s.Ticks, "the first at the start, none at the end")
 	require.Zero(t, s.BadTicks)
 	require.Equal(t, s.Creates, s.Calls["POST /clusters/{cluster}/nodes/create"], "nothing was sent twice")
 }
@@ -121,26 +119,42 @@ func requireNodesTrue(t *testing.T, s demoSummary, books cyclecloudtest.Books) {
 			held += n.Held
 		}
 	}
-	require.GreaterOrEqual(t, created, 3, "one job needs them all")
+	require.Equal(t, 5, created, "three for the morning, two for the evening")
 	require.Equal(t, []int{created, created, 0}, []int{s.Created, s.Removed, s.There})
 	require.InDelta(t, held.Hours(), s.UsedHours, 1e-9)
 	require.GreaterOrEqual(t, s.UsedHours*3600, s.Queue.WorkSeconds, "work takes nodes")
 	require.Equal(t, 3, s.Peak)
 }
 
+func TestDemoRunsAlikeOnAnyMachine(t *testing.T) {
+	run := func(seed uint64, speed float64) (demoSummary, []sim.Record) {
+		d := startDemo(t, demoOptions{speed: speed, seed: seed}, smallScript())
+		require.NoError(t, d.run(context.Background(), watcher{toTheEnd, nil}))
+		s, err := d.summarize()
+		require.NoError(t, err)
+		s.Real = 0
+		return s, d.world.jobs.Records()
+	}
+	once, jobs := run(1, asFast)
+	again, same := run(1, 100_000)
+	require.Equal(t, once, again)
+	require.Equal(t, jobs, same)
+	_, others := run(2, asFast)
+	require.NotEqual(t, jobs, others, "boot times come from the seed")
+}
+
 func TestDemoEndsEarlyWithASummary(t *testing.T) {
-	script := smallScript()
-	script.jobs = append(script.jobs, wholeNodes(6, 100*24*time.Hour, 1, time.Hour)) // never comes
-	d := startDemo(t, demoOptions{speed: 2000, length: long, seed: 1}, script)
+	d := startDemo(t, demoOptions{speed: 2000, seed: 1}, smallScript())
 	ctx, end := context.WithCancel(context.Background())
 	defer end()
 	require.NoError(t, d.run(ctx, watcher{func(f demoFrame) bool { return f.Nodes.Busy > 0 }, end}))
+	seen := d.clock.Now()
 	s, err := d.summarize()
 	require.NoError(t, err)
+	require.Equal(t, seen.Sub(demoEpoch), s.Virtual, "time stands still in the end")
 	require.Empty(t, broken(s.Checks), "nodes that are there are accounted for")
 	require.Positive(t, s.There)
-	require.Less(t, s.Queue.Arrived, len(script.jobs), "arrivals stopped")
-	require.Zero(t, s.Queue.Coming)
+	require.Zero(t, s.Queue.Coming, "arrivals stopped")
 }
 
 func TestDemoPrintsProgressAndSummary(t *testing.T) {
@@ -155,7 +169,7 @@ func TestDemoPrintsProgressAndSummary(t *testing.T) {
 }
 
 func TestDemoServesMetricsWhileItRuns(t *testing.T) {
-	d := startDemo(t, demoOptions{speed: 5000, length: long, listen: "127.0.0.1:0", seed: 1}, smallScript())
+	d := startDemo(t, demoOptions{speed: 5000, listen: "127.0.0.1:0", seed: 1}, smallScript())
 	ctx, end := context.WithCancel(context.Background())
 	defer end()
 	var page string
@@ -201,12 +215,26 @@ func TestDemoRefusesWhatItCannotDo(t *testing.T) {
 	}
 }
 
-func TestDemoTimeIsStretched(t *testing.T) {
-	slow := demoWiring{clock: demoClock{speed: 1}}.config("/s", "/s/p")
-	require.Equal(t, "15s", slow.Interval.Std().String(), "a daemon's own interval at its own speed")
-	fast := demoWiring{clock: demoClock{speed: 5040}}.config("/s", "/s/p")
-	require.Equal(t, 5040*demoTick, fast.Interval.Std())
-	policy := fast.Clusters[0].Policy()
-	require.Greater(t, policy.AbsentFor, 5040*demoTimeout, "no request is given up while it may be under way")
-	require.Equal(t, 5*time.Minute, policy.Pools[0].IdleTime)
+func TestDemoTimePassesOnlyWhileTheDaemonSleeps(t *testing.T) {
+	c := newDemoClock(demoEpoch, demoEpoch.Add(time.Hour), asFast)
+	ended := make(chan struct{})
+	c.runs(func() { close(ended) })
+	require.Equal(t, demoEpoch, c.Now())
+	require.Equal(t, demoEpoch.Add(50*time.Minute), <-c.After(50*time.Minute))
+	require.Equal(t, demoEpoch.Add(50*time.Minute), c.Now())
+	late := c.After(50 * time.Minute)
+	<-ended
+	require.Equal(t, demoEpoch.Add(time.Hour), c.Now(), "never beyond the end")
+	require.Empty(t, late)
+	require.False(t, c.pass(demoEpoch.Add(2*time.Hour)), "it has stopped")
+}
+
+func TestDemoIsPaced(t *testing.T) {
+	c := newDemoClock(demoEpoch, demoEpoch.Add(time.Hour), 60)
+	require.InDelta(t, 30*time.Second, c.pace(demoEpoch.Add(30*time.Minute)), float64(20*time.Second))
+	require.Less(t, c.pace(demoEpoch.Add(9*time.Hour)), time.Minute+time.Second, "the end comes when it is due")
+	for speed, want := range map[float64]string{1: "15s", 5040: "3m21.6s", 1e6: "5m0s"} {
+		w := demoWiring{clock: newDemoClock(demoEpoch, demoEpoch, speed)}
+		require.Equal(t, want, w.config("/s", "/s/p").Interval.Std().String())
+	}
 }
