@@ -107,6 +107,8 @@ func fill(t *testing.T, v reflect.Value, n int) {
 		v.SetString("text" + strconv.Itoa(n))
 	case v.Kind() == reflect.Bool:
 		v.SetBool(true)
+	case v.CanUint():
+		v.SetUint(uint64(n))
 	case v.CanInt():
 		v.SetInt(int64(n))
 	case v.CanFloat():

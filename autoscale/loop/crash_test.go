@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,12 +16,17 @@ import (
 
 // life ends a daemon at its left-th moment: just before or just after something
 // that it does to the journal or the cloud. From then on it can do nothing.
-type life struct{ left int }
+type life struct {
+	mu   sync.Mutex // held during an effect: calls that run together die in some order
+	left int
+}
 
 var errDead = errors.New("killed")
 
 // do runs one effect, unless the daemon dies before it.
 func (l *life) do(effect func() error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.over() {
 		return errDead
 	}
@@ -136,7 +142,7 @@ func TestFaultsAndRestarts(t *testing.T) {
 		peace, r.life.left = true, 1<<30
 		r.cloud.observe, r.queue.err = nil, nil
 		r.restart()
-		for range 200 {
+		for ticks := 0; ticks < 200 && !r.settled(); ticks++ {
 			r.tick()
 			r.queue.schedule(r.at, r.cloud.list(), step)
 			checkWorld(t, r)
@@ -193,6 +199,13 @@ func oneStep(t *rapid.T, r *rig) {
 	}
 	r.queue.schedule(r.at, r.cloud.list(), 3*step)
 	checkWorld(t, r)
+}
+
+// settled tells whether nothing is left to happen.
+func (r *rig) settled() bool {
+	ops, err := r.journal.Operations(r.t.Context())
+	require.NoError(r.t, err)
+	return len(ops)+len(r.cloud.list()) == 0 && r.queue.done == r.queue.tasks && len(r.cloud.late) == 0
 }
 
 func checkWorld(t *rapid.T, r *rig) {

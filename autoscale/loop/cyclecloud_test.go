@@ -284,19 +284,37 @@ func TestCycleCloudFaultsAndRestarts(t *testing.T) {
 			s.reboot()
 		}
 		*s.queue = nil
-		s.ticks(200)
+		for ticks := 0; ticks < 200 && !s.settled(); ticks++ {
+			s.ticks(1)
+		}
 		s.checkBooks(rt)
 	})
 }
 
-// healthy are the nodes that neither failed nor hang: those get replaced.
+// healthy are the nodes that are up and to stay. Nodes that failed, hang, or
+// whose removal is in doubt, get replaced.
 func (s *site) healthy() (list []cyclecloudtest.NodeRecord) {
+	going := make(map[autoscale.NodeID]bool)
+	for _, op := range s.operations() {
+		if op.Kind == autoscale.OperationRemove {
+			for _, id := range op.Nodes {
+				going[id] = true
+			}
+		}
+	}
 	for _, n := range s.alive() {
-		if n.Status == "Ready" {
+		if n.Status == "Ready" && !going[autoscale.NodeID(n.ID)] {
 			list = append(list, n)
 		}
 	}
 	return list
+}
+
+// settled tells whether nothing is left to happen.
+func (s *site) settled() bool {
+	ops, err := s.file.Operations(context.Background())
+	require.NoError(s.t, err)
+	return len(ops)+len(s.alive()) == 0
 }
 
 func (s *site) checkBooks(t require.TestingT) {
