@@ -86,6 +86,7 @@ func startDemoDaemon(w demoWiring, dir string) (demoDaemon, error) {
 	c := w.config(dir, passwordFile)
 	d := &daemon{config: c, log: zap.NewNop(), registry: prometheus.NewRegistry()}
 	metrics := web.NewMetrics(d.registry, programVersion())
+	metrics.ConfigLoaded(time.Now())
 	cluster := &c.Clusters[0]
 	client, err := newClient(&cluster.CycleCloud, observer(metrics, "cyclecloud"))
 	if err != nil {

@@ -121,8 +121,8 @@ func (s demoSummary) print(out io.Writer) {
 	fmt.Fprintf(out, "Summary: %s of the trace in %s\n\n", days(s.Virtual), s.Real.Round(100*time.Millisecond))
 	q := s.Queue
 	row("jobs", "%d of %d arrived: %d finished, %d running, %d waiting", q.Arrived, s.Offered, q.Finished, q.Running, q.Waiting)
-	if s.Evicted+q.Kills > 0 {
-		row("", "%d runs lost their node and were started again, %d of them to an eviction", q.Kills, s.Evicted)
+	if q.Kills > 0 {
+		row("", "%s lost a node and went back to the queue, %d of them to an eviction", counted(q.Kills, "run"), s.Evicted)
 	}
 	row("waits", "%s (%d jobs that started)", spread(s.Waits), s.Waits.Count)
 	if s.Oldest > 0 {
@@ -135,7 +135,7 @@ func (s demoSummary) print(out io.Writer) {
 		row("", "%d failed", s.Failed)
 	}
 	row("ticks", "%d, %d of them not good", s.Ticks, s.BadTicks)
-	row("requests", "%d creates, %d terminations", s.Creates, s.Removes)
+	row("requests", "%s, %s", counted(s.Creates, "create"), counted(s.Removes, "termination"))
 	total := 0
 	for _, n := range s.Calls {
 		total += n

@@ -37,7 +37,7 @@ func TestSummaryIsPrintedForPeople(t *testing.T) {
 		Queue:   sim.Totals{Arrived: 120, Finished: 100, Running: 5, Waiting: 15, Kills: 2, WorkSeconds: 3600 * 80},
 		Waits:   sim.Spread[time.Duration]{Count: 105, Mean: time.Minute, P50: 90 * time.Second, P95: 3 * time.Hour, Max: 26 * time.Hour},
 		Oldest:  90 * time.Minute,
-		Evicted: 1, Peak: 97, UsedHours: 100, Creates: 7, Removes: 6, Created: 150, Removed: 60, There: 90, Failed: 1,
+		Evicted: 1, Peak: 97, UsedHours: 100, Creates: 7, Removes: 1, Created: 150, Removed: 60, There: 90, Failed: 1,
 		Calls:    map[string]int{"GET /b": 3, "GET /a": 40},
 		AlwaysOn: demoBaseline{Finished: 101, Hours: 4200},
 		Checks:   []demoCheck{{Name: "this held"}, {Name: "this did not", Faults: []string{"one", "two", "three", "four", "five", "six", "seven"}}},
@@ -45,14 +45,14 @@ func TestSummaryIsPrintedForPeople(t *testing.T) {
 	require.Equal(t, `Summary: 1d 18h of the trace in 30s
 
   jobs         120 of 839 arrived: 100 finished, 5 running, 15 waiting
-               2 runs lost their node and were started again, 1 of them to an eviction
+               2 runs lost a node and went back to the queue, 1 of them to an eviction
   waits        mean 1m 0s, p50 1m 30s, p95 3h 0m, max 1d 2h (105 jobs that started)
                longest of those still waiting: 1h 30m
   node-hours   100.0 used, 80.0 needed by the jobs that ran (80 %)
   nodes        peak 97 of 100; 150 created, 60 removed, 90 there
                1 failed
   ticks        900, 1 of them not good
-  requests     7 creates, 6 terminations
+  requests     7 creates, 1 termination
   API calls    43
                    40  GET /a
                     3  GET /b
