@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -57,6 +56,9 @@ func TestCheckConnects(t *testing.T) {
 		"machine type": {[]string{"pools", "[{name: x, nodearray: execute, machine_types: [Standard_F4_v2]}]"}, exitBlind, []string{
 			`FAIL  pool     x: no bucket matches; the cluster has no machine type "Standard_F4_v2"; did you mean "Standard_F4s_v2"\?`,
 		}},
+		"pools that share a nodearray": {[]string{"pools", "[{name: small, nodearray: execute, machine_types: [Standard_F4s_v2]}, {name: rest, nodearray: execute}]"}, exitOK, []string{
+			`ok    pool     small: 1 bucket$`, `ok    pool     rest: 1 bucket$`,
+		}},
 		"spot": {[]string{"pools", "[{name: x, nodearray: execute, spot: true}]"}, exitBlind, []string{`FAIL  pool     x: no bucket matches; spot or regular`}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,12 +79,7 @@ func TestCheckConnects(t *testing.T) {
 func TestCheckConnectsToAStoppedCluster(t *testing.T) {
 	cloud := cyclecloudtest.DefaultConfig()
 	cloud.Clusters[0].State = "Terminated"
-	server, err := cyclecloudtest.New(cloud, cyclecloudtest.NewClock(time.Now(), 1), 1)
-	require.NoError(t, err)
-	served := httptest.NewServer(server.Handler())
-	defer served.Close()
-	s := newSite(t, nil)
-	s.configure("url", served.URL)
+	s := newSiteOf(t, cloud, 1, nil)
 	r := s.command("check", "--connect")
 	require.Equal(t, exitBlind, r.code)
 	require.Regexp(t, `FAIL  cloud    .*: cluster demo is Terminated, not Started`, r.out)

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"autoscaled/cyclecloud/cyclecloudtest"
 )
 
 // The main job: jobs in the file become nodes, a coupled one in one placement
@@ -118,6 +120,20 @@ func TestRunWithoutItsCluster(t *testing.T) {
 		_, body := p.get("/readyz")
 		return strings.HasPrefix(body, "cloud: ") && strings.Contains(body, "cluster dmo") && strings.Contains(body, "not found")
 	})
+}
+
+func TestRunWithAStoppedCluster(t *testing.T) {
+	cloud := cyclecloudtest.DefaultConfig()
+	cloud.Clusters[0].State = "Terminated"
+	s := newSiteOf(t, cloud, 1, nil)
+	s.write("queue.yaml", "jobs: [{id: a}]\nrunning: []\n")
+	p := s.start()
+	eventually(t, "degraded", func() bool {
+		_, body := p.get("/readyz")
+		return body == "cloud: cluster demo is Terminated, not Started\n"
+	})
+	p.shows(`autoscaled_holds{cluster="demo",reason="cluster_stopped"}`, "1")
+	require.Empty(t, s.server.Books().Creates)
 }
 
 func TestRunRefusesWhatItCannotStartWith(t *testing.T) {
@@ -236,10 +252,12 @@ func TestRunFollowsItsConfig(t *testing.T) {
 	require.Contains(t, body, "config: the changed configuration is refused, the old one stays in force: ")
 	require.Equal(t, 1, s.nodes(), "the old one is in force")
 
-	s.configure("max", "3", "interval", "2s")
-	require.Equal(t, []any{"interval", "clusters[0].policy.max"}, p.logged(reloads)["changed"])
+	require.Nil(t, p.find("tick"), "not told at level info")
+	s.configure("max", "3", "interval", "2s", "level", "debug")
+	require.Equal(t, []any{"interval", "log.level", "clusters[0].policy.max"}, p.logged(reloads)["changed"])
 	require.Equal(t, []any{"interval"}, p.logged("some changes of the configuration need a restart")["keys"])
 	eventually(t, "three nodes", func() bool { return s.nodes() == 3 })
+	p.logged("tick")
 	p.shows(good, "1")
 	p.ready()
 }

@@ -75,6 +75,12 @@ func newSiteAt(t *testing.T, speed float64, wrap func(http.Handler) http.Handler
 	t.Helper()
 	cloud := cyclecloudtest.DefaultConfig()
 	cloud.Timing.BootSigma = 0
+	return newSiteOf(t, cloud, speed, wrap)
+}
+
+// newSiteOf makes a site with a cloud of one's own.
+func newSiteOf(t *testing.T, cloud cyclecloudtest.Config, speed float64, wrap func(http.Handler) http.Handler) *site {
+	t.Helper()
 	server, err := cyclecloudtest.New(cloud, cyclecloudtest.NewClock(time.Now(), speed), 1)
 	require.NoError(t, err)
 	handler := server.Handler()
@@ -87,7 +93,7 @@ func newSiteAt(t *testing.T, speed float64, wrap func(http.Handler) http.Handler
 	s.keys = map[string]string{
 		"interval": "1s", "url": served.URL, "cluster": "demo", "password": "password", "max": "20", "idle": "1s", "tls": "{}",
 		"pools": "[{name: small, nodearray: execute, machine_types: [Standard_F4s_v2]}]",
-		"queue": "file: {path: queue.yaml}", "state": "state", "top": "",
+		"queue": "file: {path: queue.yaml}", "state": "state", "top": "", "level": "info",
 	}
 	s.file = s.path("config.yaml")
 	s.write("password", "demo-password\n")
@@ -99,7 +105,7 @@ func newSiteAt(t *testing.T, speed float64, wrap func(http.Handler) http.Handler
 const siteConfig = `state_dir: {state}
 listen: 127.0.0.1:0
 interval: {interval}
-log: {format: json}
+log: {format: json, level: {level}}
 {top}
 clusters:
   - name: demo
