@@ -174,7 +174,7 @@ func (b *board) score(c *classState, pool int) float64 {
 	nodes := float64(ceilDiv(tasks, c.share(b.pools[pool].full.fits(c.needs))))
 	switch b.policy.Order {
 	case Cheapest:
-		price := cmp.Or(b.policy.Pools[b.pools[pool].policy].PricePerHour, b.pools[pool].PricePerHour)
+		price := b.policy.Pools[b.pools[pool].policy].PricePerHour
 		if !(price > 0) || math.IsInf(price, 1) { // also NaN: not known, so last
 			return math.MaxFloat64
 		}

@@ -27,7 +27,7 @@ func (p Plan) Empty() bool {
 
 // Grow asks for Count equal nodes in one set.
 type Grow struct {
-	// Request is filled in by the loop when it writes the intent.
+	// Request is filled in by the loop, right after it was decided.
 	Request RequestID
 	Pool    PoolID
 	Group   string
@@ -48,7 +48,7 @@ type Drained struct {
 
 // Remove ends nodes of one pool for one reason.
 type Remove struct {
-	// Request is filled in by the loop when it writes the intent.
+	// Request is filled in by the loop, right after it was decided.
 	Request RequestID
 	Pool    PoolID
 	Nodes   []Node

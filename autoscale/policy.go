@@ -48,8 +48,8 @@ type PoolPolicy struct {
 	IdleTime time.Duration
 	// BootTimeout is how long a node may take from being asked for to ready.
 	BootTimeout time.Duration
-	// PricePerHour of one node, for Cheapest; it overrides the pool's own.
-	// 0: not known.
+	// PricePerHour of one node, in the operator's currency, for Cheapest. 0:
+	// not known.
 	PricePerHour float64
 }
 

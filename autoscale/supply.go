@@ -32,8 +32,6 @@ type Pool struct {
 	Labels map[string]string
 	// Node is what one empty node of the pool offers to jobs.
 	Node Resources
-	// PricePerHour of one node, in the operator's currency. 0: not known.
-	PricePerHour float64
 	// Invalid is why the cloud makes no new nodes here ("DisabledMachineType").
 	// Empty: it does.
 	Invalid string

@@ -19,8 +19,6 @@ type ProviderOptions struct {
 	// Owner is written into the nodes that we create, and tells them apart from
 	// those of others. Empty: DefaultOwner.
 	Owner string
-	// Price is what a node of a pool with these labels costs an hour; nil: not known.
-	Price func(labels map[string]string) float64
 }
 
 const (

@@ -103,15 +103,6 @@ func TestAnotherOwnersNodesAreNotOurs(t *testing.T) {
 	}
 }
 
-func TestPrice(t *testing.T) {
-	w := newWorld(t, cyclecloudtest.DefaultConfig())
-	p := cyclecloud.NewProvider(cyclecloud.ProviderOptions{Client: w.client, Cluster: "demo", Now: w.clock.Now,
-		Price: func(labels map[string]string) float64 { return float64(len(labels["machine_type"])) }})
-	supply, err := p.Observe(t.Context())
-	require.NoError(t, err)
-	require.InDelta(t, len("Standard_HC44rs"), pool(t, supply, "ondemand/Standard_HC44rs").PricePerHour, 0)
-}
-
 func TestCapacityFailureIsATime(t *testing.T) {
 	w := newWorld(t, cyclecloudtest.DefaultConfig())
 	key := cyclecloudtest.BucketKey{Cluster: "demo", Nodearray: "execute", MachineType: "Standard_F4s_v2"}

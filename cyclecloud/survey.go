@@ -137,9 +137,6 @@ func (s *survey) addPool(key poolKey, array *Nodearray, d Definition, region str
 		autoscale.LabelRegion:      region,
 		autoscale.LabelSpot:        spot,
 	}
-	if s.options.Price != nil {
-		p.PricePerHour = s.options.Price(p.Labels)
-	}
 	s.pools = append(s.pools, p)
 	s.byKey[key] = p
 	return p

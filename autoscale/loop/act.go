@@ -54,7 +54,7 @@ func (t *tick) creates() (calls []call) {
 	}
 	for _, g := range t.report.Plan.Grow {
 		calls = append(calls, t.create(autoscale.Operation{}, autoscale.Operation{
-			Request: t.NewRequestID(), Kind: autoscale.OperationCreate,
+			Request: g.Request, Kind: autoscale.OperationCreate,
 			Pool: g.Pool, Group: g.Group, Count: g.Count, Jobs: g.Jobs,
 			Reason: g.Reason, Intended: t.at,
 		}))
@@ -81,7 +81,7 @@ func (t *tick) removes() (calls []call) {
 	}
 	for _, r := range t.report.Plan.Remove {
 		calls = append(calls, t.remove(autoscale.Operation{}, autoscale.Operation{
-			Request: t.NewRequestID(), Kind: autoscale.OperationRemove,
+			Request: r.Request, Kind: autoscale.OperationRemove,
 			Pool: r.Pool, Count: len(r.Nodes), Nodes: idsOf(r.Nodes),
 			Reason: r.Reason, Intended: t.at,
 		}, r.Nodes))

@@ -29,7 +29,7 @@ func TestOneLineAnAction(t *testing.T) {
 	fields := lines[0].ContextMap()
 	for key, want := range map[string]any{
 		"cluster": "demo", "request": "request-1", "kind": "create", "phase": "accepted", "pool": "execute/F4",
-		"reason": "demand", "because": "2 waiting jobs need it", "count": int64(2), "added": int64(2),
+		"reason": "demand", "because": "for 2 waiting jobs", "count": int64(2), "added": int64(2),
 	} {
 		require.Equal(t, want, fields[key], key)
 	}

@@ -2,6 +2,8 @@ package loop
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,32 +19,44 @@ type running struct {
 	t0    time.Time
 	stop  func() // ends Run's context and waits for its end
 	ended chan time.Time
-	// ticks are when ticks started, from t0.
-	ticks *[]time.Duration
+
+	mu   sync.Mutex
+	list []time.Duration
+}
+
+// started tells when ticks started, from t0.
+func (r *running) started() []time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.list)
 }
 
 // runs starts Run in the bubble. The world's time is the bubble's.
 func runs(t *testing.T, prepare func(*rig), change ...func(*Options)) *running {
 	t.Helper()
-	t0 := time.Now()
-	var started []time.Duration
+	run := &running{t0: time.Now(), ended: make(chan time.Time, 1)}
 	all := append([]func(*Options){func(o *Options) {
 		o.Now = nil
-		o.OnTick = func(r Report) { started = append(started, r.At.Sub(t0)) }
+		o.OnTick = func(r Report) {
+			run.mu.Lock()
+			defer run.mu.Unlock()
+			run.list = append(run.list, r.At.Sub(run.t0))
+		}
 	}}, change...)
 	r := newRig(t, all...)
+	run.rig = r
 	r.cloud.now = time.Now
 	if prepare != nil {
 		prepare(r)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan time.Time, 1)
+	run.stop = cancel
+	t.Cleanup(cancel)
 	go func() {
 		_ = r.loop.Run(ctx)
-		ended <- time.Now()
+		run.ended <- time.Now()
 	}()
-	t.Cleanup(cancel)
-	return &running{rig: r, t0: t0, stop: cancel, ended: ended, ticks: &started}
+	return run
 }
 
 // pass lets virtual time pass until t0 plus d, and everything in it happen.
@@ -55,7 +69,7 @@ func TestRunTicksOnTheInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := runs(t, nil)
 		r.pass(95 * time.Second)
-		require.Equal(t, []time.Duration{0, 30 * time.Second, 60 * time.Second, 90 * time.Second}, *r.ticks)
+		require.Equal(t, []time.Duration{0, 30 * time.Second, 60 * time.Second, 90 * time.Second}, r.started())
 		r.stop()
 		require.Equal(t, 95*time.Second, (<-r.ended).Sub(r.t0))
 	})
@@ -65,7 +79,7 @@ func TestRunDoesNotOverlapSlowTicks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := runs(t, func(r *rig) { r.cloud.slow = 45 * time.Second })
 		r.pass(100 * time.Second)
-		require.Equal(t, []time.Duration{0, 45 * time.Second}, *r.ticks)
+		require.Equal(t, []time.Duration{0, 45 * time.Second}, r.started())
 		r.stop()
 		<-r.ended
 	})
@@ -79,14 +93,14 @@ func TestWakesAreMerged(t *testing.T) {
 			r.loop.Wake()
 		}
 		r.pass(10*time.Second + 500*time.Millisecond)
-		require.Equal(t, []time.Duration{0, 10 * time.Second}, *r.ticks)
+		require.Equal(t, []time.Duration{0, 10 * time.Second}, r.started())
 		r.loop.Wake()
 		r.loop.Wake()
 		r.pass(20 * time.Second)
-		require.Equal(t, []time.Duration{0, 10 * time.Second, 11 * time.Second}, *r.ticks, "a second apart at least")
+		require.Equal(t, []time.Duration{0, 10 * time.Second, 11 * time.Second}, r.started(), "a second apart at least")
 		r.pass(50 * time.Second)
-		require.Len(t, *r.ticks, 4)
-		require.Equal(t, 41*time.Second, (*r.ticks)[3], "the interval counts from the last tick")
+		require.Len(t, r.started(), 4)
+		require.Equal(t, 41*time.Second, r.started()[3], "the interval counts from the last tick")
 		r.stop()
 		<-r.ended
 	})
@@ -98,7 +112,7 @@ func TestWakeDuringATickIsNotLost(t *testing.T) {
 		r.pass(2 * time.Second)
 		r.loop.Wake()
 		r.pass(12 * time.Second)
-		require.Equal(t, []time.Duration{0, 5 * time.Second}, *r.ticks)
+		require.Equal(t, []time.Duration{0, 5 * time.Second}, r.started())
 		r.stop()
 		<-r.ended
 	})
@@ -111,7 +125,7 @@ func TestLostAnswerIsAskedAboutSoon(t *testing.T) {
 			r.fail(1, "create", lostAfter)
 		})
 		r.pass(20 * time.Second)
-		require.Equal(t, []time.Duration{0, askAgain}, *r.ticks)
+		require.Equal(t, []time.Duration{0, askAgain}, r.started())
 		require.Equal(t, autoscale.OpAccepted, r.only().Phase)
 		r.stop()
 		<-r.ended
@@ -127,7 +141,7 @@ func TestStopWhileObserving(t *testing.T) {
 		r.pass(10 * time.Second)
 		r.stop()
 		require.Equal(t, 10*time.Second, (<-r.ended).Sub(r.t0))
-		require.Empty(t, *r.ticks)
+		require.Empty(t, r.started())
 		require.Empty(t, r.all())
 		require.Equal(t, 1.0, r.counter("autoscaled_ticks_total"))
 	})
@@ -245,7 +259,7 @@ func TestScaledTime(t *testing.T) {
 			o.After = func(d time.Duration) <-chan time.Time { return time.After(d / speed) }
 		})
 		r.pass(time.Second)
-		require.Equal(t, []time.Duration{0, 30 * time.Second, 60 * time.Second, 90 * time.Second}, *r.ticks)
+		require.Equal(t, []time.Duration{0, 30 * time.Second, 60 * time.Second, 90 * time.Second}, r.started())
 		r.stop()
 		<-r.ended
 	})

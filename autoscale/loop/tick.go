@@ -82,7 +82,8 @@ func (t *tick) recall(ctx context.Context) (autoscale.Memory, bool) {
 	return m, true
 }
 
-// decide folds the observation into memory and plans. Operations that ended in
+// decide folds the observation into memory and plans, and gives each new action
+// the request id under which it will be sent and remembered. Operations that ended in
 // this tick still say whose their nodes are, but are no supply.
 func (t *tick) decide(before autoscale.Memory) {
 	r := &t.report
@@ -94,6 +95,12 @@ func (t *tick) decide(before autoscale.Memory) {
 		Memory:      r.Memory,
 		CanDrain:    t.drainer != nil,
 	}, t.policy)
+	for i := range r.Plan.Grow {
+		r.Plan.Grow[i].Request = t.NewRequestID()
+	}
+	for i := range r.Plan.Remove {
+		r.Plan.Remove[i].Request = t.NewRequestID()
+	}
 }
 
 // remember keeps, for the next tick, what was seen and decided.
