@@ -106,6 +106,7 @@ func (b *board) addPools() map[PoolID]int {
 			cmp.Compare(-b.priority(x), -b.priority(y)),
 			cmp.Compare(uint(x.policy), uint(y.policy)), // not managed ones, -1, come last
 			cmp.Compare(listedRank(b.policy, x), listedRank(b.policy, y)),
+			slices.Compare(x.full, y.full), // the smallest, where the policy does not say
 			cmp.Compare(x.ID, y.ID))
 	})
 	index := make(map[PoolID]int, len(b.pools))

@@ -123,7 +123,10 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 	p := c.Clusters[0].Policy()
 	require.Equal(t, autoscale.Selector{All: []autoscale.Selector{
 		autoscale.HasLabel("nodearray", "htc"),
-		autoscale.HasLabel("machine_type", "Standard_F4s_v2", "Standard_F8s_v2"),
+		{Prefer: []autoscale.Selector{
+			autoscale.HasLabel("machine_type", "Standard_F4s_v2"),
+			autoscale.HasLabel("machine_type", "Standard_F8s_v2"),
+		}},
 		autoscale.HasLabel("spot", "true"),
 	}}, p.Pools[0].Match)
 	require.Equal(t, 0.5, p.Pools[0].PricePerHour)

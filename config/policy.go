@@ -41,11 +41,16 @@ func (s *Scaling) pool(p *Pool) autoscale.PoolPolicy {
 	return out
 }
 
-// selector matches the buckets that the pool stands for.
+// selector matches the buckets that the pool stands for, machine types in their
+// order.
 func (p *Pool) selector() autoscale.Selector {
 	all := []autoscale.Selector{autoscale.HasLabel(autoscale.LabelNodearray, p.Nodearray)}
 	if len(p.MachineTypes) > 0 {
-		all = append(all, autoscale.HasLabel(autoscale.LabelMachineType, p.MachineTypes...))
+		var types autoscale.Selector
+		for _, t := range p.MachineTypes {
+			types.Prefer = append(types.Prefer, autoscale.HasLabel(autoscale.LabelMachineType, t))
+		}
+		all = append(all, types)
 	}
 	if p.Spot != nil {
 		all = append(all, autoscale.HasLabel(autoscale.LabelSpot, strconv.FormatBool(*p.Spot)))
