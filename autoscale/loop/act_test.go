@@ -77,9 +77,7 @@ func TestDrainedBeforeRemoved(t *testing.T) {
 	r.queue.submit(r.at, 2)
 	r.ticks(10)
 	r.queue.clear()
-	for r.cloud.count("remove") == 0 {
-		r.tick()
-	}
+	r.until(func() bool { return r.cloud.count("remove") > 0 })
 	require.Equal(t, []string{"create", "drain idle node-001 node-002", "remove"}, r.cloud.calls)
 	require.Equal(t, autoscale.ReasonDrained, r.all()[1].Reason.Code)
 }
@@ -89,9 +87,7 @@ func TestMarkIsWithdrawnBeforeNodesAreCreated(t *testing.T) {
 	r.queue.submit(r.at, 2)
 	r.ticks(10)
 	r.queue.clear()
-	for len(q.marked) == 0 {
-		r.tick()
-	}
+	r.until(func() bool { return len(q.marked) > 0 })
 	r.queue.submit(r.at, 3)
 	r.cloud.calls = nil
 	r.tick()
@@ -105,10 +101,7 @@ func TestDrainThatFailsIsAProblemOfItsNode(t *testing.T) {
 	r.ticks(10)
 	r.queue.clear()
 	q.errs["node-001"] = errors.New("invalid node name")
-	var report Report
-	for len(q.marked) == 0 {
-		report = r.tick()
-	}
+	report := r.until(func() bool { return len(q.marked) > 0 })
 	require.NoError(t, report.Err())
 	require.Equal(t, []Problem{{StepDrain, "Execute-1", errors.New("invalid node name")}}, report.Problems)
 	require.Equal(t, []string{"execute-2"}, slices.Collect(maps.Keys(q.marked)))
@@ -129,10 +122,7 @@ func TestPartlyRefusedRemoval(t *testing.T) {
 	r.queue.submit(r.at, 2)
 	r.ticks(10)
 	r.queue.clear()
-	var report Report
-	for r.cloud.count("remove") == 0 {
-		report = r.tick()
-	}
+	report := r.until(func() bool { return r.cloud.count("remove") > 0 })
 	op := r.all()[1]
 	require.Equal(t, autoscale.OpAccepted, op.Phase)
 	require.Equal(t, []autoscale.NodeID{"node-002"}, op.Nodes)
@@ -250,10 +240,7 @@ func TestMemorySurvivesARestart(t *testing.T) {
 	r.queue.submit(r.at, 1)
 	r.ticks(10)
 	r.queue.clear()
-	for r.cloud.count("remove") == 0 {
-		r.tick()
-		r.restart()
-	}
+	r.until(func() bool { r.restart(); return r.cloud.count("remove") > 0 })
 	require.LessOrEqual(t, r.at.Sub(start), 11*step+5*time.Minute+step, "idle time counts across restarts")
 }
 

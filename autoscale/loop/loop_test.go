@@ -259,9 +259,7 @@ func TestRemoveThatHasNoEffectIsGivenUp(t *testing.T) {
 	r.ticks(10)
 	r.queue.clear()
 	r.cloud.ignore = true
-	for r.cloud.count("remove") == 0 {
-		r.tick()
-	}
+	r.until(func() bool { return r.cloud.count("remove") > 0 })
 	require.Equal(t, autoscale.OpAccepted, r.all()[1].Phase)
 	r.ticks(int(removeWithin / step))
 	require.Equal(t, autoscale.OpAccepted, r.all()[1].Phase)

@@ -118,6 +118,18 @@ func (r *rig) ticks(n int) (last Report) {
 	return last
 }
 
+// until ticks until it is so, and returns the last report.
+func (r *rig) until(so func() bool) (last Report) {
+	r.t.Helper()
+	for range 200 {
+		if last = r.tick(); so() {
+			return last
+		}
+	}
+	require.Fail(r.t, "it never came to it")
+	return last
+}
+
 // all returns every operation on record.
 func (r *rig) all() []autoscale.Operation {
 	r.t.Helper()
