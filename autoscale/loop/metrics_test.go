@@ -105,6 +105,18 @@ func TestLostAnswersAreCountedOnce(t *testing.T) {
 	require.Zero(t, r.counter("autoscaled_nodes_evicted_total"))
 }
 
+func TestNodeRemovedBetweenTwoLooksIsNoEviction(t *testing.T) {
+	r := newRig(t)
+	r.queue.submit(r.at, 1)
+	r.ticks(10)
+	r.queue.clear()
+	r.until(func() bool { return r.cloud.count("remove") > 0 })
+	r.cloud.vanish("node-001")
+	r.tick()
+	require.Zero(t, r.counter("autoscaled_nodes_evicted_total"))
+	require.Equal(t, autoscale.OpConverged, r.all()[1].Phase)
+}
+
 func TestUnknownKeepsTheLastGauges(t *testing.T) {
 	r := newRig(t)
 	r.queue.submit(r.at, 2)

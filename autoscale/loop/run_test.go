@@ -118,6 +118,33 @@ func TestWakeDuringATickIsNotLost(t *testing.T) {
 	})
 }
 
+func TestWakeDuringALongTickIsAnsweredByTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := runs(t, nil, func(o *Options) { o.Cloud = &slowOnce{fakeCloud: o.Cloud.(*fakeCloud), takes: 45 * time.Second} })
+		r.pass(10 * time.Second)
+		r.loop.Wake()
+		r.pass(80 * time.Second)
+		require.Equal(t, []time.Duration{0, 45 * time.Second, 75 * time.Second}, r.started())
+		r.stop()
+		<-r.ended
+	})
+}
+
+// slowOnce takes its time to be observed the first time.
+type slowOnce struct {
+	*fakeCloud
+	takes time.Duration
+}
+
+func (c *slowOnce) Observe(ctx context.Context) (autoscale.Supply, error) {
+	takes := c.takes
+	c.takes = 0
+	if err := pause(ctx, takes); err != nil {
+		return autoscale.Supply{}, err
+	}
+	return c.fakeCloud.Observe(ctx)
+}
+
 func TestLostAnswerIsAskedAboutSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := runs(t, func(r *rig) {
