@@ -29,6 +29,7 @@ func Advance(m Memory, o Observation, operations []Operation) Memory {
 		}
 		next.Nodes[node.ID] = advanceNode(m.Nodes[node.ID], node, o, made[node.Request], m.Promises[node.Request])
 	}
+	next.Offerings = advanceOfferings(m, next.Nodes, o, operations)
 	return next
 }
 
@@ -44,6 +45,7 @@ func advanceNode(m NodeMemory, node *Node, o Observation, by *Operation, promise
 	if node.Phase == PhaseReady && m.Ready.IsZero() {
 		m.Ready = o.At
 	}
+	m.Failed = m.Failed || node.Phase == PhaseFailed && m.Ready.IsZero()
 	if o.DemandProblem != "" {
 		m.IdleReads = 0
 		return m
@@ -84,7 +86,7 @@ func useOf(d Demand, node *Node) (use HostUse, known bool) {
 // wanted, and their idle time starts again; and whom nodes are for that are yet to
 // come. The plan's new sets must have their request ids by now.
 func Remember(m Memory, p Plan) Memory {
-	next := Memory{Nodes: maps.Clone(m.Nodes), Promises: maps.Clone(p.Promises)}
+	next := Memory{Nodes: maps.Clone(m.Nodes), Offerings: m.Offerings, Promises: maps.Clone(p.Promises)}
 	for _, g := range p.Grow {
 		if next.Promises == nil {
 			next.Promises = make(map[RequestID]Promise)

@@ -38,7 +38,11 @@ type poolState struct {
 	*Pool
 	policy int // index in Policy.Pools; -1: not managed
 	full   vector
-	claims []claim
+	// claims are what a node draws on limits; alone and grouped add what is
+	// left after capacity failures.
+	claims  []claim
+	alone   offer
+	grouped offer
 	// alive counts the nodes that count to the policy's min.
 	alive int
 	// groupActive counts the nodes of each placement group, planned ones included.
@@ -85,6 +89,7 @@ func newBoard(s *State, p *Policy, unwanted map[RequestID]bool) *board {
 	b.addNodes(poolIndex)
 	b.addFlights(poolIndex, unwanted)
 	b.addOwnLimits()
+	b.addCapacity()
 	b.addLots()
 	b.addClasses()
 	return b

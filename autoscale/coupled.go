@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// newGroup stands for a placement group that has no name yet.
+const newGroup = "*"
+
 // option is one placement group that could hold a coupled job.
 type option struct {
 	place
@@ -30,7 +33,7 @@ func (b *board) findCoupled(c *classState) (takes []take, left int) {
 		best.group = b.freshGroup(best.pool)
 	}
 	takes, left = b.find(c, c.Tasks, &best.place)
-	return b.drawNew(c, takes, left, best.place, min(best.newNodes, b.roomInGroup(best.place)))
+	return b.drawNew(c, takes, left, best.place, min(best.newNodes, b.roomInGroup(c, best.place)))
 }
 
 func (b *board) bestOption(c *classState) (best option, found bool) {
@@ -77,19 +80,22 @@ func (b *board) option(c *classState, at place, rank int, have map[place]option)
 		o.have, o.own = have[at].have, min(have[at].own, c.Tasks)
 	}
 	perNode := c.perNode[at.pool]
-	o.newNodes = min(ceilDiv(max(0, c.Tasks-o.have), perNode), b.roomInGroup(at))
+	o.newNodes = min(ceilDiv(max(0, c.Tasks-o.have), perNode), b.roomInGroup(c, at))
 	o.tasks = min(c.Tasks, o.have+o.newNodes*perNode)
 	return o
 }
 
 // roomInGroup is how many new nodes a group, or a new group, can have.
-func (b *board) roomInGroup(at place) int {
+func (b *board) roomInGroup(c *classState, at place) int {
 	pool := &b.pools[at.pool]
 	active := 0
 	if at.group != "" {
 		active = pool.groupActive[at.group]
 	}
-	return max(0, min(pool.GroupSize-active, b.roomIn(at.pool)))
+	if at.group == "" {
+		at.group = newGroup
+	}
+	return max(0, min(pool.GroupSize-active, b.roomFor(c, at)))
 }
 
 // compareOptions: the most tasks, then no new nodes, then the group that an

@@ -123,18 +123,15 @@ func (b *board) whyNot(c *classState, tasks int) Reason {
 	}
 	var first Reason
 	for _, i := range c.order {
-		pool := &b.pools[i]
-		r := Reason{Code: ReasonPoolInvalid, Subject: string(pool.ID), Detail: pool.Invalid}
-		if pool.Invalid == "" {
-			perNode := c.share(pool.full.fits(c.needs))
-			var bound bool
-			if r, bound = b.ledger.binding(pool.claims, ceilDiv(tasks, perNode)); !bound {
-				continue
-			}
+		at := place{pool: i}
+		if c.Grouping == Coupled {
+			at.group = newGroup
 		}
-		if _, noted := b.holds[i]; !noted {
-			b.holds[i] = r
+		r, held := b.stop(at, ceilDiv(tasks, c.share(b.pools[i].full.fits(c.needs))))
+		if !held {
+			continue
 		}
+		b.hold(i, r)
 		if first.Code == "" {
 			first = r
 		}
@@ -143,6 +140,26 @@ func (b *board) whyNot(c *classState, tasks int) Reason {
 		return b.groupTooSmall(c)
 	}
 	return first
+}
+
+// stop is what keeps a place from having so many new nodes, if anything does.
+func (b *board) stop(at place, nodes int) (Reason, bool) {
+	pool := &b.pools[at.pool]
+	if pool.Invalid != "" {
+		return Reason{Code: ReasonPoolInvalid, Subject: string(pool.ID), Detail: pool.Invalid}, true
+	}
+	r, held := b.ledger.binding(b.offerAt(at).claims, nodes)
+	if held && b.ledger.limits[b.ledger.index[LimitID(r.Subject)]].Kind == LimitCapacity {
+		return b.soldOut(offeringOf(pool.ID, at.group != "")), true
+	}
+	return r, held
+}
+
+// hold notes the first thing that stops a pool.
+func (b *board) hold(pool int, r Reason) {
+	if _, noted := b.holds[pool]; !noted {
+		b.holds[pool] = r
+	}
 }
 
 // explainHolds lists what stopped each pool, in the pools' order.

@@ -28,6 +28,8 @@ type State struct {
 // Memory is what is learnt over time and survives a restart.
 type Memory struct {
 	Nodes map[NodeID]NodeMemory `json:"nodes,omitempty"`
+	// Offerings are those that ran out of capacity lately.
+	Offerings map[OfferingID]Offering `json:"offerings,omitempty"`
 	// Promises are whom the nodes of open requests are for, once they are seen.
 	Promises map[RequestID]Promise `json:"promises,omitempty"`
 }
@@ -42,6 +44,8 @@ type NodeMemory struct {
 	Busy time.Time `json:"busy,omitzero"`
 	// Wanted is when a plan last gave it work.
 	Wanted time.Time `json:"wanted,omitzero"`
+	// Failed: the cloud said so, before it was ready.
+	Failed bool `json:"failed,omitempty"`
 	// Ours: it carries our owner mark, or a request of ours made it.
 	Ours bool `json:"ours,omitempty"`
 	// IdleReads counts the successive reads that vouched for it running

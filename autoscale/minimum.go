@@ -10,12 +10,9 @@ func (b *board) fillMinimums() {
 			if b.pools[i].policy != p || lack <= 0 {
 				continue
 			}
-			n := min(lack, b.roomIn(i))
-			if n < lack {
-				b.holdMinimum(i, lack)
-			}
+			n := b.roomForMinimum(i, lack)
 			if n > 0 {
-				b.ledger.take(b.pools[i].claims, n)
+				b.ledger.take(b.pools[i].alone.claims, n)
 				b.grow(place{pool: i}, n)
 				b.reasonMinimum(i, p)
 				lack -= n
@@ -58,14 +55,17 @@ func (b *board) wantAbsent(policy, lack int) int {
 	return lack
 }
 
-func (b *board) holdMinimum(pool, lack int) {
-	r, bound := b.ledger.binding(b.pools[pool].claims, lack)
-	if b.pools[pool].Invalid != "" {
-		r, bound = Reason{Code: ReasonPoolInvalid, Subject: string(b.pools[pool].ID), Detail: b.pools[pool].Invalid}, true
+// roomForMinimum is how many of the nodes that are lacking a pool can have, and
+// notes what stops the others.
+func (b *board) roomForMinimum(pool, lack int) int {
+	n := 0
+	if b.pools[pool].Invalid == "" {
+		n = min(lack, b.ledger.room(b.pools[pool].alone.claims))
 	}
-	if _, noted := b.holds[pool]; bound && !noted {
-		b.holds[pool] = r
+	if r, held := b.stop(place{pool: pool}, lack); n < lack && held {
+		b.hold(pool, r)
 	}
+	return n
 }
 
 // reasonMinimum gives the set its reason, unless jobs gave it theirs.

@@ -119,18 +119,10 @@ func (b *board) findNew(c *classState, takes []take, left int) ([]take, int) {
 		if left == 0 {
 			break
 		}
-		room := b.roomIn(pool)
-		takes, left = b.drawNew(c, takes, left, place{pool: pool}, room)
+		at := place{pool: pool}
+		takes, left = b.drawNew(c, takes, left, at, b.roomFor(c, at))
 	}
 	return takes, left
-}
-
-// roomIn is how many new nodes a pool can have.
-func (b *board) roomIn(pool int) int {
-	if b.pools[pool].Invalid != "" {
-		return 0
-	}
-	return b.ledger.room(b.pools[pool].claims)
 }
 
 // drawNew takes up to room new nodes at a place for left tasks.
@@ -141,7 +133,7 @@ func (b *board) drawNew(c *classState, takes []take, left int, at place, room in
 	perNode := c.share(b.pools[at.pool].full.fits(c.needs))
 	nodes := min(room, ceilDiv(left, perNode))
 	tasks := min(left, nodes*perNode)
-	b.ledger.take(b.pools[at.pool].claims, nodes)
+	b.ledger.take(b.offerAt(at).claims, nodes)
 	return append(takes, take{lot: -1, place: at, nodes: nodes, perNode: perNode, tasks: tasks}), left - tasks
 }
 
@@ -149,7 +141,7 @@ func (b *board) drawNew(c *classState, takes []take, left int, at place, room in
 func (b *board) giveBack(takes []take) {
 	for _, t := range takes {
 		if t.lot < 0 {
-			b.ledger.take(b.pools[t.place.pool].claims, -t.nodes)
+			b.ledger.take(b.offerAt(t.place).claims, -t.nodes)
 		}
 	}
 }

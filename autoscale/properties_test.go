@@ -22,7 +22,22 @@ func drawState(t *rapid.T) (State, Policy) {
 	s.Demand = Demand{Use: drawUse(t, &s), Vouched: rapid.IntRange(0, 3).Draw(t, "vouched") > 0}
 	s.Demand.Classes = Intern(drawJobs(t))
 	drawOperations(t, &s)
+	drawOfferings(t, &s)
 	return s, policy
+}
+
+func drawOfferings(t *rapid.T, s *State) {
+	s.Memory.Offerings = make(map[OfferingID]Offering)
+	for _, pool := range s.Supply.Pools {
+		if rapid.IntRange(0, 2).Draw(t, "ranOut") > 0 {
+			continue
+		}
+		o := Offering{Failed: start.Add(-10 * time.Minute), Budget: rapid.IntRange(1, 4).Draw(t, "budget"), Failures: rapid.IntRange(0, 3).Draw(t, "failures")}
+		if rapid.Bool().Draw(t, "probed") {
+			o.Probed = start.Add(-time.Duration(rapid.IntRange(0, 600).Draw(t, "probedAgo")) * time.Second)
+		}
+		s.Memory.Offerings[offeringOf(pool.ID, rapid.Bool().Draw(t, "groupedOffering"))] = o
+	}
 }
 
 func drawPolicy(t *rapid.T) Policy {
@@ -241,6 +256,34 @@ func TestPropertyNoLimitIsBroken(t *testing.T) {
 		w.checkOwnMax(t)
 		w.checkGroups(t)
 		w.checkLicences(t)
+	})
+}
+
+func TestPropertyCapacityBudgetsHold(t *testing.T) {
+	check(t, func(t *rapid.T, w world) {
+		gangs := make(map[int]int) // by set: the jobs served that are gangs
+		for _, o := range w.plan.Outcomes {
+			for _, s := range o.Served {
+				if s.Grow >= 0 && w.Demand.Classes[o.Class].Required() > 1 {
+					gangs[s.Grow]++
+				}
+			}
+		}
+		for i, g := range w.plan.Grow {
+			id := offeringOf(g.Pool, g.Group != "")
+			o, failed := w.Memory.Offerings[id]
+			if !failed || gangs[i] > 0 {
+				continue
+			}
+			require.False(t, w.At.Before(o.nextProbe()), "%s is tried before its backoff ends", id)
+			pending := 0
+			for _, op := range w.Operations {
+				if op.Pool == g.Pool && (op.Group != "") == (g.Group != "") {
+					pending += op.Expected()
+				}
+			}
+			require.LessOrEqual(t, pending+g.Count, o.Budget, "%s has a budget of %d", id, o.Budget)
+		}
 	})
 }
 

@@ -41,6 +41,7 @@ const (
 	ReasonNoGroups      ReasonCode = "no_groups"       // no pool that would do has placement groups
 	ReasonGroupTooSmall ReasonCode = "group_too_small" // it needs more nodes than a placement group may have
 	ReasonPoolInvalid   ReasonCode = "pool_invalid"    // the cloud makes no new nodes in the pools that would do
+	ReasonCapacity      ReasonCode = "capacity"        // the pool ran out of capacity lately
 	ReasonLimit         ReasonCode = "limit"           // a limit is reached
 )
 
@@ -134,7 +135,7 @@ func Reasons() []ReasonInfo {
 var reasonOrder = []ReasonCode{
 	ReasonDemand, ReasonMinimum, ReasonIdle, ReasonBootTimeout, ReasonFailed, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnNew, ReasonPart,
-	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonPoolInvalid, ReasonLimit,
+	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonPoolInvalid, ReasonCapacity, ReasonLimit,
 	ReasonWanted, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
 	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonLeaving, ReasonOddState, ReasonDeallocated,
 	ReasonSupplyUnknown, ReasonDemandUnknown, ReasonClusterStopped,
@@ -164,6 +165,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonNoGroups:      {"it is coupled, and no pool it may use has placement groups", "Allow it a nodearray with placement groups."},
 	ReasonGroupTooSmall: {"it needs {want} nodes in one placement group; the largest group may have {have}", "Ask for fewer nodes, or raise the nodearray's maximum scale set size."},
 	ReasonPoolInvalid:   {"the cloud makes no new nodes in {subject}: {detail}", "Activate the machine type in CycleCloud."},
+	ReasonCapacity:      {"{subject} ran out of capacity {for} ago; {have} at a time on trial: {detail}", "Wait, or allow another machine type or nodearray."},
 	ReasonLimit:         {"limit {subject} is in the way: {have} of {want} {unit} are in use or on their way, {need} more would be needed", "Raise the limit or wait until nodes are freed."},
 
 	ReasonWanted:       {"the plan gives it work", ""},

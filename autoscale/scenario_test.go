@@ -71,6 +71,8 @@ type scenarioPool struct {
 	Groups    map[string]int    `yaml:"groups"`
 	Draws     map[LimitID]int64 `yaml:"draws"`
 	Invalid   string            `yaml:"invalid"`
+	// FailedAgo is when the cloud last ran out of it; 0: never.
+	FailedAgo int `yaml:"failed_ago"`
 }
 
 type scenarioNode struct {
@@ -150,6 +152,7 @@ func (s scenario) state() State {
 		all = append(all, j.jobs(len(all))...)
 	}
 	st.Demand.Classes = Intern(all)
+	st.Memory.Offerings = Advance(Memory{}, st.Observation, st.Operations).Offerings
 	return st
 }
 
@@ -165,6 +168,9 @@ func (p scenarioPool) add(s *Supply) {
 		pool.Node.Memory = Bytes(p.GiB) * GiB
 	}
 	pool.GroupSize, pool.Invalid = p.GroupSize, p.Invalid
+	if p.FailedAgo > 0 {
+		pool.CapacityFailed = start.Add(-time.Duration(p.FailedAgo) * time.Second)
+	}
 	for name, n := range p.Groups {
 		pool.Groups = append(pool.Groups, Group{Name: name, Active: n})
 	}

@@ -74,6 +74,7 @@ const (
 	LimitPool      LimitKind = "pool"      // the pool's own max, from the config
 	LimitTotal     LimitKind = "total"     // all pools' own max, from the config
 	LimitLicence   LimitKind = "licence"   // tokens, from the config
+	LimitCapacity  LimitKind = "capacity"  // what is risked on an offering that ran out lately
 )
 
 // Unit is what a limit counts.

@@ -1,0 +1,218 @@
+package autoscale
+
+import (
+	"slices"
+	"time"
+)
+
+// OfferingID names what can be sold out by itself: the nodes of a pool that stand
+// in placement groups, or those that do not.
+type OfferingID string
+
+func offeringOf(pool PoolID, grouped bool) OfferingID {
+	if grouped {
+		return OfferingID(pool + "/grouped")
+	}
+	return OfferingID(pool)
+}
+
+// Offering is what is remembered of an offering that ran out. As long as it is
+// remembered, no more than Budget nodes of it may be on their way: one after a
+// failure, and one more for each node that came up since, as in TCP's slow start.
+type Offering struct {
+	Failed time.Time `json:"failed"`
+	Budget int       `json:"budget"`
+	// Failures counts those in a row, with no node that came up between.
+	Failures int `json:"failures"`
+	// Probed is when nodes were last asked for.
+	Probed time.Time `json:"probed,omitzero"`
+	// Detail is the cloud's word on the failure.
+	Detail string `json:"detail,omitempty"`
+}
+
+const (
+	// sameFailure is how far apart two tellings of one failure can be: the
+	// server tells an age in seconds, and an operation's end is seen a tick late.
+	sameFailure = 20 * time.Second
+	// failureFades is when a failure says nothing any more.
+	failureFades = time.Hour
+	// budgetEnough is a budget that limits nobody.
+	budgetEnough = 64
+	// firstBackoff is doubled with each failure in a row, up to lastBackoff.
+	firstBackoff = time.Minute
+	lastBackoff  = 30 * time.Minute
+)
+
+// nextProbe is when the offering may be tried again after its latest failure.
+func (o Offering) nextProbe() time.Time {
+	if o.Probed.IsZero() {
+		return o.Failed // told by the cloud: we have not tried ourselves
+	}
+	wait := firstBackoff
+	for range o.Failures - 1 {
+		wait = min(2*wait, lastBackoff)
+	}
+	return o.Probed.Add(wait)
+}
+
+// offerings folds what an observation tells of capacity into what is remembered.
+type offerings struct {
+	at  time.Time
+	all map[OfferingID]Offering
+}
+
+// advanceOfferings counts failures: what the cloud tells of its buckets,
+// operations that ended short or were refused, nodes that failed before they were
+// ready. It counts successes: nodes that came up. next is the memory of nodes that
+// goes with the observation, before is that of the one before it.
+func advanceOfferings(before Memory, next map[NodeID]NodeMemory, o Observation, operations []Operation) map[OfferingID]Offering {
+	f := offerings{at: o.At, all: make(map[OfferingID]Offering, len(before.Offerings))}
+	for id, was := range before.Offerings {
+		if o.At.Sub(was.Failed) < failureFades && was.Budget < budgetEnough {
+			f.all[id] = was
+		}
+	}
+	for i := range o.Supply.Pools {
+		pool := &o.Supply.Pools[i]
+		if !pool.CapacityFailed.IsZero() {
+			f.fail(offeringOf(pool.ID, false), pool.CapacityFailed, "the cloud tells of a capacity failure")
+			f.fail(offeringOf(pool.ID, true), pool.CapacityFailed, "the cloud tells of a capacity failure")
+		}
+	}
+	for i := range operations {
+		f.operation(&operations[i])
+	}
+	for i := range o.Supply.Nodes {
+		node := &o.Supply.Nodes[i]
+		f.node(node, before.Nodes[node.ID], next[node.ID])
+	}
+	if len(f.all) == 0 {
+		return nil
+	}
+	return f.all
+}
+
+// news tells whether something asked for then can tell of a failure that is not
+// counted yet. What was asked before the latest failure met the same shortage.
+func (f offerings) news(id OfferingID, asked time.Time) bool {
+	was, known := f.all[id]
+	return !known || asked.After(was.Failed)
+}
+
+func (f offerings) fail(id OfferingID, at time.Time, detail string) {
+	was := f.all[id]
+	if f.at.Sub(at) >= failureFades || !at.After(was.Failed.Add(sameFailure)) && !was.Failed.IsZero() {
+		return
+	}
+	was.Failed, was.Budget, was.Detail = at, 1, detail
+	was.Failures++
+	f.all[id] = was
+}
+
+// operation notes tries, and ends that brought fewer nodes than asked.
+func (f offerings) operation(op *Operation) {
+	if op.Kind != OperationCreate {
+		return
+	}
+	id := offeringOf(op.Pool, op.Group != "")
+	if op.Ended.Equal(f.at) && (op.Phase == OpShort || op.Phase == OpRejected) && f.news(id, op.Intended) {
+		f.fail(id, op.Ended, op.Message)
+	}
+	if was, known := f.all[id]; known && op.Intended.After(was.Probed) {
+		was.Probed = op.Intended
+		f.all[id] = was
+	}
+}
+
+func (f offerings) node(n *Node, before, now NodeMemory) {
+	id := offeringOf(n.Pool, n.Group != "")
+	if now.Failed && !before.Failed {
+		if f.news(id, now.Asked) {
+			f.fail(id, f.at, n.Message)
+		}
+		return
+	}
+	was, known := f.all[id]
+	if known && before.Ready.IsZero() && !now.Ready.IsZero() && now.Asked.After(was.Failed) {
+		was.Budget++
+		was.Failures = 0
+		f.all[id] = was
+	}
+}
+
+// addCapacity limits the pools that ran out lately to their budgets.
+func (b *board) addCapacity() {
+	for i := range b.pools {
+		pool := &b.pools[i]
+		pool.alone = b.newOffer(i, false)
+		pool.grouped = b.newOffer(i, true)
+	}
+}
+
+// newOffer is what can be had of an offering: as much as the pool's limits allow, or,
+// after a failure, its budget less what is on its way.
+func (b *board) newOffer(i int, grouped bool) offer {
+	pool := &b.pools[i]
+	id := offeringOf(pool.ID, grouped)
+	o, failed := b.state.Memory.Offerings[id]
+	if !failed {
+		return offer{claims: pool.claims}
+	}
+	limit := Limit{ID: LimitID("capacity/" + id), Kind: LimitCapacity, Name: string(id), Unit: UnitNodes, Max: int64(o.Budget), Used: b.onTheirWay(i, grouped)}
+	if b.state.At.Before(o.nextProbe()) {
+		limit.Used = max(limit.Used, limit.Max)
+	}
+	capacity := claim{limit: b.ledger.add(limit), amount: 1}
+	return offer{claims: append(slices.Clip(pool.claims), capacity), limited: true}
+}
+
+// offer is what new nodes of an offering draw on.
+type offer struct {
+	claims []claim
+	// limited: the last of the claims is the capacity budget.
+	limited bool
+}
+
+// offerAt is the offering that new nodes at a place are of.
+func (b *board) offerAt(at place) *offer {
+	if at.group != "" {
+		return &b.pools[at.pool].grouped
+	}
+	return &b.pools[at.pool].alone
+}
+
+// roomFor is how many new nodes a gang, or single tasks, can have at a place. A
+// gang that needs more than the budget is the probe itself, whole.
+func (b *board) roomFor(c *classState, at place) int {
+	if b.pools[at.pool].Invalid != "" {
+		return 0
+	}
+	o := b.offerAt(at)
+	if o.limited && c.Required() > 1 && b.ledger.limits[o.claims[len(o.claims)-1].limit].Used == 0 {
+		return b.ledger.room(b.pools[at.pool].claims)
+	}
+	return b.ledger.room(o.claims)
+}
+
+// onTheirWay counts the nodes of an offering that are not up yet.
+func (b *board) onTheirWay(pool int, grouped bool) int64 {
+	n := 0
+	for i := range b.nodes {
+		x := &b.nodes[i]
+		if x.pool == pool && x.supply && x.node.Phase == PhaseStarting && x.memory.Ready.IsZero() && (x.node.Group != "") == grouped {
+			n++
+		}
+	}
+	for _, f := range b.inFlight {
+		if f.pool == pool && (f.operation.Group != "") == grouped {
+			n += f.count
+		}
+	}
+	return int64(n)
+}
+
+// soldOut is the reason why an offering that ran out gives no more for now.
+func (b *board) soldOut(id OfferingID) Reason {
+	o := b.state.Memory.Offerings[id]
+	return Reason{Code: ReasonCapacity, Subject: string(id), For: b.state.At.Sub(o.Failed), Have: int64(o.Budget), Detail: o.Detail}
+}
