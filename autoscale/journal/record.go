@@ -13,6 +13,9 @@ import (
 // newest that it reads.
 const recordVersion = 1
 
+// lastYear is the last that JSON's times can hold.
+const lastYear = 9999
+
 // operationRecord is an operation as it is stored. Times are in UTC.
 type operationRecord struct {
 	V int `json:"v"`
@@ -69,6 +72,11 @@ func decodeOperation(data []byte) (operationRecord, error) {
 	}
 	if _, open := follows[r.Phase]; r.Phase == unwritten || !open && !r.Phase.Final() {
 		return operationRecord{}, fmt.Errorf("operation %s: %w: phase %q", r.Request, ErrCorrupt, r.Phase)
+	}
+	for _, at := range []time.Time{r.Intended, r.Sent, r.Answered, r.Ended} {
+		if at.UTC().Year() > lastYear {
+			return operationRecord{}, fmt.Errorf("operation %s: %w: time %s", r.Request, ErrCorrupt, at)
+		}
 	}
 	return r, nil
 }
