@@ -20,6 +20,10 @@ type classState struct {
 	order []int
 	// claims are what one job draws on limits that are not bound to nodes.
 	claims []claim
+	// dry: no node that exists has room for the class any more.
+	dry bool
+	// short: some job got only a part.
+	short bool
 	// next is the first member that is not placed yet.
 	next int
 }

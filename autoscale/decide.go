@@ -7,14 +7,19 @@ package autoscale
 // A request that the cloud does not know can only be sent again as it was, so
 // it is sent again only if all of its nodes are wanted. Whether they are is known
 // once everything is placed; where only some were, it is planned again without.
+// Likewise jobs are placed as if there were plenty for all, which is quick, and
+// where there is not, again in strict order.
 func Decide(s State, p Policy) Plan {
 	if reason, blind := blindness(s); blind {
 		return holdAll(s, p, reason)
 	}
 	unwanted := make(map[RequestID]bool)
-	for {
+	for plenty := true; ; {
 		b := newBoard(&s, &p, unwanted)
-		b.placeJobs()
+		if !b.placeJobs(plenty) {
+			plenty = false
+			continue
+		}
 		b.fillMinimums()
 		if b.findUnwanted(unwanted) {
 			continue

@@ -1,5 +1,7 @@
 package autoscale
 
+import "slices"
+
 // take is a part of a lot, or of a pool's room, that a job is to get.
 type take struct {
 	lot     int // -1: new nodes of place
@@ -12,26 +14,54 @@ type take struct {
 // placeJobs gives every job what it needs, in strict order: nodes that exist
 // first, then new ones. Room only shrinks while a plan is made, so where a job
 // finds none, no later job of its shape will, and the class is done.
-func (b *board) placeJobs() {
+//
+// Order matters where something is scarce. With plenty given, it is taken to
+// matter only for nodes that exist: a class that needs new ones steps aside, and
+// gets them for all of its jobs at once when all others are through. If anything
+// then proves scarce after all, the placement is void and ok is false.
+func (b *board) placeJobs(plenty bool) (ok bool) {
 	order := newMerge(b.classes)
+	var aside []*classState
 	for {
-		c, to, ok := order.next()
-		if !ok {
-			return
+		c, to, more := order.next()
+		if !more {
+			break
 		}
-		from := c.next
-		placed, why := b.placeRun(c, from, to)
-		if from+placed < to {
-			b.plan.Outcomes = append(b.plan.Outcomes, Outcome{Class: c.index, From: from + placed, To: len(c.Members), Reason: why})
+		served := b.placeMembers(c, to)
+		switch {
+		case plenty && (!served || c.short):
+			return false
+		case !served:
 			order.drop()
-			continue
+		case plenty && c.dry && to < len(c.Members):
+			order.drop()
+			c.next = to
+			aside = append(aside, c)
+		default:
+			order.advance(c, to)
 		}
-		order.advance(c, to)
 	}
+	for _, c := range aside {
+		if !b.placeMembers(c, len(c.Members)) || c.short {
+			return false
+		}
+	}
+	return true
+}
+
+// placeMembers places the next members of a class up to to. Where one finds no
+// room, it and all that come after it are explained, and served is false.
+func (b *board) placeMembers(c *classState, to int) (served bool) {
+	from := c.next
+	placed, why := b.placeRun(c, from, to)
+	if why.Code != "" && from+placed < len(c.Members) {
+		b.plan.Outcomes = append(b.plan.Outcomes, Outcome{Class: c.index, From: from + placed, To: len(c.Members), Reason: why})
+	}
+	return why.Code == ""
 }
 
 // placeRun places the members from up to to and returns how many of them it
-// could, and why not the next.
+// could, and why not more.
 func (b *board) placeRun(c *classState, from, to int) (placed int, why Reason) {
 	if c.bulk() {
 		return b.placeBulk(c, from, to)
@@ -52,6 +82,7 @@ func (b *board) placeBulk(c *classState, from, to int) (placed int, why Reason) 
 	}
 	takes, left := b.find(c, jobs*c.Tasks, nil)
 	takes, left = b.findNew(c, takes, left)
+	c.dry = b.usesNew(takes)
 	got := jobs*c.Tasks - left
 	b.ledger.take(c.claims, ceilDiv(got, c.Tasks))
 	if got < (to-from)*c.Tasks {
@@ -59,6 +90,13 @@ func (b *board) placeBulk(c *classState, from, to int) (placed int, why Reason) 
 	}
 	b.explainServed(c, from, got, b.commit(c, takes), why)
 	return ceilDiv(got, c.Tasks), why
+}
+
+// usesNew tells whether any of the takes are nodes that this plan creates.
+func (b *board) usesNew(takes []take) bool {
+	return slices.ContainsFunc(takes, func(t take) bool {
+		return t.lot < 0 || b.lots.all[t.lot].source == sourceNew
+	})
 }
 
 // placeOne places one job that stands or falls as a whole, or whose tasks keep
@@ -82,6 +120,7 @@ func (b *board) placeOne(c *classState, member int) (why Reason, ok bool) {
 	}
 	if left > 0 {
 		why = b.whyNot(c, left)
+		c.short = true
 	}
 	b.ledger.take(c.claims, 1)
 	b.explainServed(c, member, got, b.commit(c, takes), why)
