@@ -165,7 +165,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonNoGroups:      {"it is coupled, and no pool it may use has placement groups", "Allow it a nodearray with placement groups."},
 	ReasonGroupTooSmall: {"it needs {want} nodes in one placement group; the largest group may have {have}", "Ask for fewer nodes, or raise the nodearray's maximum scale set size."},
 	ReasonPoolInvalid:   {"the cloud makes no new nodes in {subject}: {detail}", "Activate the machine type in CycleCloud."},
-	ReasonCapacity:      {"{subject} ran out of capacity {for} ago; {have} at a time on trial: {detail}", "Wait, or allow another machine type or nodearray."},
+	ReasonCapacity:      {"{subject} fell short {for} ago and is on trial with {have} at a time: {detail}", "Wait, or allow another machine type or nodearray."},
 	ReasonLimit:         {"limit {subject} is in the way: {have} of {want} {unit} are in use or on their way, {need} more would be needed", "Raise the limit or wait until nodes are freed."},
 
 	ReasonWanted:       {"the plan gives it work", ""},

@@ -92,6 +92,17 @@ func TestMetricsFollowTheWorld(t *testing.T) {
 	require.Equal(t, 31.0, r.counter("autoscaled_tick_duration_seconds"))
 }
 
+func TestDemandBeyondAnIntIsCounted(t *testing.T) {
+	r := newRig(t)
+	r.queue.submit(r.at, 10)
+	for i := range r.queue.pending {
+		r.queue.pending[i].Tasks, r.queue.pending[i].PerTask.Cores = 1e9, 1e9
+	}
+	r.tick()
+	require.Equal(t, map[string]float64{"": 1e10}, r.series("autoscaled_demand_tasks"))
+	require.Equal(t, map[string]float64{"": 1e19}, r.series("autoscaled_demand_cores"))
+}
+
 func TestLostAnswersAreCountedOnce(t *testing.T) {
 	r := newRig(t)
 	r.queue.submit(r.at, 3)

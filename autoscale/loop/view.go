@@ -42,12 +42,13 @@ func (v *view) next(r Report, p autoscale.Policy) *view {
 }
 
 func demandGauges(r Report, before []gauge) []gauge {
-	var jobs, tasks, cores int
+	var jobs, tasks, cores float64 // a document may ask for more than an int can count
 	for i := range r.Observation.Demand.Classes {
 		c := &r.Observation.Demand.Classes[i]
-		jobs += len(c.Members)
-		tasks += len(c.Members) * c.Tasks
-		cores += len(c.Members) * c.Tasks * c.PerTask.Cores
+		members, each := float64(len(c.Members)), float64(c.Tasks)
+		jobs += members
+		tasks += members * each
+		cores += members * each * float64(c.PerTask.Cores)
 	}
 	served, waiting := make(map[string]int), make(map[string]int)
 	for _, o := range r.Plan.Outcomes {
@@ -58,9 +59,9 @@ func demandGauges(r Report, before []gauge) []gauge {
 		}
 	}
 	list := []gauge{
-		{infoJobs, nil, float64(jobs)},
-		{infoTasks, nil, float64(tasks)},
-		{infoCores, nil, float64(cores)},
+		{infoJobs, nil, jobs},
+		{infoTasks, nil, tasks},
+		{infoCores, nil, cores},
 	}
 	list = append(list, byLabel(infoServed, served, before)...)
 	return append(list, byLabel(infoWaiting, waiting, before)...)
