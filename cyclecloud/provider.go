@@ -74,7 +74,8 @@ func (p *Provider) Observe(ctx context.Context) (autoscale.Supply, error) {
 }
 
 // Create asks for one set of nodes, once, under g.Request. Fewer than asked is
-// success with a message. A request id that the server has seen is success too.
+// success with a message. A request id that the server has seen is success too, if
+// its nodes show; they may be about to, and until then the outcome is not known.
 func (p *Provider) Create(ctx context.Context, g autoscale.Grow) (autoscale.Receipt, error) {
 	p.mu.Lock()
 	from, known := p.pools[g.Pool]
@@ -93,6 +94,9 @@ func (p *Provider) Create(ctx context.Context, g autoscale.Grow) (autoscale.Rece
 		}},
 	})
 	if found, seen := seenBefore(err); seen {
+		if len(found.Nodes) == 0 {
+			return autoscale.Receipt{}, p.translate("create", fmt.Errorf("%w: %w", ErrUncertain, err))
+		}
 		return autoscale.Receipt{Added: len(found.Nodes), Message: fmt.Sprintf("seen before, with %d nodes", len(found.Nodes))}, nil
 	}
 	if err != nil {

@@ -46,6 +46,22 @@ func TestLostCreateIsResolved(t *testing.T) {
 	}
 }
 
+// A request sent again may find the first one still being handled: its nodes are yet to show.
+func TestSeenRequestWithoutNodesIsUncertain(t *testing.T) {
+	s := newServer(t).on("GET /clusters/demo/status?nodes=true", ok(`{"state":"Started",`+someArray+`,"nodes":[]}`)).
+		on(createCall, refusal(409, "seen")).on(lookupOps, ok(`[{"action":"create"}]`)).on(lookupNodes, ok(`{"nodes":[]}`))
+	p := s.provider(t)
+	_, err := p.Observe(t.Context())
+	require.NoError(t, err)
+	_, err = p.Create(t.Context(), grow(requestID, "Execute/Standard_F4s_v2", 2))
+	require.ErrorIs(t, err, autoscale.ErrUncertain, "none now does not mean none to come")
+
+	s.on(lookupNodes, ok(`{"nodes":[{"NodeId":"1"},{"NodeId":"2"}]}`))
+	got, err := p.Create(t.Context(), grow(requestID, "Execute/Standard_F4s_v2", 2))
+	require.NoError(t, err)
+	require.Equal(t, 2, got.Added)
+}
+
 func TestResolveWithoutAnAnswerIsUnknown(t *testing.T) {
 	w := newWorld(t, cyclecloudtest.DefaultConfig())
 	require.NoError(t, w.server.Order(cyclecloudtest.Fault{Kind: cyclecloudtest.FaultStatus, Method: "GET", Times: -1}))
