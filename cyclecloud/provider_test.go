@@ -279,6 +279,14 @@ func TestBucketsAsToldByDifferentServers(t *testing.T) {
 	require.EqualValues(t, 4, limit(t, supply, "bucket/a/X4/spot/nodes").Max)
 }
 
+func TestQuotaCountThatCannotBe(t *testing.T) {
+	for _, count := range []string{"0", "-8"} {
+		supply := observeBody(t, `{"state":"Started","nodes":[],"maxCoreCount":16,"nodearrays":[{"name":"a","nodearray":{},"buckets":[
+			{"definition":{"machineType":"X1"},"virtualMachine":{"vcpuCount":4,"vcpuQuotaCount":`+count+`}}]}]}`)
+		require.Contains(t, pool(t, supply, "a/X1").Draws, autoscale.Draw{Limit: "cluster/cores", Amount: 4}, count)
+	}
+}
+
 func TestStatusWithoutNodesIsReadTwice(t *testing.T) {
 	s := newServer(t).on("GET /clusters/demo/status?nodes=true", ok(`{"state":"Started",`+someArray+`}`)).
 		on("GET /clusters/demo/nodes", ok(`{"nodes":[{"Name":"n","NodeId":"1","Template":"execute","MachineType":"Standard_F4s_v2","TargetState":"Started"}]}`))

@@ -101,14 +101,15 @@ type VirtualMachine struct {
 	GPUCount       int     `json:"gpuCount"`
 	Memory         float64 `json:"memory"` // GB
 	Infiniband     bool    `json:"infiniband"`
-	VCPUQuotaCount *int    `json:"vcpuQuotaCount"` // cores that count against quotas; nil: VCPUCount
+	VCPUQuotaCount *int    `json:"vcpuQuotaCount"` // cores that count against quotas; nil, 0: VCPUCount
 
 	Extra map[string]json.RawMessage `json:",embed"`
 }
 
-// QuotaCores is how many cores one VM counts against limits in cores.
+// QuotaCores is how many cores one VM counts against limits in cores. A count that
+// can't be is as none: a VM that draws on no quota would know no limit in cores.
 func (v VirtualMachine) QuotaCores() int {
-	if v.VCPUQuotaCount != nil {
+	if v.VCPUQuotaCount != nil && *v.VCPUQuotaCount > 0 {
 		return *v.VCPUQuotaCount
 	}
 	return v.VCPUCount
