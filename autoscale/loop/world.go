@@ -58,10 +58,21 @@ func (w *world) doubts(op autoscale.Operation) bool {
 // judge returns the operation as the cloud shows it now. answer is unknown where
 // the cloud was not asked.
 func (w *world) judge(op autoscale.Operation, answer autoscale.Resolution) autoscale.Operation {
+	op.Intended, op.Sent, op.Answered = w.past(op.Intended), w.past(op.Sent), w.past(op.Answered)
 	if op.Kind == autoscale.OperationCreate {
 		return w.judgeCreate(op, answer)
 	}
 	return w.judgeRemove(op, answer)
+}
+
+// past is a time on record, or now if that is yet to come: the clock was set back
+// while the daemon was down. Deadlines then run from now, and not from when the
+// clock has caught up.
+func (w *world) past(at time.Time) time.Time {
+	if at.After(w.at) {
+		return w.at
+	}
+	return at
 }
 
 // judgeCreate gathers the operation's nodes. Only those of the observation

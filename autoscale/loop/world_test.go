@@ -88,7 +88,7 @@ func TestJudgeCreate(t *testing.T) {
 		{name: "arrived empty, first look", op: createOf(autoscale.OpSent, 0), answer: arrived, want: autoscale.OpSent, expected: 3},
 		{name: "absent, then arrived empty", op: createOf(autoscale.OpAbsent, 0), answer: arrived, want: autoscale.OpSent, expected: 3},
 		{name: "arrived empty, second look", op: answeredEmpty, answer: arrived, want: autoscale.OpShort},
-		{name: "arrived empty, sent again since", op: sentAgain, answer: arrived, want: autoscale.OpSent, expected: 3},
+		{name: "arrived empty, sent again since", op: sentAgain, answer: arrived, after: time.Hour, want: autoscale.OpSent, expected: 3},
 		{name: "lost answer, nodes there", op: createOf(autoscale.OpSent, 0), nodes: nodesIn(starting, starting, starting), want: autoscale.OpAccepted, added: 3, seen: 3},
 		{name: "lost answer, nodes up", op: createOf(autoscale.OpSent, 0), nodes: nodesIn(ready, ready, ready), want: autoscale.OpConverged, added: 3, seen: 3},
 		{name: "lost answer, fewer nodes", op: createOf(autoscale.OpSent, 0), nodes: nodesIn(ready, ready), want: autoscale.OpShort, added: 2, seen: 2},
@@ -140,6 +140,26 @@ func (c judged) check(t *testing.T) {
 		require.Equal(t, at, got.Ended)
 	} else {
 		require.Zero(t, got.Ended)
+	}
+}
+
+func TestClockSetBackStretchesNoDeadline(t *testing.T) {
+	for _, c := range []struct {
+		op     autoscale.Operation
+		nodes  []autoscale.Node
+		answer autoscale.Resolution
+	}{
+		{createOf(autoscale.OpAbsent, 0), nil, absent},
+		{createOf(autoscale.OpAccepted, 3), nil, unknown},
+		{createOf(autoscale.OpAccepted, 1), nodesIn(starting), unknown},
+		{removeOf(autoscale.OpAccepted, "n1"), nodesIn(ready), unknown},
+	} {
+		at := start.Add(-24 * time.Hour)
+		for _, wait := range []time.Duration{0, 2 * time.Hour} {
+			require.False(t, c.op.Phase.Final())
+			c.op = newWorld(at.Add(wait), autoscale.Supply{Nodes: c.nodes}, autoscale.Policy{}).judge(c.op, c.answer)
+		}
+		require.True(t, c.op.Phase.Final(), "%+v", c.op)
 	}
 }
 
