@@ -30,10 +30,11 @@ type reloader struct {
 	log     *zap.Logger
 	level   zap.AtomicLevel
 	metrics *web.Metrics
-	// current is the config in force, started the one the daemon began with;
-	// text is the file as it was last looked at.
+	// current is the config in force, started the one the daemon began with.
 	current, started *config.Config
-	text             []byte
+	// text is the file as it was last looked at; unread why it couldn't be.
+	text   []byte
+	unread string
 
 	mu      sync.Mutex
 	refused string // why the file as it is now can't be used; empty: it is in force
@@ -43,7 +44,7 @@ type reloader struct {
 func (r *reloader) run(ctx context.Context) error {
 	events, stop := r.watch()
 	defer stop()
-	r.text, _ = os.ReadFile(r.path) // if it can't be read now, the next look is a change
+	r.look()
 	r.metrics.ConfigLoaded(time.Now())
 	var settled <-chan time.Time
 	for {
@@ -58,7 +59,7 @@ func (r *reloader) run(ctx context.Context) error {
 			}
 		case <-settled:
 			settled = nil
-			if text, err := os.ReadFile(r.path); err != nil || !bytes.Equal(text, r.text) {
+			if r.look() {
 				r.reload()
 			}
 		}
@@ -92,9 +93,23 @@ func (r *reloader) watch() (events <-chan fsnotify.Event, stop func()) {
 	return watcher.Events, func() { watcher.Close() }
 }
 
+// look tells whether the file is another one than at the last look. One that is
+// still missing is not: else each line of a log in the same folder, an event of
+// the folder, would be answered by another.
+func (r *reloader) look() (changed bool) {
+	text, err := os.ReadFile(r.path)
+	unread := ""
+	if err != nil {
+		unread = err.Error()
+	}
+	changed = !bytes.Equal(text, r.text) || unread != r.unread
+	r.text, r.unread = text, unread
+	return changed
+}
+
 // reload loads the file and follows it as far as a running daemon can.
 func (r *reloader) reload() {
-	r.text, _ = os.ReadFile(r.path)
+	r.look()
 	c, err := r.load()
 	if err != nil {
 		r.refuse(err)
