@@ -28,6 +28,9 @@ func (t *tick) answered(sent autoscale.Operation, a answer) change {
 		if op.Phase.Final() {
 			op.Answered, op.Ended = t.at, t.at
 		}
+		if errors.Is(a.err, autoscale.ErrRejected) {
+			t.noteFailed(op)
+		}
 		return change{sent, op}
 	}
 	op.Answered, op.CloudID, op.Message = t.at, a.receipt.CloudID, a.receipt.Message
@@ -38,8 +41,17 @@ func (t *tick) answered(sent autoscale.Operation, a answer) change {
 	}
 	if op.Phase.Final() {
 		op.Ended = t.at
+		t.noteFailed(op)
 	}
 	return change{sent, op}
+}
+
+// noteFailed keeps a create that the cloud would not make for the next tick. One that
+// did not get as far as that tells nothing of what the cloud has.
+func (t *tick) noteFailed(op autoscale.Operation) {
+	if op.Kind == autoscale.OperationCreate && op.Phase.Final() {
+		t.failed = append(t.failed, op)
+	}
 }
 
 // failedPhase tells what an error leaves of an operation. Where it is certain

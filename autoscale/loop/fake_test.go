@@ -28,7 +28,8 @@ const (
 	arrivesLate       // the connection breaks, and the cloud has it a minute later
 	refused
 	unavailable
-	cutShort // a create brings one node fewer
+	cutShort // a create brings one node, whatever was asked
+	soldOut  // a create is taken and brings none
 )
 
 var errLost = fmt.Errorf("connection reset: %w", autoscale.ErrUncertain)
@@ -183,6 +184,11 @@ func (c *fakeCloud) call(ctx context.Context, name string, id autoscale.RequestI
 		return errLost
 	case cutShort:
 		c.max = len(c.nodes) + 1
+		effect()
+		c.max = 1000
+		return nil
+	case soldOut:
+		c.max = len(c.nodes)
 		effect()
 		c.max = 1000
 		return nil

@@ -84,7 +84,7 @@ func TestProblemsAreToldOnChangeAndEverMoreRarely(t *testing.T) {
 func TestRefusalsAreToldRarely(t *testing.T) {
 	r, logs := logged(t)
 	r.queue.submit(r.at, 1)
-	r.fail(1000, "create", refused)
+	r.fail(1000, "create", unavailable)
 	r.ticks(20)
 	require.Equal(t, 20, r.cloud.count("create"))
 	require.Equal(t, 4, logs.FilterMessage("step failed").Len())

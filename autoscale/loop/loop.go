@@ -69,6 +69,9 @@ type Loop struct {
 	turn   chan struct{}
 	memory *autoscale.Memory // nil: not read yet
 	seen   []autoscale.Node  // the nodes of the last observation of the cloud
+	// failed are creates that were over with their answer, short or refused: no
+	// tick but the next, which learns from them, will see them.
+	failed []autoscale.Operation
 
 	mu       sync.Mutex // guards the fields below
 	last     Report

@@ -171,8 +171,33 @@ func TestRefusalIsFinalAndPlannedAnew(t *testing.T) {
 	require.Contains(t, op.Message, "quota")
 	require.NoError(t, report.Err(), "a refusal does not make the tick bad")
 	require.Equal(t, StepCreate, report.Problems[0].Step)
-	r.tick()
+	r.ticks(2) // a minute later
 	require.Len(t, r.all(), 2)
+	require.Len(t, r.cloud.list(), 1)
+}
+
+// What is over with its answer is learnt from as well as what ends later.
+func TestCloudThatMakesNothingIsAskedLessAndLess(t *testing.T) {
+	for name, f := range map[string]fault{"refused": refused, "nothing added": soldOut} {
+		r := newRig(t)
+		r.queue.submit(r.at, 1)
+		r.fail(-1, "create", f)
+		r.ticks(3)
+		r.cloud.observe = errors.New("away") // a tick that learns nothing
+		r.tick()
+		r.cloud.observe = nil
+		r.ticks(36)
+		require.Equal(t, 5, r.cloud.count("create"), "%s: after 0, 1, 3, 7 and 15 of 20 minutes", name)
+	}
+}
+
+// A call that did not come through tells nothing of what the cloud has.
+func TestUnreachableCloudIsAskedAgainAtOnce(t *testing.T) {
+	r := newRig(t)
+	r.queue.submit(r.at, 1)
+	r.fail(3, "create", unavailable)
+	r.ticks(4)
+	require.Equal(t, 4, r.cloud.count("create"))
 	require.Len(t, r.cloud.list(), 1)
 }
 

@@ -88,7 +88,7 @@ func (t *tick) recall(ctx context.Context) (autoscale.Memory, bool) {
 func (t *tick) decide(before autoscale.Memory) {
 	r := &t.report
 	r.Operations = open(t.operations)
-	r.Memory = autoscale.Advance(before, r.Observation, t.operations)
+	r.Memory = autoscale.Advance(before, r.Observation, slices.Concat(t.operations, t.lateEnds()))
 	r.Plan = autoscale.Decide(autoscale.State{
 		Observation: r.Observation,
 		Operations:  r.Operations,
@@ -103,10 +103,22 @@ func (t *tick) decide(before autoscale.Memory) {
 	}
 }
 
+// lateEnds are the creates that failed when they were sent, as ends of this tick.
+func (t *tick) lateEnds() []autoscale.Operation {
+	ends := slices.Clone(t.failed)
+	for i := range ends {
+		ends[i].Ended = t.at
+	}
+	return ends
+}
+
 // remember keeps, for the next tick, what was seen and decided.
 func (t *tick) remember() {
 	next := autoscale.Remember(t.report.Memory, t.report.Plan)
 	t.memory = &next
+	if t.report.Observation.SupplyProblem == "" { // else nothing was learnt
+		t.failed = nil
+	}
 }
 
 // write makes durable what was found out before anything is done about it.
