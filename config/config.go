@@ -11,8 +11,6 @@ type Config struct {
 	DryRun        bool      `key:"dry_run" default:"false" help:"Decide and report, but change nothing."`
 	Log           Log       `key:"log" help:"What is logged, on standard error."`
 	Clusters      []Cluster `key:"clusters" help:"The cluster to scale. Exactly one entry."`
-
-	source source
 }
 
 // Log says what is logged and how.

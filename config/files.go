@@ -5,10 +5,18 @@ import (
 	"os"
 )
 
-// CheckFiles tries every file and variable that the config names and that must
-// be there from the start: secrets and certificates, not the queue's document.
-func (c *Config) CheckFiles() Problems {
-	s := source{file: c.source.file, lines: c.source.lines}
+// Check is [Load] that also tries every file and variable that the config names
+// and that must be there from the start: secrets and certificates, not the
+// queue's document. What can't be read is told with all other mistakes.
+func Check(path string) (*Config, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return nil, Problems{{File: path, What: err.Error()}}
+	}
+	return parseFile(path, text, (*source).files)
+}
+
+func (s *source) files(c *Config) {
 	s.readable("web_config_file", c.WebConfigFile)
 	for i := range c.Clusters {
 		at := fmt.Sprintf("clusters[%d]", i)
@@ -21,8 +29,6 @@ func (c *Config) CheckFiles() Problems {
 			s.tlsReadable(at+".queue.http.tls", &q.TLS)
 		}
 	}
-	_ = s.problems.err() // in the order of lines
-	return s.problems
 }
 
 func (s *source) tlsReadable(at string, t *TLS) {

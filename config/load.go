@@ -56,7 +56,12 @@ func short(err error) error {
 // Parse is Load on the text of a file; path is its name in problems, and its
 // folder is where relative paths start.
 func Parse(path string, text []byte) (*Config, error) {
-	s := &source{file: path, lines: map[string]int{}, bad: map[string]bool{}}
+	return parseFile(path, text, nil)
+}
+
+// parseFile looks for mistakes of one more kind if more is not nil.
+func parseFile(path string, text []byte, more func(*source, *Config)) (*Config, error) {
+	s := &source{file: path, lines: map[string]int{}, env: map[string]string{}, bad: map[string]bool{}}
 	file := map[string]any{}
 	if top := s.document(text); top != nil {
 		file = s.section(&root, top, "", false)
@@ -70,10 +75,12 @@ func Parse(path string, text []byte) (*Config, error) {
 	}
 	cfg.resolve(filepath.Dir(path))
 	s.validate(cfg)
+	if more != nil {
+		more(s, cfg)
+	}
 	if len(s.problems) > 0 {
 		return nil, s.problems.err()
 	}
-	cfg.source = *s
 	return cfg, nil
 }
 

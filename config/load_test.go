@@ -93,7 +93,6 @@ clusters:
 func TestEveryKeyReachesTheConfig(t *testing.T) {
 	c, err := parse(t, full)
 	require.NoError(t, err)
-	c.source = source{}
 	yes, no := true, false
 	idle, boot := Duration(time.Minute), Duration(10*time.Minute)
 	require.Equal(t, &Config{
@@ -193,6 +192,13 @@ func TestEnvironmentMistakes(t *testing.T) {
 		`environment variable AUTOSCALED_LOG_LEVEL: log.level: "wanr" is not one of debug, info, warn, error; did you mean "warn"?`,
 		`environment variable AUTOSCALED_STATEDIR: overrides no key; did you mean "AUTOSCALED_STATE_DIR"?`,
 	}, "\n"))
+}
+
+// What only validation finds is blamed on the variable too, not on the file's line.
+func TestEnvironmentMistakesBesideTheFilesValue(t *testing.T) {
+	t.Setenv("AUTOSCALED_LISTEN", "nowhere")
+	_, err := parse(t, "listen: :9797\n"+minimal)
+	require.EqualError(t, err, `environment variable AUTOSCALED_LISTEN: listen: "nowhere" is no address such as 127.0.0.1:9797 or :9797`)
 }
 
 // Every key outside lists must have a default, or viper overlooks its variable.

@@ -58,6 +58,7 @@ func (s *source) environment(v *viper.Viper) {
 			continue
 		}
 		_ = v.BindEnv(k.Path, k.Env) // fails only without a key
+		s.env[k.Path] = k.Env
 	}
 	s.misspelt(names)
 }

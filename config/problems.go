@@ -71,13 +71,16 @@ type source struct {
 	file string
 	// lines holds the line of each key that the file sets.
 	lines map[string]int
+	// env holds the variable of each key that the environment overrides.
+	env map[string]string
 	// bad holds the keys that were set wrongly. They have their default, and
 	// nothing more is to be said of them.
 	bad      map[string]bool
 	problems Problems
 }
 
-// add notes a mistake at a key: on its line, or its nearest parent's.
+// add notes a mistake at a key: on its line, or its nearest parent's, or in the
+// environment if its value is from there.
 func (s *source) add(key, what string) { s.addMeant(key, what, "") }
 
 func (s *source) addMeant(key, what, meant string) {
@@ -86,7 +89,11 @@ func (s *source) addMeant(key, what, meant string) {
 			return
 		}
 	}
-	s.problems = append(s.problems, Problem{File: s.file, Line: s.line(key), Key: key, What: what, Meant: meant})
+	p := Problem{File: s.file, Line: s.line(key), Env: s.env[key], Key: key, What: what, Meant: meant}
+	if p.Env != "" {
+		p.Line = 0 // whatever the file says there
+	}
+	s.problems = append(s.problems, p)
 }
 
 // wrong notes a mistake at a line and that the key has no value.

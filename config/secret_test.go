@@ -50,9 +50,10 @@ func TestSecretsNeverReachConfigOrErrors(t *testing.T) {
 	t.Setenv("MY_TOKEN", value)
 	text := strings.Replace(minimal, "password_file: password", "password_file: "+path, 1)
 	text = strings.Replace(text, "file: {path: queue.yaml}", "http: {url: 'http://q', token_env: MY_TOKEN}", 1)
-	c, err := parse(t, text)
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	c, err := Check(file)
 	require.NoError(t, err)
-	require.Empty(t, c.CheckFiles())
 
 	encoded, err := json.Marshal(c)
 	require.NoError(t, err)
@@ -93,15 +94,35 @@ func TestSecretFromEnvironment(t *testing.T) {
 	require.EqualError(t, err, "environment variable NO_SUCH_PASSWORD is empty or not set")
 }
 
-func TestCheckFilesNamesWhatCannotBeRead(t *testing.T) {
+func TestCheckNamesWhatCannotBeRead(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "c.yaml")
 	text := "web_config_file: web.yaml\n" + strings.Replace(minimal, "user: admin", "user: admin\n      tls: {ca_file: ca.pem}", 1)
-	c, err := Parse(path, []byte(text))
-	require.NoError(t, err)
-	require.EqualError(t, c.CheckFiles().err(), strings.Join([]string{
+	unreadable := []string{
 		path + ":1: web_config_file: " + dir + "/web.yaml: no such file or directory",
 		path + ":7: clusters[0].cyclecloud.tls.ca_file: " + dir + "/ca.pem: no such file or directory",
 		path + ":8: clusters[0].cyclecloud.password_file: read secret: open " + dir + "/password: no such file or directory",
-	}, "\n"))
+	}
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	_, err := Load(path)
+	require.NoError(t, err)
+	_, err = Check(path)
+	require.EqualError(t, err, strings.Join(unreadable, "\n"))
+
+	require.NoError(t, os.WriteFile(path, []byte(text+"intervall: 5s\n"), 0o600))
+	_, err = Check(path)
+	require.EqualError(t, err, strings.Join(append(unreadable, path+`:15: intervall: unknown key; did you mean "interval"?`), "\n"))
+
+	_, err = Check(filepath.Join(dir, "none.yaml"))
+	require.EqualError(t, err, dir+"/none.yaml: no such file or directory")
+}
+
+// A variable is to blame for the file that it names.
+func TestCheckBlamesTheEnvironment(t *testing.T) {
+	t.Setenv("AUTOSCALED_WEB_CONFIG_FILE", "/none/web.yaml")
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	text := "web_config_file: ''\n" + strings.Replace(minimal, "password_file: password", "password_env: PATH", 1)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	_, err := Check(path)
+	require.EqualError(t, err, "environment variable AUTOSCALED_WEB_CONFIG_FILE: web_config_file: /none/web.yaml: no such file or directory")
 }

@@ -26,18 +26,18 @@ reads the queue and the cluster, and checks that every pool of the configuration
 For a server whose certificate is not trusted it prints the line that pins the certificate.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := loadConfig(cmd)
+			path, err := cmd.Flags().GetString("config")
 			if err != nil {
 				return err
 			}
-			if err := checkFiles(c); err != nil {
+			c, err := checkedConfig(path)
+			if err != nil {
 				return err
 			}
 			p, err := assemble(c, nil)
 			if err != nil {
 				return usageError(err)
 			}
-			path, _ := cmd.Flags().GetString("config")
 			fmt.Fprintf(cmd.OutOrStdout(), "ok    config   %s: cluster %s, %s\n", path, p.cluster.Name, plural(len(p.cluster.Scaling.Pools), "pool", "pools"))
 			if !connect {
 				return nil

@@ -40,10 +40,7 @@ loads the policy anew; a configuration that is wrong is refused and the old one 
 				return err
 			}
 			load := func() (*config.Config, error) {
-				c, err := config.Load(path)
-				if err == nil {
-					err = checkFiles(c)
-				}
+				c, err := checkedConfig(path)
 				if err == nil && dryRun {
 					c.DryRun = true
 				}
@@ -226,14 +223,14 @@ func (d *daemon) problems() []web.Problem {
 // oneLine folds a text of several lines.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// checkFiles tries the files that the config names.
-func checkFiles(c *config.Config) error {
-	problems := c.CheckFiles()
-	if len(problems) == 0 {
-		if err := web.CheckWebConfig(c.WebConfigFile); err != nil {
-			return usageError(fmt.Errorf("web_config_file %s: %w", c.WebConfigFile, err))
-		}
-		return nil
+// checkedConfig reads a configuration and tries the files that it names.
+func checkedConfig(path string) (*config.Config, error) {
+	c, err := config.Check(path)
+	if err != nil {
+		return nil, err
 	}
-	return problems
+	if err := web.CheckWebConfig(c.WebConfigFile); err != nil {
+		return nil, usageError(fmt.Errorf("web_config_file %s: %w", c.WebConfigFile, err))
+	}
+	return c, nil
 }
