@@ -20,10 +20,15 @@ type classState struct {
 	order []int
 	// claims are what one job draws on limits that are not bound to nodes.
 	claims []claim
-	// dry: no node that exists has room for the class any more.
-	dry bool
+	// needsNew: no node that exists has room for the class any more.
+	needsNew bool
 	// short: some job got only a part.
 	short bool
+	// dry, ownDry and, by pool, passed are how far the class has gone through
+	// lots that have no room for it.
+	dry    [sourceNew][leases]dryness
+	ownDry [sources]int
+	passed map[int]int
 	// next is the first member that is not placed yet.
 	next int
 }

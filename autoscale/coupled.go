@@ -63,7 +63,7 @@ func (b *board) roomInGroups(c *classState) map[place]option {
 				if fit := b.fit(c, x, nil); fit > 0 {
 					o := have[place{x.pool, x.group}]
 					o.have += fit * x.count
-					if c.turn(x) >= 0 {
+					if turnOf(x, c.Key) >= 0 {
 						o.own += fit * x.count
 					}
 					have[place{x.pool, x.group}] = o

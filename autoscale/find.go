@@ -6,27 +6,48 @@ import (
 )
 
 // find looks for room for tasks on nodes that exist or are asked for, in one
-// place only if at is given. It changes nothing, and returns how many tasks found
-// none. Nearer nodes come first; among equally near ones, those that an earlier
-// plan gave to this shape, then those given to nobody, then the others.
+// place only if at is given. It takes nothing yet, and returns how many tasks
+// found none. Nearer nodes come first; among equally near ones, those that an
+// earlier plan gave to this shape, then those given to nobody, then the others.
 func (b *board) find(c *classState, tasks int, at *place) (takes []take, left int) {
 	f := finder{board: b, class: c, at: at, left: tasks}
 	for s := sourceReady; s < sources && f.left > 0; s++ {
 		if !b.lots.let[s] {
-			f.search(s, func(*lot) bool { return true })
+			f.search(s, anybodys)
 			continue
 		}
 		f.searchOwn(s)
-		f.search(s, func(x *lot) bool { return len(x.before) == 0 })
-		f.search(s, func(x *lot) bool { return len(x.before) > 0 && c.turn(x) < 0 })
+		f.search(s, nobodys)
+		f.search(s, others)
 	}
 	return f.takes, f.left
 }
 
-// turn is when an earlier plan gave the lot to this class; -1: it did not.
-func (c *classState) turn(x *lot) int {
+// lease says whom an earlier plan gave a lot to, as one class sees it.
+type lease int
+
+const (
+	anybodys lease = iota // not looked at
+	nobodys
+	others
+	own
+	leases // how many there are
+)
+
+func (c *classState) leaseOf(x *lot) lease {
+	switch {
+	case len(x.before) == 0:
+		return nobodys
+	case turnOf(x, c.Key) >= 0:
+		return own
+	}
+	return others
+}
+
+// turnOf is when an earlier plan gave the lot to a shape; -1: it did not.
+func turnOf(x *lot, shape ShapeKey) int {
 	for _, t := range x.before {
-		if t.Shape == c.Key {
+		if t.Shape == shape {
 			return t.Turn
 		}
 	}
@@ -42,65 +63,142 @@ type finder struct {
 	left  int
 }
 
-// search goes through the lots of a source that are to be considered, pool by
-// pool as the class prefers them.
-func (f *finder) search(s source, consider func(*lot) bool) {
-	f.each(s, func(i int) {
-		if consider(&f.board.lots.all[i]) {
-			f.try(i)
+// search goes through the lots of a source with such a lease, pool by pool as
+// the class prefers them. Room only shrinks, so lots that had none for the class
+// are not looked at again; and neither are pools, of nodes that exist.
+func (f *finder) search(s source, want lease) {
+	if s == sourceNew {
+		f.searchNew()
+		return
+	}
+	d := &f.class.dry[s][want]
+	passing := f.at == nil
+	for n := int(d.pools); n < len(f.class.order) && f.left > 0; n++ {
+		after := -1
+		if n == int(d.pools) {
+			after = int(d.lots) - 1
 		}
-	})
+		last, found := f.searchPool(s, f.class.order[n], after, want)
+		switch {
+		case !passing:
+		case found:
+			*d, passing = dryness{pools: int32(n), lots: int32(last + 1)}, false
+		default:
+			*d = dryness{pools: int32(n + 1)}
+		}
+	}
 }
 
-// searchOwn goes through the lots that an earlier plan gave to this class, in
-// the order in which it did.
-func (f *finder) searchOwn(s source) {
-	var own []int
-	f.each(s, func(i int) {
-		if f.class.turn(&f.board.lots.all[i]) >= 0 {
-			own = append(own, i)
-		}
-	})
-	slices.SortStableFunc(own, func(x, y int) int {
-		return cmp.Compare(f.class.turn(&f.board.lots.all[x]), f.class.turn(&f.board.lots.all[y]))
-	})
-	for _, i := range own {
+// dryness is how much of a source has no room for a class: so many pools in its
+// order, and in the next one the lots up to number lots, counted from one.
+type dryness struct{ pools, lots int32 }
+
+// searchNew goes through the lots of this plan's own nodes. They grow in number,
+// so for each pool it is remembered apart how far the class has passed.
+func (f *finder) searchNew() {
+	for _, pool := range f.class.order {
 		if f.left == 0 {
 			return
 		}
-		f.try(i)
+		after, known := f.class.passed[pool]
+		if !known {
+			after = -1
+		}
+		last, _ := f.searchPool(sourceNew, pool, after, anybodys)
+		if f.at == nil && last != after && len(f.class.Members) > 1 {
+			if f.class.passed == nil {
+				f.class.passed = make(map[int]int)
+			}
+			f.class.passed[pool] = last
+		}
 	}
 }
 
-// each visits the lots of a source while tasks are left, and unlinks those that
-// are full.
-func (f *finder) each(s source, visit func(i int)) {
+// searchPool goes through the lots of a pool that come after one. It returns the
+// last that it passed before it found room.
+func (f *finder) searchPool(s source, pool, after int, want lease) (last int, found bool) {
+	if f.at != nil && f.at.pool != pool {
+		return after, false
+	}
 	l := &f.board.lots
-	for _, pool := range f.class.order {
-		if f.at != nil && f.at.pool != pool {
+	list := l.list(s, pool)
+	i, prev, last := l.head[list], after, after
+	if after >= 0 {
+		i = l.all[after].next
+	}
+	for ; i >= 0 && f.left > 0; i = l.all[i].next {
+		if l.all[i].full && i != l.tail[list] { // the tail is where more are appended
+			l.unlink(list, prev, i)
 			continue
 		}
-		prev, list := -1, l.list(s, pool)
-		for i := l.head[list]; i >= 0 && f.left > 0; i = l.all[i].next {
-			if l.all[i].full {
-				l.unlink(list, prev, i)
-				continue
-			}
-			prev = i
-			visit(i)
+		prev = i
+		if want == anybodys || f.class.leaseOf(&l.all[i]) == want {
+			found = f.try(i) || found
+		}
+		if !found {
+			last = i
 		}
 	}
+	return last, found
+}
+
+// searchOwn goes through the lots of a source that an earlier plan gave to this
+// class, in the order in which it did.
+func (f *finder) searchOwn(s source) {
+	roots := f.board.lots.own[lessee{s, f.class.Key}]
+	none := true
+	for n := f.class.ownDry[s]; n < len(roots) && f.left > 0; n++ {
+		if f.searchSplits(roots[n]) {
+			none = false
+		}
+		if none && f.at == nil {
+			f.class.ownDry[s] = n + 1
+		}
+	}
+}
+
+// searchSplits tries what has become of a lot as it was at first.
+func (f *finder) searchSplits(root int) (found bool) {
+	l := &f.board.lots
+	if f.class.perNode[l.all[root].pool] == 0 {
+		return false
+	}
+	for i := root; i >= 0 && l.all[i].root == root && f.left > 0; i = l.all[i].next {
+		if f.try(i) {
+			found = true
+		}
+	}
+	return found
 }
 
 // try takes what fits of one lot.
-func (f *finder) try(i int) {
+func (f *finder) try(i int) bool {
 	x := &f.board.lots.all[i]
+	if x.full {
+		return false
+	}
 	fit := f.board.fit(f.class, x, f.at)
 	if fit == 0 {
-		return
+		return false
 	}
 	nodes := min(x.count, ceilDiv(f.left, fit))
 	n := min(f.left, nodes*fit)
 	f.takes = append(f.takes, take{lot: i, place: place{x.pool, x.group}, nodes: nodes, perNode: fit, tasks: n})
 	f.left -= n
+	return true
+}
+
+// lessee is a shape that an earlier plan gave lots of a source to.
+type lessee struct {
+	source source
+	shape  ShapeKey
+}
+
+// sortOwn puts the lots of each lessee in the order of turns.
+func (l *lots) sortOwn() {
+	for who, roots := range l.own {
+		slices.SortStableFunc(roots, func(x, y int) int {
+			return cmp.Compare(turnOf(&l.all[x], who.shape), turnOf(&l.all[y], who.shape))
+		})
+	}
 }

@@ -39,6 +39,7 @@ type lot struct {
 	// the chain of those whom this plan gives them to.
 	before []Tenant
 	taker  int
+	root   int // the lot that this one was split from, or itself
 	next   int // the next lot of the same source and pool; -1: none
 }
 
@@ -50,6 +51,9 @@ type lots struct {
 	tail  []int
 	// let tells, by source, whether an earlier plan gave any lot to anybody.
 	let [sources]bool
+	// own lists, by whom an earlier plan gave them to, the lots as they were
+	// at first.
+	own map[lessee][]int
 	// order lists existing nodes in the order in which lots take them, and
 	// ids their node ids.
 	order  []int
@@ -65,7 +69,7 @@ type taker struct {
 }
 
 func newLots(pools int) lots {
-	l := lots{pools: pools, head: make([]int, int(sources)*pools), tail: make([]int, int(sources)*pools)}
+	l := lots{pools: pools, own: make(map[lessee][]int), head: make([]int, int(sources)*pools), tail: make([]int, int(sources)*pools)}
 	for i := range l.head {
 		l.head[i], l.tail[i] = -1, -1
 	}
@@ -77,9 +81,13 @@ func (l *lots) list(s source, pool int) int { return int(s)*l.pools + pool }
 
 // append enters a lot at the end of its list and returns its index.
 func (l *lots) append(x lot) int {
-	x.next, x.taker = -1, -1
 	i, list := len(l.all), l.list(x.source, x.pool)
+	x.next, x.taker, x.root = -1, -1, i
 	l.all = append(l.all, x)
+	for _, t := range x.before {
+		who := lessee{x.source, t.Shape}
+		l.own[who] = append(l.own[who], i)
+	}
 	if l.tail[list] < 0 {
 		l.head[list] = i
 	} else {
@@ -107,16 +115,13 @@ func (l *lots) split(i, n int) {
 	l.all = append(l.all, rest)
 }
 
-// unlink takes lot i out of its list; prev is the one before it, -1 for none.
+// unlink takes lot i, which is not the last, out of its list; prev is the one
+// before it, -1 for none. Who stands at i still finds its way on.
 func (l *lots) unlink(list, prev, i int) {
-	next := l.all[i].next
 	if prev < 0 {
-		l.head[list] = next
+		l.head[list] = l.all[i].next
 	} else {
-		l.all[prev].next = next
-	}
-	if l.tail[list] == i {
-		l.tail[list] = prev
+		l.all[prev].next = l.all[i].next
 	}
 }
 
@@ -168,6 +173,7 @@ func (b *board) addLots() {
 			b.addFlightLots(i, f)
 		}
 	}
+	b.lots.sortOwn()
 }
 
 // addToLots enters a node: into the lot entered last if it is alike.

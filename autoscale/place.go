@@ -33,7 +33,7 @@ func (b *board) placeJobs(plenty bool) (ok bool) {
 			return false
 		case !served:
 			order.drop()
-		case plenty && c.dry && to < len(c.Members):
+		case plenty && c.needsNew && to < len(c.Members):
 			order.drop()
 			c.next = to
 			aside = append(aside, c)
@@ -82,7 +82,7 @@ func (b *board) placeBulk(c *classState, from, to int) (placed int, why Reason) 
 	}
 	takes, left := b.find(c, jobs*c.Tasks, nil)
 	takes, left = b.findNew(c, takes, left)
-	c.dry = b.usesNew(takes)
+	c.needsNew = b.usesNew(takes)
 	got := jobs*c.Tasks - left
 	b.ledger.take(c.claims, ceilDiv(got, c.Tasks))
 	if got < (to-from)*c.Tasks {
