@@ -14,6 +14,7 @@ import (
 	"autoscaled/autoscale"
 	"autoscaled/config"
 	"autoscaled/cyclecloud"
+	"autoscaled/internal/rest"
 )
 
 func newCheckCommand() *cobra.Command {
@@ -85,6 +86,9 @@ func (c *connection) checkQueue(ctx context.Context) {
 	demand, err := c.queue.Demand(ctx)
 	if err != nil {
 		c.fail("queue", "%v", err)
+		if errors.Is(err, rest.ErrCertificate) {
+			c.pin(ctx, "queue", c.cluster.Queue.HTTP.URL, "http")
+		}
 		return
 	}
 	running := "what runs is not told (running: is missing), so no node will be removed"
@@ -102,7 +106,7 @@ func (c *connection) checkCloud(ctx context.Context) {
 	switch {
 	case errors.Is(err, cyclecloud.ErrCertificate):
 		c.fail("cloud", "%v", err)
-		c.pin(ctx)
+		c.pin(ctx, "cloud", cc.URL, "cyclecloud")
 		return
 	case errors.Is(err, autoscale.ErrUnauthorized):
 		c.fail("cloud", "%s refuses user %s: %v", cc.URL, cc.User, err)
@@ -123,19 +127,19 @@ func (c *connection) checkCloud(ctx context.Context) {
 	}
 }
 
-// pin prints the line that makes the server's certificate trusted.
-func (c *connection) pin(ctx context.Context) {
-	fingerprint, err := cyclecloud.Fingerprint(ctx, c.cluster.CycleCloud.URL)
+// pin prints the line under key that makes the server's certificate trusted.
+func (c *connection) pin(ctx context.Context, part, url, key string) {
+	fingerprint, err := rest.Fingerprint(ctx, url)
 	if err != nil {
-		c.fail("cloud", "read the certificate: %v", err)
+		c.fail(part, "read the certificate: %v", err)
 		return
 	}
 	fmt.Fprintf(c.out, `      The certificate that the server shows has the SHA-256 fingerprint
         %s
       Compare it with the one that the server's administrator tells you. If it is the same,
-      this line under cyclecloud: trusts that certificate, and no other:
+      this line under %s: trusts that certificate, and no other:
       tls: {fingerprint: %s}
-`, fingerprint, fingerprint)
+`, fingerprint, key, fingerprint)
 }
 
 // checkPool tells which buckets a pool of the config gets, those that an earlier

@@ -109,6 +109,26 @@ func TestCheckPinsASelfSignedServer(t *testing.T) {
 	require.Contains(t, r.out, fingerprint)
 }
 
+// So it does for the server of the queue's document.
+func TestCheckPinsASelfSignedQueue(t *testing.T) {
+	documents := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"jobs": [], "running": []}`))
+	}))
+	defer documents.Close()
+	s := newSite(t, nil)
+	s.configure("queue", "http: {url: '"+documents.URL+"'}")
+	r := s.command("check", "--connect")
+	require.Equal(t, exitBlind, r.code)
+	require.Regexp(t, `FAIL  queue    .*certificate`, r.out)
+	require.Contains(t, r.out, "this line under http: trusts")
+	line := regexp.MustCompile(`(?m)^ +(tls: \{fingerprint: [0-9a-f]{64}\})$`).FindStringSubmatch(r.out)
+	require.NotNil(t, line, r.out)
+
+	s.configure("queue", "http: {url: '"+documents.URL+"', "+line[1]+"}")
+	r = s.command("check", "--connect")
+	require.Zero(t, r.code, r.out)
+}
+
 // Each kind of queue is wired to its keys.
 func TestCheckReadsEveryKindOfQueue(t *testing.T) {
 	var header http.Header

@@ -64,11 +64,11 @@ It runs until it is interrupted, and forgets everything then.`,
 func runSimulator(cmd *cobra.Command, o simulatorOptions) error {
 	cfg, err := o.serverConfig()
 	if err != nil {
-		return err
+		return usageError(err)
 	}
 	server, err := cyclecloudtest.New(cfg, cyclecloudtest.NewClock(time.Now(), o.speed), o.seed)
 	if err != nil {
-		return err
+		return usageError(err)
 	}
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()

@@ -68,20 +68,20 @@ func TestSimulatorRefusesWhatItCannotServe(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
 		part string
+		code int
 	}{
-		"speed":     {[]string{"--speed", "0"}, "--speed must be above 0"},
-		"fault":     {[]string{"--faults", "status"}, "expected KIND=RATE"},
-		"kind":      {[]string{"--faults", "gremlin=0.1"}, `unknown kind "gremlin"`},
-		"rate":      {[]string{"--faults", "cut-after=3"}, "between 0 and 1"},
-		"no file":   {[]string{"--config", filepath.Join(dir, "none.yaml")}, "none.yaml"},
-		"typo":      {[]string{"--config", typo}, `line 2: unknown key "nme"`},
-		"listen":    {[]string{"--listen", "nowhere:at:all"}, "listen"},
-		"arguments": {[]string{"now"}, "unknown command"},
+		"speed":     {[]string{"--speed", "0"}, "--speed must be above 0", exitUsage},
+		"fault":     {[]string{"--faults", "status"}, "expected KIND=RATE", exitUsage},
+		"kind":      {[]string{"--faults", "gremlin=0.1"}, `unknown kind "gremlin"`, exitUsage},
+		"rate":      {[]string{"--faults", "cut-after=3"}, "between 0 and 1", exitUsage},
+		"no file":   {[]string{"--config", filepath.Join(dir, "none.yaml")}, "none.yaml", exitUsage},
+		"typo":      {[]string{"--config", typo}, `line 2: unknown key "nme"`, exitUsage},
+		"listen":    {[]string{"--listen", "nowhere:at:all"}, "listen", exitFailure},
+		"arguments": {[]string{"now"}, "unknown command", exitUsage},
 	} {
-		cmd := newSimulatorCommand()
-		cmd.SetOut(io.Discard)
-		cmd.SetErr(io.Discard)
-		cmd.SetArgs(append([]string{"cyclecloud"}, c.args...))
-		require.ErrorContains(t, cmd.ExecuteContext(t.Context()), c.part, name)
+		var errs strings.Builder
+		code := execute(t.Context(), append([]string{"simulator", "cyclecloud"}, c.args...), io.Discard, &errs)
+		require.Contains(t, errs.String(), c.part, name)
+		require.Equal(t, c.code, code, name)
 	}
 }
