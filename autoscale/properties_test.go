@@ -607,7 +607,7 @@ func TestPropertyInputOrderPlaysNoPart(t *testing.T) {
 func TestPropertyPlanningAgainSettles(t *testing.T) {
 	check(t, func(t *rapid.T, w world) {
 		allServed := !slices.ContainsFunc(w.plan.Outcomes, func(o Outcome) bool {
-			return o.Reason.Code == ReasonLimit || o.Reason.Code == ReasonPoolInvalid || o.Reason.Code == ReasonPart
+			return slices.Contains([]ReasonCode{ReasonLimit, ReasonCapacity, ReasonPoolInvalid, ReasonPart}, o.Reason.Code)
 		})
 		rounds := 0
 		for again := w; ; rounds++ {
