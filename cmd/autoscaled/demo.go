@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -95,7 +96,7 @@ type demoScript struct {
 // playDemo runs world and daemon until the time is over or ctx ends, and then
 // holds the one against the other.
 func playDemo(ctx context.Context, out io.Writer, o demoOptions, script demoScript) (s demoSummary, err error) {
-	if o.speed < 1 || o.length < 0 {
+	if !(o.speed >= 1) || math.IsInf(o.speed, 0) || o.length < 0 { // NaN is not at least 1 either
 		return demoSummary{}, usageError(errors.New("--speed must be at least 1 and --for not negative"))
 	}
 	d, err := newDemo(o, script)

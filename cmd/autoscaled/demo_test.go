@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -205,6 +206,8 @@ func TestDemoRefusesWhatItCannotDo(t *testing.T) {
 	defer taken.Close()
 	for want, o := range map[string]demoOptions{
 		"--speed must be at least 1":                      {speed: 0.5},
+		"--speed must be at least 1 and --for":            {speed: math.NaN()},
+		"--speed must be at least 1 and":                  {speed: math.Inf(1)},
 		"--for not negative":                              {speed: 10, length: -time.Second},
 		"choose another address with --listen":            {speed: 10, listen: taken.Addr().String()},
 		"serve metrics and health (listen): listen tcp: ": {speed: 10, listen: "nowhere"},

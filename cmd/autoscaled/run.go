@@ -51,6 +51,11 @@ loads the policy anew; a configuration that is wrong is refused and the old one 
 				return err
 			}
 			d.reloader.hangup = hangup
+			restore, err := zap.RedirectStdLogAt(d.log, zap.WarnLevel) // HTTP servers write there
+			if err != nil {
+				return errors.Join(err, d.close())
+			}
+			defer restore()
 			return errors.Join(d.run(cmd.Context()), d.close())
 		},
 	}

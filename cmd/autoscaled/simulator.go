@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os/signal"
 	"strconv"
 	"strings"
@@ -84,8 +85,8 @@ func runSimulator(cmd *cobra.Command, o simulatorOptions) error {
 // serverConfig reads the file, if there is one, and lays the flags over it.
 func (o simulatorOptions) serverConfig() (cyclecloudtest.Config, error) {
 	cfg := cyclecloudtest.DefaultConfig()
-	if o.speed <= 0 {
-		return cfg, errors.New("--speed must be above 0")
+	if !(o.speed > 0) || math.IsInf(o.speed, 0) { // NaN is not above 0 either
+		return cfg, errors.New("--speed must be above 0 and finite")
 	}
 	if o.config != "" {
 		var err error

@@ -71,6 +71,8 @@ func TestSimulatorRefusesWhatItCannotServe(t *testing.T) {
 		code int
 	}{
 		"speed":     {[]string{"--speed", "0"}, "--speed must be above 0", exitUsage},
+		"no speed":  {[]string{"--speed", "NaN"}, "--speed must be above 0", exitUsage},
+		"endless":   {[]string{"--speed", "Inf"}, "--speed must be above 0", exitUsage},
 		"fault":     {[]string{"--faults", "status"}, "expected KIND=RATE", exitUsage},
 		"kind":      {[]string{"--faults", "gremlin=0.1"}, `unknown kind "gremlin"`, exitUsage},
 		"rate":      {[]string{"--faults", "cut-after=3"}, "between 0 and 1", exitUsage},
