@@ -1,5 +1,10 @@
 package autoscale
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Decide plans: which nodes to create, to drain, to remove, and why, for every
 // job, node and pool. It is pure, and equal inputs give equal plans in whatever
 // order they are listed.
@@ -57,6 +62,7 @@ func holdAll(s State, p Policy, reason Reason) Plan {
 	}
 	if s.SupplyProblem == "" {
 		b := newBoard(&State{Observation: Observation{At: s.At, Supply: s.Supply}}, &p, nil)
+		plan.Limits = b.limits()
 		for _, n := range b.nodes {
 			if n.node.Phase != PhaseGone {
 				plan.Nodes = append(plan.Nodes, NodeVerdict{Node: n.node.ID, Reason: reason})
@@ -70,5 +76,13 @@ func holdAll(s State, p Policy, reason Reason) Plan {
 func (b *board) finish() Plan {
 	b.retryWanted()
 	b.explainHolds()
+	b.plan.Limits = b.limits()
 	return b.plan
+}
+
+// limits lists what is left of each limit that the cloud or the policy sets.
+func (b *board) limits() []Limit {
+	list := slices.DeleteFunc(slices.Clone(b.ledger.limits), func(l Limit) bool { return l.Kind == LimitCapacity })
+	slices.SortFunc(list, func(x, y Limit) int { return cmp.Compare(x.ID, y.ID) })
+	return list
 }

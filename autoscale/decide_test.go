@@ -314,3 +314,17 @@ func TestQueueWithoutRunningVouchesForNobody(t *testing.T) {
 	require.True(t, plan.Empty())
 	require.Equal(t, ReasonUseUnknown, plan.Nodes[0].Reason.Code)
 }
+
+func TestPlanTellsWhatIsLeftOfLimits(t *testing.T) {
+	pool, limits := aPool("htc", "F4", 4, 10)
+	policy := aPolicy("htc")
+	policy.Pools[0].Max, policy.Max = 4, 7
+	node := aNode("n1", pool.ID, PhaseReady)
+	supply := Supply{Pools: []Pool{pool}, Limits: limits, Nodes: []Node{node}}
+	plan := Decide(State{Observation: observe(start, supply, jobs("j", 9, wholeNodes(1)), nil), Memory: idleFor(start, time.Minute, node)}, policy)
+	used := make(map[LimitID][2]int64)
+	for _, l := range plan.Limits {
+		used[l.ID] = [2]int64{l.Used, l.Max}
+	}
+	require.Equal(t, map[LimitID][2]int64{"pool/htc": {4, 4}, "total": {4, 7}, "bucket/htc/F4": {3, 10}}, used)
+}

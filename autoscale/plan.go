@@ -12,6 +12,9 @@ type Plan struct {
 	Remove  []Remove
 	Retry   []Retry
 	Hold    []Hold
+	// Limits are the cloud's and the policy's, with what is used of them once
+	// the plan is carried out.
+	Limits []Limit
 	// Promises are whom the nodes of open requests are for.
 	Promises map[RequestID]Promise
 	// Outcomes explain every pending job, as ranges over the members of its class.

@@ -88,6 +88,7 @@ func TestLostAnswerCreatesNothingTwice(t *testing.T) {
 	require.Equal(t, 3, op.Added)
 	require.Len(t, r.cloud.list(), 3)
 	require.Equal(t, 1, r.cloud.count("create"))
+	require.Zero(t, r.cloud.count("resolve"), "its nodes tell")
 }
 
 func TestLostRequestIsSentAgainUnderItsID(t *testing.T) {

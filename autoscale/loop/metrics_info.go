@@ -39,7 +39,7 @@ var (
 	infoWaiting     = MetricInfo{"autoscaled_jobs_waiting", "gauge", []string{"cluster", "reason"}, "Pending jobs that have no nodes, by why."}
 	infoNodes       = MetricInfo{"autoscaled_nodes", "gauge", []string{"cluster", "pool", "phase"}, "Nodes that the cloud shows."}
 	infoLimitMax    = MetricInfo{"autoscaled_limit_max", "gauge", []string{"cluster", "limit", "unit"}, "Ceiling of a limit, in its unit."}
-	infoLimitUsed   = MetricInfo{"autoscaled_limit_used", "gauge", []string{"cluster", "limit", "unit"}, "What is used of a limit, in its unit."}
+	infoLimitUsed   = MetricInfo{"autoscaled_limit_used", "gauge", []string{"cluster", "limit", "unit"}, "What is used of a limit once the tick's plan is carried out, in its unit."}
 	infoOperations  = MetricInfo{"autoscaled_operations_open", "gauge", []string{"cluster", "kind", "phase"}, "Operations that are not final."}
 	infoHolds       = MetricInfo{"autoscaled_holds", "gauge", []string{"cluster", "reason"}, "Pools, or the whole cloud, that are held back, by why."}
 )

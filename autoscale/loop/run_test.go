@@ -229,6 +229,43 @@ func TestNothingMoreIsSentAfterTheStop(t *testing.T) {
 	})
 }
 
+func TestNothingIsMarkedAfterTheStop(t *testing.T) {
+	r, q := newDrainRig(t)
+	r.queue.submit(r.at, 2)
+	r.ticks(10)
+	r.queue.clear()
+	r.until(func() bool {
+		next, err := r.loop.Plan(t.Context(), r.at)
+		require.NoError(t, err)
+		return len(next.Plan.Drain) == 2
+	})
+	r.queue.submit(r.at, 1)
+	r.queue.pending[0].Grouping = autoscale.Coupled // no node that is there will do
+	ctx, stop := context.WithCancel(t.Context())
+	r.cloud.fault = func(string, autoscale.RequestID) fault {
+		stop()
+		return works
+	}
+	report, err := r.loop.Tick(ctx, r.at)
+	require.NoError(t, err)
+	require.Len(t, report.Plan.Drain, 2)
+	require.Len(t, r.cloud.list(), 3)
+	require.Empty(t, q.marked)
+}
+
+func TestTicksAreASecondApart(t *testing.T) {
+	l := newRig(t).loop
+	op := createOf(autoscale.OpAbsent, 0) // due ten minutes after it was sent
+	for at, want := range map[time.Duration]time.Duration{
+		5 * time.Minute:                5*time.Minute + step,
+		10*time.Minute - 5*time.Second: 10*time.Minute + time.Millisecond,
+		10*time.Minute - time.Second/2: 10*time.Minute + time.Second/2,
+	} {
+		next := l.nextTick(start.Add(at), Report{Operations: []autoscale.Operation{op}})
+		require.Equal(t, want, next.Sub(start))
+	}
+}
+
 func TestReadsHaveTheirOwnDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(o *Options) { o.QueueTimeout, o.CloudTimeout = 10*time.Second, 20*time.Second })

@@ -32,7 +32,7 @@ func (v *view) next(r Report, p autoscale.Policy) *view {
 		n.demand = demandGauges(r, v.demand)
 	}
 	if r.Observation.SupplyProblem == "" {
-		n.supply = supplyGauges(r.Observation.Supply, p)
+		n.supply = append(nodeGauges(r.Observation.Supply, p), limitGauges(r)...)
 	}
 	n.gauges = append(operationGauges(r.Operations), holdGauges(r.Plan, v.gauges)...)
 	n.gauges = append(n.gauges,
@@ -67,9 +67,9 @@ func demandGauges(r Report, before []gauge) []gauge {
 	return append(list, byLabel(infoWaiting, waiting, before)...)
 }
 
-// supplyGauges lists every phase of the pools that a policy names, so that their
+// nodeGauges lists every phase of the pools that a policy names, so that their
 // series do not come and go, and of others what there is.
-func supplyGauges(s autoscale.Supply, p autoscale.Policy) []gauge {
+func nodeGauges(s autoscale.Supply, p autoscale.Policy) []gauge {
 	type cell struct {
 		pool  autoscale.PoolID
 		phase autoscale.Phase
@@ -85,12 +85,23 @@ func supplyGauges(s autoscale.Supply, p autoscale.Policy) []gauge {
 	for i := range s.Nodes {
 		nodes[cell{s.Nodes[i].Pool, s.Nodes[i].Phase}]++
 	}
-	list := make([]gauge, 0, len(nodes)+2*len(s.Limits))
+	list := make([]gauge, 0, len(nodes))
 	for c, n := range nodes {
 		list = append(list, gauge{infoNodes, []string{string(c.pool), string(c.phase)}, float64(n)})
 	}
-	known := make(map[autoscale.LimitID]bool, len(s.Limits))
-	for _, l := range s.Limits {
+	return list
+}
+
+// limitGauges shows the cloud's limits and the policy's as the plan leaves them,
+// or, where nothing could be planned, as the cloud tells them.
+func limitGauges(r Report) []gauge {
+	limits := r.Plan.Limits
+	if r.Plan.At.IsZero() {
+		limits = r.Observation.Supply.Limits
+	}
+	known := make(map[autoscale.LimitID]bool, len(limits))
+	list := make([]gauge, 0, 2*len(limits))
+	for _, l := range limits {
 		if known[l.ID] {
 			continue
 		}

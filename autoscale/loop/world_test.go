@@ -74,7 +74,10 @@ func TestJudgeCreate(t *testing.T) {
 	answeredEmpty.Answered = start.Add(time.Second)
 	sentAgain := answeredEmpty
 	sentAgain.Sent = start.Add(time.Minute)
+	absentAgain := createOf(autoscale.OpAbsent, 0)
+	absentAgain.Sent = start.Add(9 * time.Minute)
 	for _, c := range []judged{
+		{name: "absent, sent again since", op: absentAgain, answer: absent, after: 15 * time.Minute, want: autoscale.OpAbsent, expected: 3},
 		{name: "in doubt", op: createOf(autoscale.OpSent, 0), answer: unknown, want: autoscale.OpSent, expected: 3},
 		{name: "intended and unknown", op: createOf(autoscale.OpIntended, 0), answer: unknown, want: autoscale.OpIntended, expected: 3},
 		{name: "intended and absent", op: createOf(autoscale.OpIntended, 0), answer: absent, want: autoscale.OpAbsent, expected: 3},
