@@ -12,8 +12,9 @@ import (
 	"autoscaled/autoscale"
 )
 
-// DefaultMaxBytes bounds a document: a million jobs need about a quarter of it.
-const DefaultMaxBytes = 1 << 30
+// DefaultMaxBytes bounds a document: a million jobs fit, and a command that never
+// stops talking does not cost the daemon its memory.
+const DefaultMaxBytes = 256 << 20
 
 // FileOptions says which file to read.
 type FileOptions struct {
