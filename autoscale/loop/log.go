@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +26,8 @@ type reporter struct {
 	mu  sync.Mutex
 	// told are the problems that last, by step and subject.
 	told map[complaint]*reminder
+	// empty are the policy's pools that match nothing, as last told.
+	empty []string
 }
 
 type complaint struct {
@@ -186,6 +189,27 @@ func (r *reporter) evicted(n autoscale.Node) {
 		zap.String("name", n.Name),
 		zap.String("pool", string(n.Pool)),
 		zap.String("phase", string(n.Phase)))
+}
+
+// unmatched tells once of pools of the policy to which nothing in the cloud
+// belongs: a name is probably misspelt, and its jobs would wait without a word.
+func (r *reporter) unmatched(policy autoscale.Policy, supply autoscale.Supply) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var empty []string
+	for _, p := range policy.Pools {
+		if slices.ContainsFunc(supply.Pools, func(pool autoscale.Pool) bool {
+			_, ok := p.Match.Match(pool.Labels)
+			return ok
+		}) {
+			continue
+		}
+		empty = append(empty, p.Name)
+		if !slices.Contains(r.empty, p.Name) {
+			r.log.Warn("nothing in the cloud belongs to a pool of the policy", zap.String("pool", p.Name))
+		}
+	}
+	r.empty = empty
 }
 
 func reasonFields(reason autoscale.Reason) []zapcore.Field {

@@ -3,6 +3,7 @@ package loop
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,6 +51,35 @@ func TestEvictionIsLogged(t *testing.T) {
 	r.cloud.vanish("node-001")
 	r.tick()
 	require.Equal(t, 1, logs.FilterMessage("node is gone, and not by us").Len())
+}
+
+// A pool whose nodearray is misspelt would else be ready and do nothing.
+func TestAPoolThatMatchesNothingIsToldOnce(t *testing.T) {
+	r, logs := logged(t)
+	right := *r.loop.policy.Load()
+	wrong := right
+	wrong.Pools = append(slices.Clone(right.Pools), autoscale.PoolPolicy{
+		Name: "typo", Match: autoscale.HasLabel(autoscale.LabelNodearray, "exeucte"),
+	})
+	told := func() (names []any) {
+		r.ticks(3)
+		for _, line := range logs.FilterMessage("nothing in the cloud belongs to a pool of the policy").All() {
+			names = append(names, line.ContextMap()["pool"])
+		}
+		logs.TakeAll()
+		return names
+	}
+	require.Empty(t, told())
+	r.cloud.observe = errors.New("away")
+	r.loop.SetPolicy(wrong)
+	require.Empty(t, told(), "while the cloud is unknown")
+	r.cloud.observe = nil
+	require.Equal(t, []any{"typo"}, told())
+	require.Empty(t, told())
+	r.loop.SetPolicy(right)
+	require.Empty(t, told())
+	r.loop.SetPolicy(wrong)
+	require.Equal(t, []any{"typo"}, told(), "told again when it comes back")
 }
 
 func TestProblemsAreToldOnChangeAndEverMoreRarely(t *testing.T) {

@@ -174,6 +174,9 @@ func (l *Loop) publish(t *tick) {
 	if r.interrupted != nil {
 		return
 	}
+	if supply := r.Observation.Supply; r.Observation.SupplyProblem == "" && supply.Stopped == "" {
+		l.log.unmatched(t.policy, supply)
+	}
 	l.mu.Lock()
 	l.last = r
 	if r.Good() {
