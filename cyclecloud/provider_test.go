@@ -287,6 +287,16 @@ func TestQuotaCountThatCannotBe(t *testing.T) {
 	}
 }
 
+func TestGroupsCountAllTheirNodes(t *testing.T) {
+	supply := observeBody(t, `{"state":"Started","nodearrays":[{"name":"a","nodearray":{},"buckets":[{"definition":{"machineType":"X1"},
+		"virtualMachine":{"vcpuCount":4},"placementGroups":[{"name":"g","activeCount":1},{"name":"h","activeCount":2}]}]}],"nodes":[
+		{"Name":"n1","NodeId":"1","Template":"a","MachineType":"X1","PlacementGroupId":"g","TargetState":"Started","Status":"Ready"},
+		{"Name":"n2","NodeId":"2","Template":"a","MachineType":"X1","PlacementGroupId":"g","TargetState":"Terminated","Status":"Terminating"},
+		{"Name":"n3","NodeId":"3","Template":"a","MachineType":"X1","PlacementGroupId":"h","TargetState":"Started","Status":"Ready"}]}`)
+	require.Equal(t, []autoscale.Group{{Name: "g", Active: 2}, {Name: "h", Active: 2}}, pool(t, supply, "a/X1").Groups,
+		"the server leaves out those on their way out, and knows some that we don't see")
+}
+
 func TestStatusWithoutNodesIsReadTwice(t *testing.T) {
 	s := newServer(t).on("GET /clusters/demo/status?nodes=true", ok(`{"state":"Started",`+someArray+`}`)).
 		on("GET /clusters/demo/nodes", ok(`{"nodes":[{"Name":"n","NodeId":"1","Template":"execute","MachineType":"Standard_F4s_v2","TargetState":"Started"}]}`))
