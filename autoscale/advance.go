@@ -3,7 +3,6 @@ package autoscale
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -22,18 +21,20 @@ func Advance(m Memory, o Observation, operations []Operation) Memory {
 		}
 	}
 	next := Memory{Nodes: make(map[NodeID]NodeMemory, len(o.Supply.Nodes)), Promises: m.Promises}
+	hosts := newHosts(&o.Demand)
 	for i := range o.Supply.Nodes {
 		node := &o.Supply.Nodes[i]
 		if node.Phase == PhaseGone {
 			continue
 		}
-		next.Nodes[node.ID] = advanceNode(m.Nodes[node.ID], node, o, made[node.Request], m.Promises[node.Request])
+		next.Nodes[node.ID] = advanceNode(m.Nodes[node.ID], node, o, hosts, made[node.Request], m.Promises[node.Request])
 	}
 	next.Offerings = advanceOfferings(m, next.Nodes, o, operations)
 	return next
 }
 
-func advanceNode(m NodeMemory, node *Node, o Observation, by *Operation, promise Promise) NodeMemory {
+func advanceNode(m NodeMemory, node *Node, o Observation, hosts hosts, by *Operation, promise Promise) NodeMemory {
+	m.past(o.At)
 	if m.Asked.IsZero() {
 		m.Asked = o.At
 		if by != nil {
@@ -50,7 +51,7 @@ func advanceNode(m NodeMemory, node *Node, o Observation, by *Operation, promise
 		m.IdleReads = 0
 		return m
 	}
-	use, known := useOf(o.Demand, node)
+	use, known := hosts.useOf(node)
 	switch {
 	case known && use.Busy():
 		m.Busy, m.IdleReads = o.At, 0
@@ -68,24 +69,13 @@ func advanceNode(m NodeMemory, node *Node, o Observation, by *Operation, promise
 	return m
 }
 
-// useOf is what the queue runs on a node, and whether the queue vouches for it.
-// A node is found by its host name, its name, or its address.
-func useOf(d Demand, node *Node) (use HostUse, known bool) {
-	for _, name := range []string{node.Host, node.Name, node.Address} {
-		if name == "" {
-			continue
-		}
-		if use, listed := d.Use[strings.ToLower(name)]; listed {
-			return use, true
-		}
-	}
-	return HostUse{}, d.Vouched
-}
-
 // Remember folds a plan into what is remembered: the nodes that it gave work are
 // wanted, and their idle time starts again; and whom nodes are for that are yet to
 // come. The plan's new sets must have their request ids by now.
 func Remember(m Memory, p Plan) Memory {
+	if p.holdsAll() {
+		return m // it does not say whom nodes are for
+	}
 	next := Memory{Nodes: maps.Clone(m.Nodes), Offerings: m.Offerings, Promises: maps.Clone(p.Promises)}
 	for _, g := range p.Grow {
 		if next.Promises == nil {

@@ -15,6 +15,7 @@ type board struct {
 	ledger   *ledger
 	pools    []poolState
 	nodes    []nodeState
+	hosts    hosts
 	lots     lots
 	classes  []classState
 	inFlight []flight
@@ -86,6 +87,7 @@ func newBoard(s *State, p *Policy, unwanted map[RequestID]bool) *board {
 	b.dims = newDims(s.Supply.Pools, s.Demand.Classes)
 	b.ledger = newLedger(s.Supply.Limits, p.Limits)
 	poolIndex := b.addPools()
+	b.hosts = newHosts(&s.Demand)
 	b.addNodes(poolIndex)
 	b.addFlights(poolIndex, unwanted)
 	b.addOwnLimits()
@@ -195,7 +197,7 @@ func (b *board) nodeState(node *Node, poolIndex map[PoolID]int, leaving map[Node
 		n.memory.Asked = b.state.At
 	}
 	n.leaving = leaving[node.ID] || node.Phase == PhaseStopping
-	n.use, n.vouched = useOf(b.state.Demand, node)
+	n.use, n.vouched = b.hosts.useOf(node)
 	if i, known := poolIndex[node.Pool]; known && b.pools[i].policy >= 0 {
 		n.pool = i
 		n.free = b.freeOn(n)
@@ -254,9 +256,9 @@ func (b *board) addFlights(poolIndex map[PoolID]int, unwanted map[RequestID]bool
 	for i := range b.state.Operations {
 		op := &b.state.Operations[i]
 		pool, known := poolIndex[op.Pool]
-		if count := op.Expected(); known && count > 0 && b.pools[pool].policy >= 0 {
+		if count := op.Expected(); known && count > 0 {
 			f := flight{operation: op, pool: pool, count: count}
-			f.unwanted = op.Phase == OpAbsent && unwanted[op.Request]
+			f.unwanted = b.pools[pool].policy < 0 || op.Phase == OpAbsent && unwanted[op.Request]
 			b.inFlight = append(b.inFlight, f)
 		}
 	}

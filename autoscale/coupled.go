@@ -2,8 +2,6 @@ package autoscale
 
 import (
 	"cmp"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,15 +34,19 @@ func (b *board) findCoupled(c *classState) (takes []take, left int) {
 	return b.drawNew(c, takes, left, best.place, min(best.newNodes, b.roomInGroup(c, best.place)))
 }
 
+// bestOption compares all groups, in any order: no two options are equal.
 func (b *board) bestOption(c *classState) (best option, found bool) {
 	have := b.roomInGroups(c)
 	for rank, pool := range c.order {
-		groups := slices.Sorted(maps.Keys(b.pools[pool].groupActive))
-		for _, group := range append(groups, "") { // the empty name: a new group
+		consider := func(group string) {
 			o := b.option(c, place{pool, group}, rank, have)
 			if o.tasks > 0 && (!found || compareOptions(o, best) < 0) {
 				best, found = o, true
 			}
+		}
+		consider("") // a new group
+		for group := range b.pools[pool].groupActive {
+			consider(group)
 		}
 	}
 	return best, found

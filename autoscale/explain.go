@@ -30,7 +30,6 @@ func cut(served []Serving, tasks int) (parts, rest []Serving) {
 		if n == served[0].Tasks {
 			served = served[1:]
 		} else {
-			served = slices.Clone(served)
 			served[0] = served[0].part(n, served[0].Tasks-n)
 		}
 		tasks -= n

@@ -109,3 +109,13 @@ func (m NodeMemory) IdleSince() time.Time {
 	}
 	return since
 }
+
+// past pulls back what is yet to come: the clock was set back while nobody looked.
+// Idle and boot times then run from now, and not from when it has caught up.
+func (m *NodeMemory) past(now time.Time) {
+	for _, t := range []*time.Time{&m.Asked, &m.Ready, &m.Busy, &m.Wanted, &m.Marked} {
+		if t.After(now) {
+			*t = now
+		}
+	}
+}

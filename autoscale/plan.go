@@ -28,6 +28,9 @@ func (p Plan) Empty() bool {
 	return len(p.Grow)+len(p.Drain)+len(p.Undrain)+len(p.Remove)+len(p.Retry) == 0
 }
 
+// holdsAll tells whether nothing could be planned at all.
+func (p Plan) holdsAll() bool { return len(p.Hold) > 0 && p.Hold[0].Pool == "" }
+
 // Grow asks for Count equal nodes in one set.
 type Grow struct {
 	// Request is filled in by the loop, right after it was decided.

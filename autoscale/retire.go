@@ -57,11 +57,17 @@ func (b *board) leave(x leaver, spare []int) Reason {
 	return reason
 }
 
-// spare is how many nodes each policy has above its min.
+// spare is how many nodes each policy has above its min. Nodes that are only asked
+// for, or planned, don't count: what they are to replace stays until they are there.
 func (b *board) spare() []int {
 	spare := make([]int, len(b.policy.Pools))
+	for i := range b.pools {
+		if p := b.pools[i].policy; p >= 0 {
+			spare[p] += b.pools[i].alive
+		}
+	}
 	for p := range spare {
-		spare[p] = max(0, b.standing(p)-b.policy.Pools[p].Min)
+		spare[p] = max(0, spare[p]-b.policy.Pools[p].Min)
 	}
 	return spare
 }
@@ -149,7 +155,7 @@ func (b *board) sendAway(n *nodeState, reason Reason) Reason {
 
 // keep withdraws our drain mark from a node that stays.
 func (b *board) keep(n *nodeState, reason Reason) {
-	if n.use.Drain == DrainOurs && n.pool >= 0 && !n.leaving {
+	if n.use.Drain == DrainOurs && !n.leaving {
 		b.plan.Undrain = append(b.plan.Undrain, Drained{Node: *n.node, Reason: Reason{Code: ReasonWantedAgain, Detail: reason.String()}})
 	}
 }

@@ -1,0 +1,53 @@
+package autoscale
+
+import "strings"
+
+// hosts finds what the queue says of a node's host. One side may call a host by
+// its full name ("ip-0a000004.internal.cloudapp.net") and the other by its short
+// one: a node that was not recognised would count as idle while it works.
+type hosts struct {
+	demand *Demand
+	// full are the full names in use, by their short ones.
+	full map[string]string
+}
+
+func newHosts(d *Demand) hosts {
+	h := hosts{demand: d, full: make(map[string]string)}
+	for name, use := range d.Use {
+		short := shortName(name)
+		if short == name {
+			continue
+		}
+		// Of two hosts with one short name the busy one counts, else the first by name.
+		other, twice := h.full[short]
+		if !twice || use.Busy() && !d.Use[other].Busy() || use.Busy() == d.Use[other].Busy() && name < other {
+			h.full[short] = name
+		}
+	}
+	return h
+}
+
+// useOf is what the queue runs on a node, and whether the queue vouches for it. A
+// node is found by its host name, its name, or its address, and where those are not
+// listed by its short host name.
+func (h hosts) useOf(node *Node) (use HostUse, known bool) {
+	host := strings.ToLower(node.Host)
+	for _, name := range []string{host, strings.ToLower(node.Name), strings.ToLower(node.Address), shortName(host), h.full[host]} {
+		if name == "" {
+			continue
+		}
+		if use, listed := h.demand.Use[name]; listed {
+			return use, true
+		}
+	}
+	return HostUse{}, h.demand.Vouched
+}
+
+// shortName is a host name without its domain. An address has none.
+func shortName(host string) string {
+	label, _, _ := strings.Cut(host, ".")
+	if strings.Trim(label, "0123456789") == "" {
+		return host
+	}
+	return label
+}
