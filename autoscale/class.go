@@ -24,9 +24,9 @@ type classState struct {
 	needsNew bool
 	// short: some job got only a part.
 	short bool
-	// dry, ownDry and, by pool, passed are how far the class has gone through
+	// dry, ownDry and, by list, passed are how far the class has gone through
 	// lots that have no room for it.
-	dry    [sourceNew][leases]dryness
+	dry    [sourceNew][sides][leases]dryness
 	ownDry [sources]int
 	passed map[int]int
 	// next is the first member that is not placed yet.

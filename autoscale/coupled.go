@@ -57,9 +57,9 @@ func (b *board) roomInGroups(c *classState) map[place]option {
 	have := make(map[place]option)
 	for s := sourceReady; s < sources; s++ {
 		for _, pool := range c.order {
-			for i := b.lots.head[b.lots.list(s, pool)]; i >= 0; i = b.lots.all[i].next {
+			for i := b.lots.head[b.lots.list(s, grouped, pool)]; i >= 0; i = b.lots.all[i].next {
 				x := &b.lots.all[i]
-				if x.group == "" || x.full {
+				if x.full {
 					continue
 				}
 				if fit := b.fit(c, x, nil); fit > 0 {

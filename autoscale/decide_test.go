@@ -1,6 +1,8 @@
 package autoscale
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -327,4 +329,63 @@ func TestPlanTellsWhatIsLeftOfLimits(t *testing.T) {
 		used[l.ID] = [2]int64{l.Used, l.Max}
 	}
 	require.Equal(t, map[LimitID][2]int64{"pool/htc": {4, 4}, "total": {4, 7}, "bucket/htc/F4": {3, 10}}, used)
+}
+
+// Nodes come up one by one, in any order, and no job moves to a node that was asked
+// for another: nothing more is asked, and nothing goes.
+func TestConstantDemandSettlesWhileNodesComeUp(t *testing.T) {
+	small, limits := aPool("execute", "F4", 4, 20)
+	large, more := aPool("mpi", "HC44rs", 44, 8)
+	large.GroupSize = 8
+	supply := Supply{Pools: []Pool{small, large}, Limits: append(limits, more...)}
+	gang := wholeNodes(4)
+	gang.Grouping, gang.Selector = Coupled, HasLabel(LabelNodearray, "mpi")
+	waiting := append(jobs("a", 1, tasksOf(16, 1)), jobs("c", 1, gang)...)
+	policy := aPolicy("execute", "mpi")
+	policy.Pools[0].IdleTime = time.Second
+
+	var ops []Operation
+	var memory Memory
+	tick := func(at time.Time) Plan {
+		o := observe(at, supply, waiting, nil)
+		memory = Advance(memory, o, ops)
+		plan := Decide(State{Observation: o, Operations: ops, Memory: memory}, policy)
+		for i := range plan.Grow {
+			g := &plan.Grow[i]
+			g.Request = RequestID(fmt.Sprintf("r%d", i))
+			ops = append(ops, Operation{Request: g.Request, Kind: OperationCreate, Phase: OpAccepted, Pool: g.Pool, Group: g.Group, Count: g.Count, Added: g.Count, Intended: at})
+		}
+		memory = Remember(memory, plan)
+		return plan
+	}
+	require.Equal(t, map[PoolID]int{small.ID: 4, large.ID: 4}, created(tick(start)))
+	for i := range ops {
+		for n := range ops[i].Count {
+			node := aNode(fmt.Sprintf("%s-%d", ops[i].Pool, n), ops[i].Pool, PhaseStarting)
+			node.Group, node.Request = ops[i].Group, ops[i].Request
+			ops[i].Nodes = append(ops[i].Nodes, node.ID)
+			supply.Nodes = append(supply.Nodes, node)
+		}
+	}
+	slices.Reverse(supply.Nodes) // the gang's come up first
+	for i := range supply.Nodes {
+		supply.Nodes[i].Phase = PhaseReady
+		plan := tick(start.Add(time.Duration(i+1) * time.Minute))
+		require.True(t, plan.Empty(), "after %d nodes: %+v", i+1, plan.Grow)
+	}
+}
+
+func TestIDsAreOrderedAsPeopleCount(t *testing.T) {
+	ids := []JobID{"7_10", "10", "9", "101", "11", "7_2", "a", "a01", "a1", "1"}
+	slices.SortFunc(ids, compareIDs)
+	require.Equal(t, []JobID{"1", "7_2", "7_10", "9", "10", "11", "101", "a", "a01", "a1"}, ids)
+}
+
+func TestActionNamesAJobOnce(t *testing.T) {
+	pool, limits := aPool("htc", "F4", 4, 100)
+	o := observe(start, Supply{Pools: []Pool{pool}, Limits: limits}, append(jobs("a", 1, tasksOf(1, 3)), jobs("b", 1, tasksOf(9, 1))...), nil)
+	plan := Decide(State{Observation: o}, aPolicy("htc"))
+	require.Len(t, plan.Grow, 1)
+	require.Equal(t, []JobID{"a0", "b0"}, plan.Grow[0].Jobs)
+	require.Equal(t, 2, plan.Grow[0].JobCount)
 }

@@ -56,8 +56,8 @@ func (b *board) serve(c *classState, from, to, tasks int, parts []Serving, why R
 		reason = Reason{Code: ReasonPart, Have: int64(tasks), Want: int64(c.Tasks), Detail: why.String()}
 	}
 	b.plan.Outcomes = append(b.plan.Outcomes, Outcome{Class: c.index, From: from, To: to, Served: parts, Tasks: tasks, Reason: reason})
-	for _, s := range parts {
-		if s.Grow < 0 {
+	for i, s := range parts {
+		if s.Grow < 0 || slices.ContainsFunc(parts[:i], func(p Serving) bool { return p.Grow == s.Grow }) {
 			continue
 		}
 		set := &b.plan.Grow[s.Grow]
@@ -114,7 +114,7 @@ func (b *board) promise(op *Operation, wish Wish) {
 	b.plan.Promises[op.Request] = p
 }
 
-// whyNot explains why tasks of the class find no room: the licence that is out,
+// whyNot explains why tasks of a job find no room: the licence that is out,
 // or what stops the best pool. What stops the others is noted as holds.
 func (b *board) whyNot(c *classState, tasks int) Reason {
 	if r, bound := b.ledger.binding(c.claims, ceilDiv(tasks, c.Tasks)); bound {

@@ -7,18 +7,25 @@ import (
 
 // find looks for room for tasks on nodes that exist or are asked for, in one
 // place only if at is given. It takes nothing yet, and returns how many tasks
-// found none. Nearer nodes come first; among equally near ones, those that an
-// earlier plan gave to this shape, then those given to nobody, then the others.
+// found none. Nodes that an earlier plan gave to this shape come first, then those
+// given to nobody, then the others; among these those in no placement group, which
+// coupled jobs can't use anyway, and then the nearer ones.
 func (b *board) find(c *classState, tasks int, at *place) (takes []take, left int) {
 	f := finder{board: b, class: c, at: at, left: tasks}
-	for s := sourceReady; s < sources && f.left > 0; s++ {
-		if !b.lots.let[s] {
-			f.search(s, anybodys)
-			continue
-		}
+	for s := sourceReady; s <= sourceAsked; s++ {
 		f.searchOwn(s)
-		f.search(s, nobodys)
-		f.search(s, others)
+	}
+	for _, l := range []lease{nobodys, others} {
+		for side := range sides {
+			for s := sourceReady; s <= sourceAsked; s++ {
+				f.search(s, side, l)
+			}
+		}
+	}
+	for s := sourceAbsent; s <= sourceNew; s++ {
+		for side := range sides {
+			f.search(s, side, anybodys)
+		}
 	}
 	return f.takes, f.left
 }
@@ -63,22 +70,29 @@ type finder struct {
 	left  int
 }
 
-// search goes through the lots of a source with such a lease, pool by pool as
-// the class prefers them. Room only shrinks, so lots that had none for the class
-// are not looked at again; and neither are pools, of nodes that exist.
-func (f *finder) search(s source, want lease) {
-	if s == sourceNew {
-		f.searchNew()
-		return
+// search goes through the lots of a source, on one side, with such a lease, pool
+// by pool as the class prefers them. Room only shrinks, so lots that had none for
+// the class are not looked at again; and neither are pools, of nodes that exist.
+func (f *finder) search(s source, side side, want lease) {
+	switch {
+	case f.left == 0, want == others && !f.board.lots.let[s]:
+	case f.class.Grouping == Ungrouped && side == grouped, f.class.Grouping == Coupled && side == alone:
+	case s == sourceNew:
+		f.searchNew(side)
+	default:
+		f.searchSeen(s, side, want)
 	}
-	d := &f.class.dry[s][want]
+}
+
+func (f *finder) searchSeen(s source, side side, want lease) {
+	d := &f.class.dry[s][side][want]
 	passing := f.at == nil
 	for n := int(d.pools); n < len(f.class.order) && f.left > 0; n++ {
 		after := -1
 		if n == int(d.pools) {
 			after = int(d.lots) - 1
 		}
-		last, found := f.searchPool(s, f.class.order[n], after, want)
+		last, found := f.searchPool(f.class.order[n], f.board.lots.list(s, side, f.class.order[n]), after, want)
 		switch {
 		case !passing:
 		case found:
@@ -94,34 +108,31 @@ func (f *finder) search(s source, want lease) {
 type dryness struct{ pools, lots int32 }
 
 // searchNew goes through the lots of this plan's own nodes. They grow in number,
-// so for each pool it is remembered apart how far the class has passed.
-func (f *finder) searchNew() {
+// so for each list it is remembered apart how far the class has passed.
+func (f *finder) searchNew(side side) {
 	for _, pool := range f.class.order {
-		if f.left == 0 {
-			return
-		}
-		after, known := f.class.passed[pool]
+		list := f.board.lots.list(sourceNew, side, pool)
+		after, known := f.class.passed[list]
 		if !known {
 			after = -1
 		}
-		last, _ := f.searchPool(sourceNew, pool, after, anybodys)
+		last, _ := f.searchPool(pool, list, after, anybodys)
 		if f.at == nil && last != after && len(f.class.Members) > 1 {
 			if f.class.passed == nil {
 				f.class.passed = make(map[int]int)
 			}
-			f.class.passed[pool] = last
+			f.class.passed[list] = last
 		}
 	}
 }
 
-// searchPool goes through the lots of a pool that come after one. It returns the
+// searchPool goes through a pool's list of lots after one of them. It returns the
 // last that it passed before it found room.
-func (f *finder) searchPool(s source, pool, after int, want lease) (last int, found bool) {
+func (f *finder) searchPool(pool, list, after int, want lease) (last int, found bool) {
 	if f.at != nil && f.at.pool != pool {
 		return after, false
 	}
 	l := &f.board.lots
-	list := l.list(s, pool)
 	i, prev, last := l.head[list], after, after
 	if after >= 0 {
 		i = l.all[after].next

@@ -104,7 +104,38 @@ func serveOrder(a, b Member) int {
 	if c := a.Submitted.Compare(b.Submitted); c != 0 {
 		return c
 	}
-	return cmp.Compare(a.ID, b.ID)
+	return compareIDs(a.ID, b.ID)
+}
+
+// compareIDs orders ids as people count: runs of digits by their number, so that
+// job 9 comes before job 10, and array task 7_2 before 7_10.
+func compareIDs(a, b JobID) int {
+	x, y := string(a), string(b)
+	for x != "" && y != "" {
+		m, n := digits(x), digits(y)
+		if m == 0 || n == 0 {
+			if x[0] != y[0] {
+				return cmp.Compare(x[0], y[0])
+			}
+			x, y = x[1:], y[1:]
+			continue
+		}
+		p, q := strings.TrimLeft(x[:m], "0"), strings.TrimLeft(y[:n], "0")
+		if c := cmp.Or(cmp.Compare(len(p), len(q)), cmp.Compare(p, q)); c != 0 {
+			return c
+		}
+		x, y = x[m:], y[n:]
+	}
+	return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(a, b))
+}
+
+// digits counts the digits that s begins with.
+func digits(s string) int {
+	n := 0
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	return n
 }
 
 // shapeCoder writes shapes as bytes, equal ones for shapes that mean the same.

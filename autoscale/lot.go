@@ -17,6 +17,22 @@ const (
 	sources      // how many there are
 )
 
+// side tells lots of nodes in placement groups from others.
+type side int
+
+const (
+	alone side = iota
+	grouped
+	sides // how many there are
+)
+
+func sideOf(group string) side {
+	if group == "" {
+		return alone
+	}
+	return grouped
+}
+
 // lot is a number of nodes that are alike to every job: same pool, group, free
 // resources and past. Placing a job splits lots, so that the work of planning
 // grows with what differs and not with what there is.
@@ -40,14 +56,14 @@ type lot struct {
 	before []Tenant
 	taker  int
 	root   int // the lot that this one was split from, or itself
-	next   int // the next lot of the same source and pool; -1: none
+	next   int // the next lot of the same source, side and pool; -1: none
 }
 
-// lots are linked lists of lots, one per source and pool, in the order of use.
+// lots are linked lists of lots, one per source, side and pool, in the order of use.
 type lots struct {
 	all   []lot
 	pools int
-	head  []int // by source × pool
+	head  []int // by source × side × pool
 	tail  []int
 	// let tells, by source, whether an earlier plan gave any lot to anybody.
 	let [sources]bool
@@ -69,19 +85,24 @@ type taker struct {
 }
 
 func newLots(pools int) lots {
-	l := lots{pools: pools, own: make(map[lessee][]int), head: make([]int, int(sources)*pools), tail: make([]int, int(sources)*pools)}
+	l := lots{pools: pools, own: make(map[lessee][]int), head: make([]int, int(sources)*int(sides)*pools)}
+	l.tail = make([]int, len(l.head))
 	for i := range l.head {
 		l.head[i], l.tail[i] = -1, -1
 	}
 	return l
 }
 
-// list is the index of the list that lots of a source and pool are in.
-func (l *lots) list(s source, pool int) int { return int(s)*l.pools + pool }
+// list is the index of the list that lots of a source, side and pool are in.
+func (l *lots) list(s source, side side, pool int) int {
+	return (int(s)*int(sides)+int(side))*l.pools + pool
+}
+
+func (l *lots) listOf(x *lot) int { return l.list(x.source, sideOf(x.group), x.pool) }
 
 // append enters a lot at the end of its list and returns its index.
 func (l *lots) append(x lot) int {
-	i, list := len(l.all), l.list(x.source, x.pool)
+	i, list := len(l.all), l.listOf(&x)
 	x.next, x.taker, x.root = -1, -1, i
 	l.all = append(l.all, x)
 	for _, t := range x.before {
@@ -109,7 +130,7 @@ func (l *lots) split(i, n int) {
 	rest.first += n
 	l.all[i].count = n
 	l.all[i].next = len(l.all)
-	if list := l.list(rest.source, rest.pool); l.tail[list] == i {
+	if list := l.listOf(&rest); l.tail[list] == i {
 		l.tail[list] = len(l.all)
 	}
 	l.all = append(l.all, rest)
@@ -179,7 +200,7 @@ func (b *board) addLots() {
 // addToLots enters a node: into the lot entered last if it is alike.
 func (b *board) addToLots(at int, n *nodeState) {
 	x := lot{source: sourceOf(n), pool: n.pool, group: n.node.Group, free: n.free, empty: !n.use.Busy(), count: 1, first: at, before: n.memory.For}
-	if last := b.lots.tail[b.lots.list(x.source, x.pool)]; last >= 0 {
+	if last := b.lots.tail[b.lots.listOf(&x)]; last >= 0 {
 		prev := &b.lots.all[last]
 		if prev.group == x.group && prev.empty == x.empty && slices.Equal(prev.free, x.free) && slices.Equal(prev.before, x.before) {
 			prev.count++
@@ -219,10 +240,13 @@ func sourceOf(n *nodeState) source {
 	return sourceStarting
 }
 
+// compareSupply keeps the nodes of one list together, so that those of one lot
+// stand side by side.
 func compareSupply(x, y *nodeState) int {
 	return cmp.Or(
 		cmp.Compare(sourceOf(x), sourceOf(y)),
 		cmp.Compare(x.pool, y.pool),
+		cmp.Compare(sideOf(x.node.Group), sideOf(y.node.Group)),
 		cmp.Compare(boolRank(x.use.Drain == DrainOurs), boolRank(y.use.Drain == DrainOurs)),
 		cmp.Compare(boolRank(!x.use.Busy()), boolRank(!y.use.Busy())),
 		cmp.Compare(x.node.Group, y.node.Group),

@@ -86,7 +86,7 @@ func (b *board) placeBulk(c *classState, from, to int) (placed int, why Reason) 
 	got := jobs*c.Tasks - left
 	b.ledger.take(c.claims, ceilDiv(got, c.Tasks))
 	if got < (to-from)*c.Tasks {
-		why = b.whyNot(c, (to-from)*c.Tasks-got)
+		why = b.whyNot(c, c.Tasks-got%c.Tasks)
 	}
 	b.explainServed(c, from, got, b.commit(c, takes), why)
 	return ceilDiv(got, c.Tasks), why

@@ -70,7 +70,6 @@ const (
 	LimitFamily    LimitKind = "family"    // the VM family's quota in the region
 	LimitRegion    LimitKind = "region"    // the regional quota, or for spot nodes the regional spot quota
 	LimitBucket    LimitKind = "bucket"    // what the bucket itself says it has
-	LimitGroup     LimitKind = "group"     // the largest placement group
 	LimitPool      LimitKind = "pool"      // the pool's own max, from the config
 	LimitTotal     LimitKind = "total"     // all pools' own max, from the config
 	LimitLicence   LimitKind = "licence"   // tokens, from the config
