@@ -3,7 +3,6 @@ package autoscale
 import (
 	"maps"
 	"slices"
-	"time"
 )
 
 // Advance folds an observation into what is remembered. Operations are those
@@ -59,12 +58,6 @@ func advanceNode(m NodeMemory, node *Node, o Observation, hosts hosts, by *Opera
 		m.IdleReads = min(m.IdleReads+1, idleReadsNeeded)
 	default:
 		m.IdleReads = 0
-	}
-	switch {
-	case use.Drain != DrainOurs:
-		m.Marked = time.Time{}
-	case m.Marked.IsZero():
-		m.Marked = o.At
 	}
 	return m
 }

@@ -68,6 +68,10 @@ type nodeState struct {
 	tenants []Tenant
 }
 
+// attemptsAtMost is how often a request is sent. One that the cloud still does not
+// know then is watched until it expires, and its jobs are planned anew.
+const attemptsAtMost = 3
+
 // flight is nodes that were asked for and are not in the observation.
 type flight struct {
 	operation *Operation
@@ -76,7 +80,8 @@ type flight struct {
 	// unwanted: they are no supply for jobs.
 	unwanted bool
 	// barred: the cloud does not know the request, and it may not be sent
-	// again, for its pool is closed or a limit was lowered since.
+	// again: its pool is closed, a limit was lowered since, or it was sent
+	// often enough.
 	barred bool
 	// used counts how many of them the plan gave work.
 	used int
@@ -307,7 +312,7 @@ func (b *board) addOwnLimits() {
 	}
 	for i := range b.inFlight {
 		f := &b.inFlight[i]
-		f.barred = f.operation.Phase == OpAbsent && b.overfull(f)
+		f.barred = f.operation.Phase == OpAbsent && (f.operation.Attempts >= attemptsAtMost || b.overfull(f))
 	}
 }
 

@@ -125,6 +125,12 @@ func TestAbsentRequestIsRetriedOnlyIfWantedWhole(t *testing.T) {
 	o = observe(start, supply, nil, nil)
 	plan = Decide(State{Observation: o, Operations: []Operation{op}}, aPolicy("htc"))
 	require.True(t, plan.Empty())
+
+	op.Attempts = attemptsAtMost
+	o = observe(start, supply, jobs("j", 4, wholeNodes(1)), nil)
+	plan = Decide(State{Observation: o, Operations: []Operation{op}}, aPolicy("htc"))
+	require.Empty(t, plan.Retry, "sent often enough")
+	require.Equal(t, map[PoolID]int{pool.ID: 4}, created(plan))
 }
 
 func TestLateNodeIsReplaced(t *testing.T) {

@@ -53,8 +53,6 @@ type NodeMemory struct {
 	IdleReads int `json:"idle_reads,omitempty"`
 	// For are the shapes of the jobs that the last plan gave it to.
 	For []Tenant `json:"for,omitempty"`
-	// Marked is when a drain mark of ours was first seen on it.
-	Marked time.Time `json:"marked,omitzero"`
 }
 
 // Tenant is a shape of jobs that a plan gave a node to. Jobs of this shape look
@@ -113,7 +111,7 @@ func (m NodeMemory) IdleSince() time.Time {
 // past pulls back what is yet to come: the clock was set back while nobody looked.
 // Idle and boot times then run from now, and not from when it has caught up.
 func (m *NodeMemory) past(now time.Time) {
-	for _, t := range []*time.Time{&m.Asked, &m.Ready, &m.Busy, &m.Wanted, &m.Marked} {
+	for _, t := range []*time.Time{&m.Asked, &m.Ready, &m.Busy, &m.Wanted} {
 		if t.After(now) {
 			*t = now
 		}

@@ -200,7 +200,7 @@ func (w *world) stillDoubtful(op autoscale.Operation, answer autoscale.Resolutio
 }
 
 func (w *world) accepted(op autoscale.Operation, answer autoscale.Resolution) autoscale.Operation {
-	op.Phase = autoscale.OpAccepted
+	op.Phase, op.Message = autoscale.OpAccepted, "" // what went wrong with the answer is settled
 	op.Answered = w.at
 	op.CloudID = cmp.Or(answer.CloudID, op.CloudID)
 	return op

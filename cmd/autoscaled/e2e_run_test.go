@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -260,6 +261,20 @@ func TestRunFollowsItsConfig(t *testing.T) {
 	p.logged("tick")
 	p.shows(good, "1")
 	p.ready()
+}
+
+func TestRunRefusesAPolicyForAnotherCluster(t *testing.T) {
+	s := newSite(t, nil)
+	s.configure("max", "1")
+	s.write("queue.yaml", "jobs: [{id: a, tasks: 3, exclusive: task}]\nrunning: []\n")
+	p := s.start()
+	eventually(t, "one node", func() bool { return s.nodes() == 1 })
+	s.configure("max", "3", "cluster", "other")
+	refused := p.logged("changed configuration refused")
+	require.Contains(t, fmt.Sprint(refused), "restart the daemon to change clusters[0].cyclecloud.cluster")
+	s.configure("max", "2", "cluster", "demo")
+	eventually(t, "two nodes", func() bool { return s.nodes() == 2 })
+	require.Equal(t, 2, s.nodes(), "never three")
 }
 
 func TestRunReloadsOnSIGHUP(t *testing.T) {

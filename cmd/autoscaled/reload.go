@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -115,6 +118,11 @@ func (r *reloader) reload() {
 		r.refuse(err)
 		return
 	}
+	restart := config.NeedRestart(config.Changes(r.started, c))
+	if other := otherCluster(restart); len(other) > 0 {
+		r.refuse(fmt.Errorf("its policy is for another cluster; restart the daemon to change %s", strings.Join(other, ", ")))
+		return
+	}
 	changed := config.Changes(r.current, c)
 	r.level.SetLevel(logLevel(c.Log))
 	r.loop.SetPolicy(c.Clusters[0].Policy())
@@ -123,9 +131,17 @@ func (r *reloader) reload() {
 	r.setRefused("")
 	r.metrics.ConfigLoaded(time.Now())
 	r.log.Info("configuration reloaded", zap.Strings("changed", changed))
-	if restart := config.NeedRestart(config.Changes(r.started, c)); len(restart) > 0 {
+	if len(restart) > 0 {
 		r.log.Warn("some changes of the configuration need a restart", zap.Strings("keys", restart))
 	}
+}
+
+// otherCluster are the keys that say which cluster the policy is for. A policy
+// for one cluster must not drive another.
+func otherCluster(changed []string) []string {
+	return slices.DeleteFunc(slices.Clone(changed), func(key string) bool {
+		return key != "clusters[0].name" && key != "clusters[0].cyclecloud.url" && key != "clusters[0].cyclecloud.cluster"
+	})
 }
 
 // refuse keeps the old config, loudly.
