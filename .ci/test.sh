@@ -84,4 +84,6 @@ suite 'staticcheck' "$GO" tool staticcheck ./...
 suite 'promtool' alerts
 # Fuzz targets run their seed corpus here; `make fuzz` searches further.
 suite 'go test -race' "$GO" test -race -count=1 -timeout "$test_timeout" ./...
+# The planner's laws again, on a hundred times as many invented situations.
+suite 'planner properties' "$GO" test -count=1 -run Property ./autoscale -rapid.checks=10000
 printf '== all suites passed: %d s\n' "$SECONDS"

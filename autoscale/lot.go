@@ -174,11 +174,11 @@ func compareTenants(x, y Tenant) int {
 
 // addLots sorts what exists into lots: nodes that work already before empty
 // ones, and among equal ones the most recently busy first, so that work is
-// packed and the rest can go.
+// packed and the rest can go. Nodes without a free core take no part.
 func (b *board) addLots() {
 	b.lots = newLots(len(b.pools))
 	for i := range b.nodes {
-		if b.nodes[i].supply {
+		if n := &b.nodes[i]; n.supply && n.free[dimCores] > 0 {
 			b.lots.order = append(b.lots.order, i)
 		}
 	}
@@ -241,19 +241,36 @@ func sourceOf(n *nodeState) source {
 }
 
 // compareSupply keeps the nodes of one list together, so that those of one lot
-// stand side by side.
+// stand side by side. It is called often, so it stops at the first difference.
 func compareSupply(x, y *nodeState) int {
-	return cmp.Or(
-		cmp.Compare(sourceOf(x), sourceOf(y)),
-		cmp.Compare(x.pool, y.pool),
-		cmp.Compare(sideOf(x.node.Group), sideOf(y.node.Group)),
-		cmp.Compare(boolRank(x.use.Drain == DrainOurs), boolRank(y.use.Drain == DrainOurs)),
-		cmp.Compare(boolRank(!x.use.Busy()), boolRank(!y.use.Busy())),
-		cmp.Compare(x.node.Group, y.node.Group),
-		slices.Compare(x.free, y.free),
-		slices.CompareFunc(x.memory.For, y.memory.For, compareTenants),
-		y.memory.IdleSince().Compare(x.memory.IdleSince()),
-		cmp.Compare(x.node.ID, y.node.ID))
+	if c := cmp.Compare(sourceOf(x), sourceOf(y)); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(x.pool, y.pool); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(sideOf(x.node.Group), sideOf(y.node.Group)); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(handiness(x), handiness(y)); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(x.node.Group, y.node.Group); c != 0 {
+		return c
+	}
+	if c := slices.Compare(x.free, y.free); c != 0 {
+		return c
+	}
+	if c := slices.CompareFunc(x.memory.For, y.memory.For, compareTenants); c != 0 {
+		return c
+	}
+	return cmp.Or(y.memory.IdleSince().Compare(x.memory.IdleSince()), cmp.Compare(x.node.ID, y.node.ID))
+}
+
+// handiness puts nodes that work already before empty ones, and those marked for
+// drain last.
+func handiness(n *nodeState) int {
+	return 2*boolRank(n.use.Drain == DrainOurs) + boolRank(!n.use.Busy())
 }
 
 func boolRank(b bool) int {
