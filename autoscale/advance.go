@@ -19,7 +19,7 @@ func Advance(m Memory, o Observation, operations []Operation) Memory {
 			made[operations[i].Request] = &operations[i]
 		}
 	}
-	next := Memory{Nodes: make(map[NodeID]NodeMemory, len(o.Supply.Nodes)), Promises: m.Promises}
+	next := Memory{Nodes: make(map[NodeID]NodeMemory, len(o.Supply.Nodes)), Promises: m.Promises, Blocked: m.Blocked}
 	hosts := newHosts(&o.Demand)
 	for i := range o.Supply.Nodes {
 		node := &o.Supply.Nodes[i]
@@ -70,6 +70,12 @@ func Remember(m Memory, p Plan) Memory {
 		return m // it does not say whom nodes are for
 	}
 	next := Memory{Nodes: maps.Clone(m.Nodes), Offerings: m.Offerings, Promises: maps.Clone(p.Promises)}
+	if p.Blocked != "" {
+		next.Blocked = Blocked{Job: p.Blocked, Since: p.At}
+		if m.Blocked.Job == p.Blocked {
+			next.Blocked.Since = m.Blocked.Since
+		}
+	}
 	for _, g := range p.Grow {
 		if next.Promises == nil {
 			next.Promises = make(map[RequestID]Promise)

@@ -24,6 +24,8 @@ type board struct {
 	growOf map[place]int
 	// holds are the limits that stopped a pool, one a pool.
 	holds map[int]Reason
+	// reserved are the limits whose room is kept for a gang, by index.
+	reserved map[int]JobID
 	// nextGroup is where to look on for a free number, by the group name's template.
 	nextGroup map[string]int
 }
@@ -88,7 +90,7 @@ type flight struct {
 }
 
 func newBoard(s *State, p *Policy, unwanted map[RequestID]bool) *board {
-	b := &board{state: s, policy: p, plan: Plan{At: s.At}, growOf: make(map[place]int), holds: make(map[int]Reason), nextGroup: make(map[string]int)}
+	b := &board{state: s, policy: p, plan: Plan{At: s.At}, growOf: make(map[place]int), holds: make(map[int]Reason), reserved: make(map[int]JobID), nextGroup: make(map[string]int)}
 	b.dims = newDims(s.Supply.Pools, s.Demand.Classes)
 	b.ledger = newLedger(s.Supply.Limits, p.Limits)
 	poolIndex := b.addPools()

@@ -151,6 +151,9 @@ func (b *board) stop(at place, nodes int) (Reason, bool) {
 	if held && b.ledger.limits[b.ledger.index[LimitID(r.Subject)]].Kind == LimitCapacity {
 		return b.soldOut(offeringOf(pool.ID, at.group != "")), true
 	}
+	if job, kept := b.keptFor(LimitID(r.Subject)); held && kept {
+		return Reason{Code: ReasonReserved, Subject: string(job), Detail: r.Subject}, true
+	}
 	return r, held
 }
 

@@ -30,6 +30,8 @@ type Memory struct {
 	Nodes map[NodeID]NodeMemory `json:"nodes,omitempty"`
 	// Offerings are those that ran out of capacity lately.
 	Offerings map[OfferingID]Offering `json:"offerings,omitempty"`
+	// Blocked is the gang that patience is counted for.
+	Blocked Blocked `json:"blocked,omitzero"`
 	// Promises are whom the nodes of open requests are for, once they are seen.
 	Promises map[RequestID]Promise `json:"promises,omitempty"`
 }

@@ -105,18 +105,13 @@ func (b *board) placeOne(c *classState, member int) (why Reason, ok bool) {
 	if len(c.claims) > 0 && b.ledger.room(c.claims) == 0 {
 		return b.whyNot(c, c.Tasks), false
 	}
-	var takes []take
-	left := c.Tasks
-	if c.Grouping == Coupled {
-		takes, left = b.findCoupled(c)
-	} else {
-		takes, left = b.find(c, left, nil)
-		takes, left = b.findNew(c, takes, left)
-	}
+	takes, left := b.findFor(c)
 	got := c.Tasks - left
 	if got < c.Required() {
 		b.giveBack(takes)
-		return b.whyNot(c, c.Tasks), false
+		why = b.whyNot(c, c.Tasks)
+		b.block(c, member)
+		return why, false
 	}
 	if left > 0 {
 		why = b.whyNot(c, left)
@@ -125,6 +120,15 @@ func (b *board) placeOne(c *classState, member int) (why Reason, ok bool) {
 	b.ledger.take(c.claims, 1)
 	b.explainServed(c, member, got, b.commit(c, takes), why)
 	return Reason{}, true
+}
+
+// findFor looks for room for one job.
+func (b *board) findFor(c *classState) (takes []take, left int) {
+	if c.Grouping == Coupled {
+		return b.findCoupled(c)
+	}
+	takes, left = b.find(c, c.Tasks, nil)
+	return b.findNew(c, takes, left)
 }
 
 // fit is how many tasks of the class a node of the lot takes. In bulk, tasks are

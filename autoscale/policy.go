@@ -30,6 +30,9 @@ type Policy struct {
 	// GroupName is the template of new placement groups' names: {nodearray},
 	// {machine_type} and {n} are filled in. Empty: DefaultGroupName.
 	GroupName string
+	// GangPatience is how long the first gang in order waits until room is
+	// kept for it. 0: never.
+	GangPatience time.Duration
 	// AbsentFor is how long a request that the cloud does not know is
 	// watched before it is given up. It must be longer than a request's time-out.
 	AbsentFor time.Duration
@@ -55,8 +58,9 @@ type PoolPolicy struct {
 
 // Defaults that operators of CycleCloud know (cyclecloud-scalelib's).
 const (
-	DefaultIdleTime    = 300 * time.Second
-	DefaultBootTimeout = 1800 * time.Second
-	DefaultAbsentFor   = 10 * time.Minute
-	DefaultGroupName   = "{machine_type}_pg{n}"
+	DefaultIdleTime     = 300 * time.Second
+	DefaultBootTimeout  = 1800 * time.Second
+	DefaultAbsentFor    = 10 * time.Minute
+	DefaultGangPatience = 15 * time.Minute
+	DefaultGroupName    = "{machine_type}_pg{n}"
 )

@@ -41,6 +41,7 @@ const (
 	ReasonNoGroups      ReasonCode = "no_groups"       // no pool that would do has placement groups
 	ReasonGroupTooSmall ReasonCode = "group_too_small" // it needs more nodes than a placement group may have
 	ReasonPoolInvalid   ReasonCode = "pool_invalid"    // the cloud makes no new nodes in the pools that would do
+	ReasonReserved      ReasonCode = "reserved"        // room is kept for a gang that has waited long
 	ReasonCapacity      ReasonCode = "capacity"        // the pool ran out of capacity lately
 	ReasonLimit         ReasonCode = "limit"           // a limit is reached
 )
@@ -135,7 +136,7 @@ func Reasons() []ReasonInfo {
 var reasonOrder = []ReasonCode{
 	ReasonDemand, ReasonMinimum, ReasonIdle, ReasonBootTimeout, ReasonFailed, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnNew, ReasonPart,
-	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonPoolInvalid, ReasonCapacity, ReasonLimit,
+	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonPoolInvalid, ReasonReserved, ReasonCapacity, ReasonLimit,
 	ReasonWanted, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
 	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonLeaving, ReasonOddState, ReasonDeallocated,
 	ReasonSupplyUnknown, ReasonDemandUnknown, ReasonClusterStopped,
@@ -165,6 +166,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonNoGroups:      {"it is coupled, and no pool it may use has placement groups", "Allow it a nodearray with placement groups."},
 	ReasonGroupTooSmall: {"it needs {want} nodes in one placement group; the largest group may have {have}", "Ask for fewer nodes, or raise the nodearray's maximum scale set size."},
 	ReasonPoolInvalid:   {"the cloud makes no new nodes in {subject}: {detail}", "Activate the machine type in CycleCloud."},
+	ReasonReserved:      {"what limit {detail} leaves is kept for job {subject}, which is before it and needs much at once", "Wait, raise the limit, or raise gang_patience."},
 	ReasonCapacity:      {"{subject} fell short {for} ago and is on trial with {have} at a time: {detail}", "Wait, or allow another machine type or nodearray."},
 	ReasonLimit:         {"limit {subject} is in the way: {have} of {want} {unit} are in use or on their way, {need} more would be needed", "Raise the limit or wait until nodes are freed."},
 

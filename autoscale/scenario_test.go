@@ -30,6 +30,8 @@ type scenario struct {
 		Max    int              `yaml:"max"`
 		Limits []scenarioLimit  `yaml:"limits"`
 		Pools  []scenarioPolicy `yaml:"pools"`
+		// Patience with gangs, in seconds.
+		Patience int `yaml:"patience"`
 	} `yaml:"policy"`
 	Limits     []scenarioLimit     `yaml:"limits"`
 	Pools      []scenarioPool      `yaml:"pools"`
@@ -39,6 +41,11 @@ type scenario struct {
 	// Unvouched: the queue does not say what runs.
 	Unvouched bool `yaml:"unvouched"`
 	CanDrain  bool `yaml:"can_drain"`
+	// Blocked is the gang that waits, and for how many seconds.
+	Blocked struct {
+		Job JobID `yaml:"job"`
+		For int   `yaml:"for"`
+	} `yaml:"blocked"`
 	// Problems and states that hold everything.
 	SupplyProblem string `yaml:"supply_problem"`
 	DemandProblem string `yaml:"demand_problem"`
@@ -152,6 +159,7 @@ func (s scenario) state() State {
 		all = append(all, j.jobs(len(all))...)
 	}
 	st.Demand.Classes = Intern(all)
+	st.Memory.Blocked = Blocked{Job: s.Blocked.Job, Since: start.Add(-time.Duration(s.Blocked.For) * time.Second)}
 	st.Memory.Offerings = Advance(Memory{}, st.Observation, st.Operations).Offerings
 	return st
 }
@@ -242,7 +250,7 @@ func (j scenarioJob) jobs(offset int) []Job {
 }
 
 func (s scenario) policy() Policy {
-	p := Policy{Order: s.Policy.Order, Max: s.Policy.Max}
+	p := Policy{Order: s.Policy.Order, Max: s.Policy.Max, GangPatience: time.Duration(s.Policy.Patience) * time.Second}
 	for _, l := range s.Policy.Limits {
 		p.Limits = append(p.Limits, l.limit())
 	}

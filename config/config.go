@@ -79,14 +79,15 @@ type ExecQueue struct {
 
 // Scaling is the policy of a cluster; [Cluster.Policy] makes it the planner's.
 type Scaling struct {
-	Order       string    `key:"order" default:"as_listed" enum:"as_listed,cheapest,least_waste" help:"Which pool is tried first, after a job's own preferences and the pools' priorities."`
-	Max         int       `key:"max" default:"0" least:"0" help:"Most nodes over all pools. 0: no such limit."`
-	IdleTime    Duration  `key:"idle_time" default:"5m" help:"How long a node is kept that nobody wants. Pools may differ."`
-	BootTimeout Duration  `key:"boot_timeout" default:"30m" least:"1s" help:"How long a node may take from being asked for to ready. Pools may differ."`
-	AbsentFor   Duration  `key:"absent_for" default:"10m" help:"How long a request that the cloud does not know is watched before it is given up. Longer than cyclecloud.timeout."`
-	GroupName   string    `key:"group_name" default:"{machine_type}_pg{n}" help:"Names of new placement groups; {nodearray}, {machine_type} and {n} are filled in."`
-	Licences    []Licence `key:"licences" help:"Tokens that jobs may draw on."`
-	Pools       []Pool    `key:"pools" required:"yes" help:"What is managed, in order of preference. A nodearray that no pool names is never touched."`
+	Order        string    `key:"order" default:"as_listed" enum:"as_listed,cheapest,least_waste" help:"Which pool is tried first, after a job's own preferences and the pools' priorities."`
+	Max          int       `key:"max" default:"0" least:"0" help:"Most nodes over all pools. 0: no such limit."`
+	IdleTime     Duration  `key:"idle_time" default:"5m" help:"How long a node is kept that nobody wants. Pools may differ."`
+	BootTimeout  Duration  `key:"boot_timeout" default:"30m" least:"1s" help:"How long a node may take from being asked for to ready. Pools may differ."`
+	AbsentFor    Duration  `key:"absent_for" default:"10m" help:"How long a request that the cloud does not know is watched before it is given up. Longer than cyclecloud.timeout."`
+	GangPatience Duration  `key:"gang_patience" default:"15m" help:"How long the first job in order that needs much at once waits until room is kept for it. 0: never."`
+	GroupName    string    `key:"group_name" default:"{machine_type}_pg{n}" help:"Names of new placement groups; {nodearray}, {machine_type} and {n} are filled in."`
+	Licences     []Licence `key:"licences" help:"Tokens that jobs may draw on."`
+	Pools        []Pool    `key:"pools" required:"yes" help:"What is managed, in order of preference. A nodearray that no pool names is never touched."`
 }
 
 // Licence is a number of tokens that jobs draw on as licence/NAME.

@@ -51,7 +51,7 @@ func TestMinimalConfigGetsEveryDefault(t *testing.T) {
 	require.Nil(t, c.Clusters[0].Queue.Exec)
 
 	require.Equal(t, autoscale.Policy{
-		Order: autoscale.AsListed, GroupName: autoscale.DefaultGroupName, AbsentFor: autoscale.DefaultAbsentFor,
+		Order: autoscale.AsListed, GroupName: autoscale.DefaultGroupName, AbsentFor: autoscale.DefaultAbsentFor, GangPatience: autoscale.DefaultGangPatience,
 		Pools: []autoscale.PoolPolicy{{
 			Name: "execute", IdleTime: autoscale.DefaultIdleTime, BootTimeout: autoscale.DefaultBootTimeout,
 			Match: autoscale.Selector{All: []autoscale.Selector{autoscale.HasLabel("nodearray", "execute")}},
@@ -82,6 +82,7 @@ clusters:
       idle_time: 0
       boot_timeout: 1h30m
       absent_for: 90s
+      gang_patience: 1h
       group_name: "{nodearray}-{machine_type}_{n}"
       licences:
         - {name: matlab, tokens: 50}
@@ -106,7 +107,7 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 			},
 			Queue: Queue{Exec: &ExecQueue{Command: []string{"/etc/autoscaled/jobs", "--all"}, Timeout: Duration(5 * time.Second)}},
 			Scaling: Scaling{
-				Order: "cheapest", Max: 100, BootTimeout: Duration(90 * time.Minute), AbsentFor: Duration(90 * time.Second),
+				Order: "cheapest", Max: 100, BootTimeout: Duration(90 * time.Minute), AbsentFor: Duration(90 * time.Second), GangPatience: Duration(time.Hour),
 				GroupName: "{nodearray}-{machine_type}_{n}", Licences: []Licence{{Name: "matlab", Tokens: 50}},
 				Pools: []Pool{
 					{

@@ -10,10 +10,11 @@ import (
 func (c *Cluster) Policy() autoscale.Policy {
 	s := &c.Scaling
 	p := autoscale.Policy{
-		Order:     autoscale.Order(s.Order),
-		Max:       s.Max,
-		GroupName: s.GroupName,
-		AbsentFor: s.AbsentFor.Std(),
+		Order:        autoscale.Order(s.Order),
+		Max:          s.Max,
+		GroupName:    s.GroupName,
+		AbsentFor:    s.AbsentFor.Std(),
+		GangPatience: s.GangPatience.Std(),
 	}
 	for i := range s.Pools {
 		p.Pools = append(p.Pools, s.pool(&s.Pools[i]))

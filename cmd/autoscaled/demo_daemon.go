@@ -53,10 +53,11 @@ func (w demoWiring) config(dir, passwordFile string) *config.Config {
 				URL: w.url, Cluster: demoCluster, User: demoUser, PasswordFile: passwordFile, Timeout: config.Duration(30 * time.Second),
 			},
 			Scaling: config.Scaling{
-				IdleTime:    config.Duration(autoscale.DefaultIdleTime),
-				BootTimeout: config.Duration(autoscale.DefaultBootTimeout),
-				AbsentFor:   config.Duration(autoscale.DefaultAbsentFor),
-				Pools:       []config.Pool{{Name: demoNodearray, Nodearray: demoNodearray}},
+				IdleTime:     config.Duration(autoscale.DefaultIdleTime),
+				BootTimeout:  config.Duration(autoscale.DefaultBootTimeout),
+				AbsentFor:    config.Duration(autoscale.DefaultAbsentFor),
+				GangPatience: config.Duration(autoscale.DefaultGangPatience),
+				Pools:        []config.Pool{{Name: demoNodearray, Nodearray: demoNodearray}},
 			},
 		}},
 	}

@@ -1,0 +1,64 @@
+package autoscale
+
+import "time"
+
+// Blocked is the first gang in order that found no room, and since when it has
+// been that.
+type Blocked struct {
+	Job   JobID     `json:"job,omitempty"`
+	Since time.Time `json:"since,omitzero"`
+}
+
+// block notes the first gang in order that finds no room. Once it has waited for
+// the policy's patience, what there is of room for it is kept for it, so that
+// small jobs, which would take each node as it becomes free, can't starve it.
+func (b *board) block(c *classState, member int) {
+	if b.plan.Blocked != "" || c.Required() == 1 || !b.everFits(c) {
+		return
+	}
+	job := c.Members[member].ID
+	b.plan.Blocked = job
+	was := b.state.Memory.Blocked
+	patience := b.policy.GangPatience
+	if patience > 0 && was.Job == job && b.state.At.Sub(was.Since) >= patience {
+		b.reserve(c, job)
+	}
+}
+
+// everFits tells whether some pool could hold all that the gang requires, were
+// nothing else there. Room kept for one that never fits would be lost to all.
+func (b *board) everFits(c *classState) bool {
+	for _, i := range c.order {
+		nodes := int64(ceilDiv(c.Required(), c.perNode[i]))
+		fits := b.pools[i].Invalid == ""
+		for _, x := range b.pools[i].claims {
+			fits = fits && x.amount*nodes <= b.ledger.limits[x.limit].Max
+		}
+		if fits {
+			return true
+		}
+	}
+	return false
+}
+
+// reserve takes what there is for a gang, without creating anything: nodes that
+// exist are kept for it, and what its new nodes would draw is drawn.
+func (b *board) reserve(c *classState, job JobID) {
+	takes, _ := b.findFor(c)
+	for _, t := range takes {
+		if t.lot >= 0 {
+			b.consume(c, t)
+		}
+	}
+	for _, i := range c.order {
+		for _, x := range b.pools[i].claims {
+			b.reserved[x.limit] = job
+		}
+	}
+}
+
+// keptFor is the gang that a limit's room is kept for, if any.
+func (b *board) keptFor(limit LimitID) (JobID, bool) {
+	job, kept := b.reserved[b.ledger.index[limit]]
+	return job, kept
+}
