@@ -263,6 +263,9 @@ func (b *board) addFlights(poolIndex map[PoolID]int, unwanted map[RequestID]bool
 	for i := range b.state.Operations {
 		op := &b.state.Operations[i]
 		pool, known := poolIndex[op.Pool]
+		if !known {
+			b.ledger.take(b.ledger.claims(op.Draws), op.Expected())
+		}
 		if count := op.Expected(); known && count > 0 {
 			f := flight{operation: op, pool: pool, count: count}
 			f.unwanted = b.pools[pool].policy < 0 || op.Phase == OpAbsent && unwanted[op.Request]

@@ -395,3 +395,12 @@ func TestActionNamesAJobOnce(t *testing.T) {
 	require.Equal(t, []JobID{"a0", "b0"}, plan.Grow[0].Jobs)
 	require.Equal(t, 2, plan.Grow[0].JobCount)
 }
+
+func TestNodesAskedOfAPoolThatIsGoneStillDraw(t *testing.T) {
+	a, limits := aPool("a", "F4", 4, 100)
+	family := Limit{ID: "family", Kind: LimitFamily, Unit: UnitCores, Max: 40}
+	a.Draws = append(a.Draws, Draw{family.ID, 4})
+	s := State{Observation: observe(start, Supply{Pools: []Pool{a}, Limits: append(limits, family)}, jobs("j", 10, wholeNodes(1)), nil)}
+	s.Operations = []Operation{{Request: "r", Kind: OperationCreate, Phase: OpAccepted, Pool: "gone/F4", Count: 8, Added: 8, Draws: []Draw{{family.ID, 4}}}}
+	require.Equal(t, map[PoolID]int{a.ID: 2}, created(Decide(s, aPolicy("a"))))
+}

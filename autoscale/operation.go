@@ -54,6 +54,9 @@ type Operation struct {
 	Pool  PoolID
 	Group string
 	Count int
+	// Draws is what one node of a create takes of limits. It counts even if the
+	// cloud no longer lists the pool.
+	Draws []Draw
 	// Added is how many of Count the cloud took, once accepted.
 	Added int
 	// Nodes are a remove's targets, or the nodes of a create seen so far.

@@ -208,7 +208,7 @@ func (b *board) grow(at place, nodes int) (lotIndex int) {
 	if !known {
 		i = len(b.plan.Grow)
 		b.growOf[at] = i
-		b.plan.Grow = append(b.plan.Grow, Grow{Pool: b.pools[at.pool].ID, Group: at.group})
+		b.plan.Grow = append(b.plan.Grow, Grow{Pool: b.pools[at.pool].ID, Group: at.group, Draws: b.pools[at.pool].Draws})
 	}
 	b.plan.Grow[i].Count += nodes
 	if at.group != "" {

@@ -40,6 +40,8 @@ type Grow struct {
 	Pool    PoolID
 	Group   string
 	Count   int
+	// Draws is what one node takes of the cloud's limits.
+	Draws []Draw
 	// Jobs are some of the jobs it serves; JobCount is how many in all.
 	Jobs     []JobID
 	JobCount int

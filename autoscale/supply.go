@@ -56,8 +56,8 @@ type Group struct {
 
 // Draw is an amount taken of a limit, in the limit's unit.
 type Draw struct {
-	Limit  LimitID
-	Amount int64
+	Limit  LimitID `json:"limit"`
+	Amount int64   `json:"amount"`
 }
 
 // LimitKind says what a ceiling is set by; it tells the operator where to look.

@@ -55,7 +55,7 @@ func (t *tick) creates() (calls []call) {
 	for _, g := range t.report.Plan.Grow {
 		calls = append(calls, t.create(autoscale.Operation{}, autoscale.Operation{
 			Request: g.Request, Kind: autoscale.OperationCreate,
-			Pool: g.Pool, Group: g.Group, Count: g.Count, Jobs: g.Jobs,
+			Pool: g.Pool, Group: g.Group, Count: g.Count, Draws: g.Draws, Jobs: g.Jobs,
 			Reason: g.Reason, Intended: t.at,
 		}))
 	}
