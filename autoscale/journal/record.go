@@ -13,7 +13,7 @@ import (
 // newest that it reads.
 const recordVersion = 1
 
-// lastYear is the last that JSON's times can hold.
+// lastYear is the last that JSON's times can hold; the first is 0.
 const lastYear = 9999
 
 // operationRecord is an operation as it is stored. Times are in UTC.
@@ -75,7 +75,7 @@ func decodeOperation(data []byte) (operationRecord, error) {
 		return operationRecord{}, fmt.Errorf("operation %s: %w: phase %q", r.Request, ErrCorrupt, r.Phase)
 	}
 	for _, at := range []time.Time{r.Intended, r.Sent, r.Answered, r.Ended} {
-		if at.UTC().Year() > lastYear {
+		if year := at.UTC().Year(); year < 0 || year > lastYear {
 			return operationRecord{}, fmt.Errorf("operation %s: %w: time %s", r.Request, ErrCorrupt, at)
 		}
 	}
