@@ -114,12 +114,18 @@ func (b *board) promise(op *Operation, wish Wish) {
 	b.plan.Promises[op.Request] = p
 }
 
-// whyNot explains why tasks of a job find no room: the licence that is out,
-// or what stops the best pool. What stops the others is noted as holds.
+// noLicence explains why a job gets none after so many others of its class: the
+// licence that they leave none of.
+func (b *board) noLicence(c *classState, others int) Reason {
+	b.ledger.take(c.claims, others)
+	defer b.ledger.take(c.claims, -others)
+	r, _ := b.ledger.binding(c.claims, 1)
+	return r
+}
+
+// whyNot explains why tasks of a job find no room: by what stops the best pool.
+// What stops the others is noted as holds.
 func (b *board) whyNot(c *classState, tasks int) Reason {
-	if r, bound := b.ledger.binding(c.claims, ceilDiv(tasks, c.Tasks)); bound {
-		return r
-	}
 	var first Reason
 	for _, i := range c.order {
 		at := place{pool: i}

@@ -84,10 +84,13 @@ func (b *board) placeBulk(c *classState, from, to int) (placed int, why Reason) 
 	takes, left = b.findNew(c, takes, left)
 	c.needsNew = b.usesNew(takes)
 	got := jobs*c.Tasks - left
-	b.ledger.take(c.claims, ceilDiv(got, c.Tasks))
-	if got < (to-from)*c.Tasks {
+	switch {
+	case left > 0:
 		why = b.whyNot(c, c.Tasks-got%c.Tasks)
+	case jobs < to-from:
+		why = b.noLicence(c, jobs)
 	}
+	b.ledger.take(c.claims, ceilDiv(got, c.Tasks))
 	b.explainServed(c, from, got, b.commit(c, takes), why)
 	return ceilDiv(got, c.Tasks), why
 }
@@ -103,7 +106,7 @@ func (b *board) usesNew(takes []take) bool {
 // to themselves.
 func (b *board) placeOne(c *classState, member int) (why Reason, ok bool) {
 	if len(c.claims) > 0 && b.ledger.room(c.claims) == 0 {
-		return b.whyNot(c, c.Tasks), false
+		return b.noLicence(c, 0), false
 	}
 	takes, left := b.findFor(c)
 	got := c.Tasks - left
