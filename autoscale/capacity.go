@@ -211,7 +211,7 @@ func (b *board) onTheirWay(pool int, grouped bool) int64 {
 	return int64(n)
 }
 
-// soldOut is the reason why an offering that ran out gives no more for now.
+// soldOut is the reason why an offering on trial gives no more.
 func (b *board) soldOut(id OfferingID) Reason {
 	o := b.state.Memory.Offerings[id]
 	return Reason{Code: ReasonCapacity, Subject: string(id), For: b.state.At.Sub(o.Failed), Have: int64(o.Budget), Detail: o.Detail}

@@ -84,7 +84,7 @@ func fill(j *entry, hosts []*host) []placement {
 	return nil
 }
 
-// takes is how many tasks of the job the host has room for now.
+// takes is how many tasks of the job the host has room for.
 func (h *host) takes(j *entry) int {
 	if h.drain != autoscale.NotDraining || h.whole || j.Exclusive != autoscale.Shared && len(h.jobs) > 0 {
 		return 0
