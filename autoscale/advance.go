@@ -3,13 +3,14 @@ package autoscale
 import (
 	"maps"
 	"slices"
+	"time"
 )
 
 // Advance folds an observation into what is remembered. Operations are those
 // that are open: a node that one of them made is ours and was asked for when it
-// was intended. An unreadable cloud leaves the memory as it was; an unreadable
+// was intended. The policy says how long it may take to come up. An unreadable cloud leaves the memory as it was; an unreadable
 // queue breaks every row of idle reads.
-func Advance(m Memory, o Observation, operations []Operation) Memory {
+func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 	if o.SupplyProblem != "" {
 		return m
 	}
@@ -21,15 +22,35 @@ func Advance(m Memory, o Observation, operations []Operation) Memory {
 	}
 	next := Memory{Nodes: make(map[NodeID]NodeMemory, len(o.Supply.Nodes)), Promises: m.Promises, Blocked: m.Blocked}
 	hosts := newHosts(&o.Demand)
+	timeouts := bootTimeouts(o.Supply.Pools, &p)
 	for i := range o.Supply.Nodes {
 		node := &o.Supply.Nodes[i]
 		if node.Phase == PhaseGone {
 			continue
 		}
-		next.Nodes[node.ID] = advanceNode(m.Nodes[node.ID], node, o, hosts, made[node.Request], m.Promises[node.Request])
+		now := advanceNode(m.Nodes[node.ID], node, o, hosts, made[node.Request], m.Promises[node.Request])
+		timeout, managed := timeouts[node.Pool]
+		now.Late = now.Late || managed && late(node, now, o.At, timeout)
+		next.Nodes[node.ID] = now
 	}
 	next.Offerings = advanceOfferings(m, next.Nodes, o, operations)
 	return next
+}
+
+// bootTimeouts is how long nodes of each managed pool may take to come up.
+func bootTimeouts(pools []Pool, p *Policy) map[PoolID]time.Duration {
+	timeouts := make(map[PoolID]time.Duration, len(pools))
+	for i := range pools {
+		if policy := policyOf(&pools[i], p); policy >= 0 {
+			timeouts[pools[i].ID] = p.Pools[policy].bootTimeout()
+		}
+	}
+	return timeouts
+}
+
+// late tells whether a node that was never ready has taken longer than it may.
+func late(n *Node, m NodeMemory, at time.Time, timeout time.Duration) bool {
+	return n.Phase == PhaseStarting && m.Ready.IsZero() && at.Sub(m.Asked) > timeout
 }
 
 func advanceNode(m NodeMemory, node *Node, o Observation, hosts hosts, by *Operation, promise Promise) NodeMemory {

@@ -243,14 +243,11 @@ func (n nodeState) counts() bool {
 // late tells whether a node that was never ready has taken longer than its pool
 // allows.
 func (b *board) late(n nodeState) bool {
-	if n.node.Phase != PhaseStarting || !n.memory.Ready.IsZero() || n.pool < 0 {
-		return false
-	}
-	return b.state.At.Sub(n.memory.Asked) > b.bootTimeout(n.pool)
+	return n.pool >= 0 && late(n.node, n.memory, b.state.At, b.bootTimeout(n.pool))
 }
 
 func (b *board) bootTimeout(pool int) time.Duration {
-	return cmp.Or(b.policy.Pools[b.pools[pool].policy].BootTimeout, DefaultBootTimeout)
+	return b.policy.Pools[b.pools[pool].policy].bootTimeout()
 }
 
 func (b *board) idleTime(pool int) time.Duration {

@@ -63,7 +63,7 @@ type offerings struct {
 
 // advanceOfferings counts failures: what the cloud tells of its buckets,
 // operations that ended short or were refused, nodes that failed before they were
-// ready. It counts successes: nodes that came up. next is the memory of nodes that
+// ready, or were late. It counts successes: nodes that came up. next is the memory of nodes that
 // goes with the observation, before is that of the one before it.
 func advanceOfferings(before Memory, next map[NodeID]NodeMemory, o Observation, operations []Operation) map[OfferingID]Offering {
 	f := offerings{at: o.At, all: make(map[OfferingID]Offering, len(before.Offerings))}
@@ -126,7 +126,7 @@ func (f offerings) operation(op *Operation) {
 
 func (f offerings) node(n *Node, before, now NodeMemory) {
 	id := offeringOf(n.Pool, n.Group != "")
-	if now.Failed && !before.Failed {
+	if now.Failed && !before.Failed || now.Late && !before.Late {
 		if f.news(id, now.Asked) {
 			f.fail(id, f.at, n.Message)
 		}

@@ -354,7 +354,7 @@ func TestConstantDemandSettlesWhileNodesComeUp(t *testing.T) {
 	var memory Memory
 	tick := func(at time.Time) Plan {
 		o := observe(at, supply, waiting, nil)
-		memory = Advance(memory, o, ops)
+		memory = Advance(memory, o, ops, policy)
 		plan := Decide(State{Observation: o, Operations: ops, Memory: memory}, policy)
 		for i := range plan.Grow {
 			g := &plan.Grow[i]

@@ -48,6 +48,8 @@ type NodeMemory struct {
 	Wanted time.Time `json:"wanted,omitzero"`
 	// Failed: the cloud said so, before it was ready.
 	Failed bool `json:"failed,omitempty"`
+	// Late: it took longer to come up than its pool allows.
+	Late bool `json:"late,omitempty"`
 	// Ours: it carries our owner mark, or a request of ours made it.
 	Ours bool `json:"ours,omitempty"`
 	// IdleReads counts the successive reads that vouched for it running

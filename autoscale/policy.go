@@ -1,6 +1,9 @@
 package autoscale
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Order says which pool is tried first for a job, after the job's own
 // preferences and the pools' priorities.
@@ -55,6 +58,8 @@ type PoolPolicy struct {
 	// not known.
 	PricePerHour float64
 }
+
+func (p *PoolPolicy) bootTimeout() time.Duration { return cmp.Or(p.BootTimeout, DefaultBootTimeout) }
 
 // Defaults that operators of CycleCloud know (cyclecloud-scalelib's).
 const (

@@ -160,7 +160,7 @@ func (s scenario) state() State {
 	}
 	st.Demand.Classes = Intern(all)
 	st.Memory.Blocked = Blocked{Job: s.Blocked.Job, Since: start.Add(-time.Duration(s.Blocked.For) * time.Second)}
-	st.Memory.Offerings = Advance(Memory{}, st.Observation, st.Operations).Offerings
+	st.Memory.Offerings = Advance(Memory{}, st.Observation, st.Operations, Policy{}).Offerings
 	return st
 }
 

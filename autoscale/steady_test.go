@@ -49,7 +49,7 @@ func TestBlindTickKeepsWhomNodesAreFor(t *testing.T) {
 		o := observe(start.Add(time.Minute), Supply{Pools: []Pool{a}, Limits: la, Nodes: []Node{aNode("n", a.ID, PhaseStarting)}}, nil, nil)
 		blind(&o)
 		ops := []Operation{{Request: "r", Kind: OperationCreate, Phase: OpSent, Pool: a.ID, Count: 2}}
-		m = Advance(m, o, ops)
+		m = Advance(m, o, ops, aPolicy("a"))
 		m = Remember(m, Decide(State{Observation: o, Operations: ops, Memory: m}, aPolicy("a")))
 		require.NotEmpty(t, m.Promises["r"].For, name)
 		require.NotEmpty(t, m.Nodes["n"].For, name)
@@ -63,9 +63,9 @@ func TestUnreadableQueueBreaksARowOfIdleReads(t *testing.T) {
 	o := observe(start, Supply{Pools: []Pool{a}, Limits: la, Nodes: []Node{n}}, nil, nil)
 	down := o
 	down.Demand, down.DemandProblem = Demand{}, "down"
-	m = Advance(Advance(m, down, nil), o, nil)
+	m = Advance(Advance(m, down, nil, aPolicy("a")), o, nil, aPolicy("a"))
 	require.Empty(t, removed(Decide(State{Observation: o, Memory: m}, aPolicy("a"))))
-	m = Advance(m, o, nil)
+	m = Advance(m, o, nil, aPolicy("a"))
 	require.Len(t, removed(Decide(State{Observation: o, Memory: m}, aPolicy("a"))), 1)
 }
 
@@ -100,7 +100,7 @@ func TestClockSetBackDoesNotKeepIdleNodes(t *testing.T) {
 	var at time.Time
 	for at = start; at.Before(start.Add(time.Hour)); at = at.Add(time.Minute) {
 		o := observe(at, Supply{Pools: []Pool{a}, Limits: la, Nodes: []Node{n}}, nil, nil)
-		m = Advance(m, o, nil)
+		m = Advance(m, o, nil, aPolicy("a"))
 		plan := Decide(State{Observation: o, Memory: m}, aPolicy("a"))
 		if m = Remember(m, plan); len(plan.Remove) > 0 {
 			break

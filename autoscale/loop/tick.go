@@ -88,7 +88,7 @@ func (t *tick) recall(ctx context.Context) (autoscale.Memory, bool) {
 func (t *tick) decide(before autoscale.Memory) {
 	r := &t.report
 	r.Operations = open(t.operations)
-	r.Memory = autoscale.Advance(before, r.Observation, slices.Concat(t.operations, t.lateEnds()))
+	r.Memory = autoscale.Advance(before, r.Observation, slices.Concat(t.operations, t.lateEnds()), t.policy)
 	r.Plan = autoscale.Decide(autoscale.State{
 		Observation: r.Observation,
 		Operations:  r.Operations,

@@ -113,7 +113,7 @@ func TestAWeekIsServed(t *testing.T) {
 			for now := epoch; now.Before(epoch.Add(10 * 24 * time.Hour)); now = now.Add(5 * time.Minute) {
 				c.pass(t, s, now)
 				o := autoscale.Observation{At: now, Supply: c.supply(now), Demand: demand(t, s)}
-				memory = autoscale.Advance(memory, o, nil)
+				memory = autoscale.Advance(memory, o, nil, policy)
 				plan := autoscale.Decide(autoscale.State{Observation: o, Memory: memory, CanDrain: canDrain}, policy)
 				memory = autoscale.Remember(memory, plan)
 				c.act(t, s, plan)
