@@ -1,0 +1,168 @@
+package autoscale
+
+import (
+	"fmt"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// drawState draws a small world: pools that share limits, nodes in every phase,
+// open operations, and jobs of every kind.
+func drawState(t *rapid.T) (State, Policy) {
+	s := State{CanDrain: rapid.Bool().Draw(t, "canDrain")}
+	s.At = start
+	policy := drawPolicy(t)
+	drawSupply(t, &s)
+	s.Demand = Demand{Use: drawUse(t, &s), Vouched: rapid.IntRange(0, 3).Draw(t, "vouched") > 0}
+	s.Demand.Classes = Intern(drawJobs(t))
+	drawOperations(t, &s)
+	drawOfferings(t, &s)
+	s.Memory.Blocked = Blocked{Job: JobID(fmt.Sprintf("j%d", rapid.IntRange(0, 3).Draw(t, "blocked"))), Since: start.Add(-time.Hour)}
+	return s, policy
+}
+
+func drawOfferings(t *rapid.T, s *State) {
+	s.Memory.Offerings = make(map[OfferingID]Offering)
+	for _, pool := range s.Supply.Pools {
+		if rapid.IntRange(0, 2).Draw(t, "ranOut") > 0 {
+			continue
+		}
+		o := Offering{Failed: start.Add(-10 * time.Minute), Budget: rapid.IntRange(1, 4).Draw(t, "budget"), Failures: rapid.IntRange(0, 3).Draw(t, "failures")}
+		if rapid.Bool().Draw(t, "probed") {
+			o.Probed = start.Add(-time.Duration(rapid.IntRange(0, 600).Draw(t, "probedAgo")) * time.Second)
+		}
+		s.Memory.Offerings[offeringOf(pool.ID, rapid.Bool().Draw(t, "groupedOffering"))] = o
+	}
+}
+
+func drawPolicy(t *rapid.T) Policy {
+	p := aPolicy("a", "b")
+	p.Order = rapid.SampledFrom([]Order{AsListed, Cheapest, LeastWaste}).Draw(t, "order")
+	for i := range p.Pools {
+		p.Pools[i].Min = rapid.IntRange(0, 3).Draw(t, "min")
+		if rapid.Bool().Draw(t, "hasMax") {
+			p.Pools[i].Max = p.Pools[i].Min + rapid.IntRange(1, 8).Draw(t, "max")
+		}
+		p.Pools[i].Priority = rapid.IntRange(0, 1).Draw(t, "priority")
+		p.Pools[i].PricePerHour = rapid.SampledFrom([]float64{0, 1, 2.5}).Draw(t, "price")
+	}
+	if rapid.Bool().Draw(t, "hasTotal") {
+		p.Max = rapid.IntRange(1, 12).Draw(t, "total")
+	}
+	p.GangPatience = time.Duration(rapid.IntRange(0, 1).Draw(t, "patience")) * time.Minute
+	p.Limits = []Limit{{ID: "licence/x", Kind: LimitLicence, Unit: UnitTokens, Max: 10}}
+	return p
+}
+
+func drawSupply(t *rapid.T, s *State) {
+	shared := Limit{ID: "family/F/cores", Kind: LimitFamily, Unit: UnitCores, Max: int64(rapid.IntRange(0, 120).Draw(t, "family"))}
+	for i, name := range []string{"a", "a", "b", "c"} {
+		cores := []int{4, 8, 4, 16}[i]
+		pool, limits := aPool(name, fmt.Sprintf("F%d", cores), cores, rapid.IntRange(0, 12).Draw(t, "bucket"))
+		pool.Draws = append(pool.Draws, Draw{shared.ID, int64(cores)})
+		pool.GroupSize = rapid.SampledFrom([]int{0, 2, 5}).Draw(t, "groupSize")
+		if rapid.IntRange(0, 9).Draw(t, "invalid") == 0 {
+			pool.Invalid = "DisabledMachineType"
+		}
+		s.Supply.Pools = append(s.Supply.Pools, pool)
+		s.Supply.Limits = append(s.Supply.Limits, limits...)
+	}
+	s.Supply.Limits = append(s.Supply.Limits, shared)
+	s.Memory.Nodes = make(map[NodeID]NodeMemory)
+	for i := range rapid.IntRange(0, 10).Draw(t, "nodes") {
+		drawNode(t, s, i)
+	}
+}
+
+func drawNode(t *rapid.T, s *State, i int) {
+	pool := rapid.SampledFrom(s.Supply.Pools).Draw(t, "pool")
+	phases := []Phase{PhaseReady, PhaseReady, PhaseReady, PhaseStarting, PhaseStarting, PhaseFailed, PhaseStopping, PhaseUnknown, PhaseDeallocated, PhaseGone}
+	n := aNode(fmt.Sprintf("n%d", i), pool.ID, rapid.SampledFrom(phases).Draw(t, "phase"))
+	n.Owned = rapid.IntRange(0, 4).Draw(t, "owned") > 0
+	n.KeepAlive = rapid.IntRange(0, 5).Draw(t, "keepAlive") == 0
+	if rapid.IntRange(0, 7).Draw(t, "protected") == 0 {
+		n.Protected = "head node"
+	}
+	if pool.GroupSize > 0 && rapid.Bool().Draw(t, "grouped") {
+		n.Group = rapid.SampledFrom([]string{"g0", "g1"}).Draw(t, "group")
+	}
+	s.Supply.Nodes = append(s.Supply.Nodes, n)
+	ago := func(label string) time.Time {
+		return start.Add(-time.Duration(rapid.IntRange(0, 3600).Draw(t, label)) * time.Second)
+	}
+	m := NodeMemory{Asked: ago("asked"), Ours: n.Owned, IdleReads: rapid.IntRange(0, 2).Draw(t, "idleReads")}
+	if n.Phase == PhaseReady {
+		m.Ready = m.Asked
+	}
+	s.Memory.Nodes[n.ID] = m
+}
+
+func drawUse(t *rapid.T, s *State) map[string]HostUse {
+	use := make(map[string]HostUse)
+	for _, n := range s.Supply.Nodes {
+		u := HostUse{Drain: rapid.SampledFrom([]Drain{NotDraining, NotDraining, NotDraining, DrainOurs, DrainForeign}).Draw(t, "drain")}
+		switch rapid.IntRange(0, 3).Draw(t, "busy") {
+		case 0:
+			u.Jobs, u.Used = []JobID{"r"}, Resources{Cores: 2}
+		case 1:
+			u.Jobs, u.Whole = []JobID{"r"}, true
+		}
+		if u.Busy() || u.Drain != NotDraining {
+			use[n.Host] = u
+		}
+	}
+	return use
+}
+
+func drawJobs(t *rapid.T) []Job {
+	var all []Job
+	for i := range rapid.IntRange(0, 8).Draw(t, "jobs") {
+		j := Job{ID: JobID(fmt.Sprintf("j%d", i)), Priority: int64(rapid.IntRange(0, 2).Draw(t, "priority")), Submitted: start.Add(-time.Duration(rapid.IntRange(0, 5).Draw(t, "age")) * time.Minute)}
+		j.Shape = drawShape(t)
+		all = append(all, j)
+	}
+	return all
+}
+
+func drawShape(t *rapid.T) Shape {
+	s := Shape{
+		Tasks:        rapid.IntRange(1, 9).Draw(t, "tasks"),
+		PerTask:      Resources{Cores: rapid.IntRange(0, 9).Draw(t, "cores"), Memory: Bytes(rapid.IntRange(0, 20).Draw(t, "memory")) * GiB},
+		TasksPerNode: rapid.IntRange(0, 3).Draw(t, "tasksPerNode"),
+		Exclusive:    rapid.SampledFrom([]Exclusive{Shared, Shared, ExclusiveJob, ExclusiveTask}).Draw(t, "exclusive"),
+		Grouping:     rapid.SampledFrom([]Grouping{AnyPlace, AnyPlace, Coupled, Ungrouped}).Draw(t, "grouping"),
+		Gang:         rapid.SampledFrom([]GangMode{GangDefault, GangAll, GangAtLeast, GangBestEffort}).Draw(t, "gang"),
+		AtLeast:      rapid.IntRange(1, 4).Draw(t, "atLeast"),
+	}
+	switch rapid.IntRange(0, 9).Draw(t, "more") {
+	case 0:
+		s.Held = "JobHeldUser"
+	case 1:
+		s.DependsOn = []JobID{"x"}
+	case 2:
+		s.EarliestStart = start.Add(time.Hour)
+	case 3:
+		s.Draws = []Draw{{"licence/x", 4}}
+	case 4:
+		s.Selector = HasLabel(LabelNodearray, "b")
+	case 5:
+		s.Selector = Selector{Prefer: []Selector{HasLabel(LabelMachineType, "f8"), HasLabel(LabelMachineType, "f4")}}
+	}
+	return s
+}
+
+func drawOperations(t *rapid.T, s *State) {
+	for i := range rapid.IntRange(0, 3).Draw(t, "operations") {
+		op := Operation{Request: RequestID(fmt.Sprintf("r%d", i)), Intended: start.Add(-time.Minute), Phase: rapid.SampledFrom([]OperationPhase{OpIntended, OpSent, OpAbsent, OpAccepted}).Draw(t, "opPhase")}
+		if len(s.Supply.Nodes) > 0 && rapid.Bool().Draw(t, "isRemove") {
+			op.Kind = OperationRemove
+			op.Nodes = []NodeID{rapid.SampledFrom(s.Supply.Nodes).Draw(t, "target").ID}
+		} else {
+			op.Kind, op.Pool = OperationCreate, rapid.SampledFrom(s.Supply.Pools).Draw(t, "opPool").ID
+			op.Count = rapid.IntRange(1, 3).Draw(t, "count")
+			op.Added = rapid.IntRange(0, op.Count).Draw(t, "added")
+		}
+		s.Operations = append(s.Operations, op)
+	}
+}
