@@ -106,10 +106,20 @@ func BenchmarkDecide(b *testing.B) {
 		}
 		benchDecide(b, pending(benchSupply(10, 10000), all), policy)
 	})
-	b.Run("shapes-1000x10000", func(b *testing.B) {
-		supply := benchSupply(100, 1000)
+	b.Run("types-5000x400", func(b *testing.B) {
+		benchDecide(b, pending(benchSupply(400, 1000), shapes(5000, 5000)), policy)
+	})
+	// What is wanted is more than the 10,000 idle nodes have, and less than the pools may.
+	b.Run("million", func(b *testing.B) {
+		supply := benchSupply(100, 10000)
 		use, memory := benchNodes(&supply, 10000, false)
-		benchDecide(b, State{Observation: observe(start, supply, shapes(100000, 1000), use), Memory: memory}, policy)
+		benchDecide(b, State{Observation: observe(start, supply, shapes(1e6, 1000), use), Memory: memory}, policy)
+	})
+	// A fifth of it finds no room.
+	b.Run("million-scarce", func(b *testing.B) {
+		supply := benchSupply(100, 800)
+		use, memory := benchNodes(&supply, 10000, false)
+		benchDecide(b, State{Observation: observe(start, supply, shapes(1e6, 1000), use), Memory: memory}, policy)
 	})
 	b.Run("steady-10000", func(b *testing.B) {
 		supply := benchSupply(10, 10000)

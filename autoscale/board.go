@@ -9,9 +9,12 @@ import (
 // board is the table on which a plan is made: everything observed, as dense
 // indices, and what is left of it as jobs are placed.
 type board struct {
-	state    *State
-	policy   *Policy
-	dims     dims
+	state  *State
+	policy *Policy
+	dims   dims
+	coder  shapeCoder
+	// choices are those met so far, by their selectors' keys.
+	choices  map[string]choice
 	ledger   *ledger
 	pools    []poolState
 	nodes    []nodeState
@@ -90,7 +93,7 @@ type flight struct {
 }
 
 func newBoard(s *State, p *Policy, unwanted map[RequestID]bool) *board {
-	b := &board{state: s, policy: p, plan: Plan{At: s.At}, growOf: make(map[place]int), holds: make(map[int]Reason), reserved: make(map[int]JobID), nextGroup: make(map[string]int)}
+	b := &board{state: s, policy: p, plan: Plan{At: s.At}, growOf: make(map[place]int), holds: make(map[int]Reason), reserved: make(map[int]JobID), nextGroup: make(map[string]int), choices: make(map[string]choice)}
 	b.dims = newDims(s.Supply.Pools, s.Demand.Classes)
 	b.ledger = newLedger(s.Supply.Limits, p.Limits)
 	poolIndex := b.addPools()

@@ -188,7 +188,7 @@ func (b *board) roomFor(c *classState, at place) int {
 		return 0
 	}
 	o := b.offerAt(at)
-	if o.limited && c.Required() > 1 && b.ledger.limits[o.claims[len(o.claims)-1].limit].Used == 0 {
+	if o.limited && c.required > 1 && b.ledger.limits[o.claims[len(o.claims)-1].limit].Used == 0 {
 		return b.ledger.room(b.pools[at.pool].claims)
 	}
 	return b.ledger.room(o.claims)

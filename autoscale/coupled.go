@@ -81,7 +81,7 @@ func (b *board) option(c *classState, at place, rank int, have map[place]option)
 	if at.group != "" {
 		o.have, o.own = have[at].have, min(have[at].own, c.Tasks)
 	}
-	perNode := c.perNode[at.pool]
+	perNode := b.perNode(c, at.pool)
 	o.newNodes = min(ceilDiv(max(0, c.Tasks-o.have), perNode), b.roomInGroup(c, at))
 	o.tasks = min(c.Tasks, o.have+o.newNodes*perNode)
 	return o

@@ -128,11 +128,15 @@ func (b *board) noLicence(c *classState, others int) Reason {
 func (b *board) whyNot(c *classState, tasks int) Reason {
 	var first Reason
 	for _, i := range c.order {
+		perNode := c.share(b.pools[i].full.fits(c.needs))
+		if perNode == 0 {
+			continue
+		}
 		at := place{pool: i}
 		if c.Grouping == Coupled {
 			at.group = newGroup
 		}
-		r, held := b.stop(at, ceilDiv(tasks, c.share(b.pools[i].full.fits(c.needs))))
+		r, held := b.stop(at, ceilDiv(tasks, perNode))
 		if !held {
 			continue
 		}

@@ -75,7 +75,7 @@ type finder struct {
 // the class are not looked at again; and neither are pools, of nodes that exist.
 func (f *finder) search(s source, side side, want lease) {
 	switch {
-	case f.left == 0, want == others && !f.board.lots.let[s]:
+	case f.left == 0, !f.board.lots.any[s][side], want == others && !f.board.lots.let[s]:
 	case f.class.Grouping == Ungrouped && side == grouped, f.class.Grouping == Coupled && side == alone:
 	case s == sourceNew:
 		f.searchNew(side)
@@ -112,6 +112,9 @@ type dryness struct{ pools, lots int32 }
 func (f *finder) searchNew(side side) {
 	for _, pool := range f.class.order {
 		list := f.board.lots.list(sourceNew, side, pool)
+		if f.board.lots.head[list] < 0 {
+			continue
+		}
 		after, known := f.class.passed[list]
 		if !known {
 			after = -1
@@ -171,7 +174,7 @@ func (f *finder) searchOwn(s source) {
 // searchSplits tries what has become of a lot as it was at first.
 func (f *finder) searchSplits(root int) (found bool) {
 	l := &f.board.lots
-	if f.class.perNode[l.all[root].pool] == 0 {
+	if !f.class.allows(l.all[root].pool) {
 		return false
 	}
 	for i := root; i >= 0 && l.all[i].root == root && f.left > 0; i = l.all[i].next {

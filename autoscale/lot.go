@@ -65,6 +65,8 @@ type lots struct {
 	pools int
 	head  []int // by source × side × pool
 	tail  []int
+	// any tells, by source and side, whether there are lots at all.
+	any [sources][sides]bool
 	// let tells, by source, whether an earlier plan gave any lot to anybody.
 	let [sources]bool
 	// own lists, by whom an earlier plan gave them to, the lots as they were
@@ -115,6 +117,7 @@ func (l *lots) append(x lot) int {
 		l.all[l.tail[list]].next = i
 	}
 	l.tail[list] = i
+	l.any[x.source][sideOf(x.group)] = true
 	l.let[x.source] = l.let[x.source] || len(x.before) > 0
 	return i
 }

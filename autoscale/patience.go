@@ -13,7 +13,7 @@ type Blocked struct {
 // the policy's patience, what there is of room for it is kept for it, so that
 // small jobs, which would take each node as it becomes free, can't starve it.
 func (b *board) block(c *classState, member int) {
-	if b.plan.Blocked != "" || c.Required() == 1 || !b.everFits(c) {
+	if b.plan.Blocked != "" || c.required == 1 || !b.everFits(c) {
 		return
 	}
 	job := c.Members[member].ID
@@ -29,7 +29,11 @@ func (b *board) block(c *classState, member int) {
 // nothing else there. Room kept for one that never fits would be lost to all.
 func (b *board) everFits(c *classState) bool {
 	for _, i := range c.order {
-		nodes := int64(ceilDiv(c.Required(), c.perNode[i]))
+		perNode := b.perNode(c, i)
+		if perNode == 0 {
+			continue
+		}
+		nodes := int64(ceilDiv(c.required, perNode))
 		fits := b.pools[i].Invalid == ""
 		for _, x := range b.pools[i].claims {
 			fits = fits && x.amount*nodes <= b.ledger.limits[x.limit].Max
@@ -51,6 +55,9 @@ func (b *board) reserve(c *classState, job JobID) {
 		}
 	}
 	for _, i := range c.order {
+		if b.perNode(c, i) == 0 {
+			continue
+		}
 		for _, x := range b.pools[i].claims {
 			b.reserved[x.limit] = job
 		}

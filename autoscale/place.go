@@ -63,7 +63,7 @@ func (b *board) placeMembers(c *classState, to int) (served bool) {
 // placeRun places the members from up to to and returns how many of them it
 // could, and why not more.
 func (b *board) placeRun(c *classState, from, to int) (placed int, why Reason) {
-	if c.bulk() {
+	if c.bulk {
 		return b.placeBulk(c, from, to)
 	}
 	for m := from; m < to; m++ {
@@ -110,7 +110,7 @@ func (b *board) placeOne(c *classState, member int) (why Reason, ok bool) {
 	}
 	takes, left := b.findFor(c)
 	got := c.Tasks - left
-	if got < c.Required() {
+	if got < c.required {
 		b.giveBack(takes)
 		why = b.whyNot(c, c.Tasks)
 		b.block(c, member)
@@ -152,7 +152,7 @@ func (b *board) fit(c *classState, x *lot, at *place) int {
 // share is how many tasks go on a node with room for fit: of one job, or of any
 // number of jobs in bulk.
 func (c *classState) share(fit int) int {
-	if c.bulk() && c.Exclusive == Shared {
+	if c.bulk && c.Exclusive == Shared {
 		return fit
 	}
 	return c.capped(fit)
@@ -164,6 +164,9 @@ func (b *board) findNew(c *classState, takes []take, left int) ([]take, int) {
 	for _, pool := range c.order {
 		if left == 0 {
 			break
+		}
+		if b.perNode(c, pool) == 0 {
+			continue
 		}
 		at := place{pool: pool}
 		takes, left = b.drawNew(c, takes, left, at, b.roomFor(c, at))
