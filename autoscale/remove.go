@@ -1,0 +1,84 @@
+package autoscale
+
+import (
+	"cmp"
+	"slices"
+)
+
+// sendAway plans a removal. Where the queue can drain, a node that was up is
+// marked first, and goes once a later read shows the mark and nothing running.
+func (b *board) sendAway(n *nodeState, reason Reason) Reason {
+	if b.state.CanDrain && reason.Code == ReasonIdle && !n.memory.Ready.IsZero() {
+		if n.use.Drain != DrainOurs {
+			b.plan.Drain = append(b.plan.Drain, Drained{Node: *n.node, Reason: reason})
+			return Reason{Code: ReasonDraining}
+		}
+		reason.Code = ReasonDrained
+	}
+	for i := range b.plan.Remove {
+		if r := &b.plan.Remove[i]; r.Pool == n.node.Pool && r.Reason.Code == reason.Code {
+			r.Nodes = append(r.Nodes, *n.node)
+			return reason
+		}
+	}
+	b.plan.Remove = append(b.plan.Remove, Remove{Pool: n.node.Pool, Nodes: []Node{*n.node}, Reason: reason})
+	return reason
+}
+
+// keep withdraws our drain mark from a node that stays.
+func (b *board) keep(n *nodeState, reason Reason) {
+	if n.use.Drain == DrainOurs && !n.leaving {
+		b.plan.Undrain = append(b.plan.Undrain, Drained{Node: *n.node, Reason: Reason{Code: ReasonWantedAgain, Detail: reason.String()}})
+	}
+}
+
+// retryRemoves sends a removal that the cloud does not know again under its own
+// id, where all of its nodes are to go anyway.
+func (b *board) retryRemoves() {
+	going := make(map[NodeID]bool)
+	for _, r := range b.plan.Remove {
+		for i := range r.Nodes {
+			going[r.Nodes[i].ID] = true
+		}
+	}
+	for _, op := range b.absentRemoves() {
+		if !all(op.Nodes, going) {
+			continue
+		}
+		b.plan.Retry = append(b.plan.Retry, Retry{Operation: *op, Reason: Reason{Code: ReasonRetry, Subject: string(op.Request)}})
+		for _, id := range op.Nodes {
+			delete(going, id)
+		}
+	}
+	for i := range b.plan.Remove {
+		r := &b.plan.Remove[i]
+		r.Nodes = slices.DeleteFunc(r.Nodes, func(n Node) bool { return !going[n.ID] })
+	}
+	b.plan.Remove = slices.DeleteFunc(b.plan.Remove, func(r Remove) bool { return len(r.Nodes) == 0 })
+}
+
+// absentRemoves lists the removals that the cloud does not know, the oldest first.
+func (b *board) absentRemoves() []*Operation {
+	var ops []*Operation
+	for i := range b.state.Operations {
+		if op := &b.state.Operations[i]; op.Kind == OperationRemove && op.Phase == OpAbsent {
+			ops = append(ops, op)
+		}
+	}
+	slices.SortFunc(ops, byIntent)
+	return ops
+}
+
+// byIntent orders operations by when they were intended, the oldest first.
+func byIntent(x, y *Operation) int {
+	return cmp.Or(x.Intended.Compare(y.Intended), cmp.Compare(x.Request, y.Request))
+}
+
+func all(ids []NodeID, in map[NodeID]bool) bool {
+	for _, id := range ids {
+		if !in[id] {
+			return false
+		}
+	}
+	return len(ids) > 0
+}

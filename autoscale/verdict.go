@@ -1,0 +1,62 @@
+package autoscale
+
+// verdict is why a node stays, or why it goes. The order of the questions is
+// the order of what protects a node most.
+func (b *board) verdict(n *nodeState) (reason Reason, goes bool) {
+	switch {
+	case n.node.Protected != "":
+		return Reason{Code: ReasonProtected, Detail: n.node.Protected}, false
+	case n.pool < 0:
+		return Reason{Code: ReasonUnmanaged}, false
+	case n.leaving:
+		return Reason{Code: ReasonLeaving}, false
+	case n.node.Phase == PhaseDeallocated:
+		return Reason{Code: ReasonDeallocated}, false
+	case n.node.Phase == PhaseUnknown:
+		return Reason{Code: ReasonOddState, Detail: n.node.Message}, false
+	case n.use.Busy():
+		return Reason{Code: ReasonBusy, Subject: n.jobs()}, false
+	case n.wanted:
+		return Reason{Code: ReasonWanted}, false
+	case n.node.KeepAlive:
+		return Reason{Code: ReasonKeepAlive}, false
+	case n.use.Drain == DrainForeign:
+		return Reason{Code: ReasonForeignDrain}, false
+	case !n.memory.Ours && !n.node.Owned:
+		return Reason{Code: ReasonForeign}, false
+	case n.node.Phase == PhaseFailed:
+		return Reason{Code: ReasonFailed, Detail: n.node.Message}, true
+	}
+	return b.idleVerdict(n)
+}
+
+// idleVerdict judges a node of ours on which nothing runs and that the plan
+// gives no work.
+func (b *board) idleVerdict(n *nodeState) (reason Reason, goes bool) {
+	if age := b.state.At.Sub(n.memory.Asked); b.late(*n) {
+		return Reason{Code: ReasonBootTimeout, For: age, Of: b.bootTimeout(n.pool), Detail: n.node.Message}, true
+	}
+	idle, limit := b.state.At.Sub(n.memory.IdleSince()), b.idleTime(n.pool)
+	neverReady := n.memory.Ready.IsZero() && n.node.Phase == PhaseStarting
+	switch {
+	case neverReady && idle < limit:
+		return Reason{Code: ReasonStarting, For: b.state.At.Sub(n.memory.Asked), Of: b.bootTimeout(n.pool)}, false
+	case neverReady:
+		return Reason{Code: ReasonIdle, For: idle, Of: limit}, true
+	case !n.vouched:
+		return Reason{Code: ReasonUseUnknown}, false
+	case idle < limit:
+		return Reason{Code: ReasonIdleShort, For: idle, Of: limit}, false
+	case !b.state.CanDrain && n.memory.IdleReads < idleReadsNeeded:
+		return Reason{Code: ReasonIdleOnce}, false
+	}
+	return Reason{Code: ReasonIdle, For: idle, Of: limit}, true
+}
+
+// jobs names what runs on a node.
+func (n *nodeState) jobs() string {
+	if len(n.use.Jobs) == 0 {
+		return "something"
+	}
+	return "job " + string(n.use.Jobs[0])
+}
