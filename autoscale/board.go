@@ -29,6 +29,8 @@ type board struct {
 	holds map[int]Reason
 	// reserved are the limits whose room is kept for a gang, by index.
 	reserved map[int]JobID
+	// groupLimit is, by policy, the limit on its placement groups; -1: none.
+	groupLimit []int
 	// nextGroup is where to look on for a free number, by the group name's template.
 	nextGroup map[string]int
 }
@@ -315,6 +317,7 @@ func (b *board) addOwnLimits() {
 			pool.groupActive[f.operation.Group] += f.count
 		}
 	}
+	b.addGroupLimits()
 	for i := range b.inFlight {
 		f := &b.inFlight[i]
 		f.barred = f.operation.Phase == OpAbsent && (f.operation.Attempts >= attemptsAtMost || b.overfull(f))
@@ -325,5 +328,6 @@ func (b *board) addOwnLimits() {
 func (b *board) overfull(f *flight) bool {
 	pool := &b.pools[f.pool]
 	group := f.operation.Group
-	return pool.Invalid != "" || b.ledger.exceeded(pool.claims) || group != "" && pool.groupActive[group] > pool.GroupSize
+	return pool.Invalid != "" || b.ledger.exceeded(pool.claims) ||
+		group != "" && (pool.groupActive[group] > pool.GroupSize || b.ledger.exceeded(b.groupClaims(f.pool)))
 }

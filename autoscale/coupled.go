@@ -45,8 +45,10 @@ func (b *board) bestOption(c *classState) (best option, found bool) {
 			}
 		}
 		consider("") // a new group
-		for group := range b.pools[pool].groupActive {
-			consider(group)
+		for group, active := range b.pools[pool].groupActive {
+			if active > 0 || !b.groupInUse(group) {
+				consider(group)
+			}
 		}
 	}
 	return best, found
@@ -96,6 +98,9 @@ func (b *board) roomInGroup(c *classState, at place) int {
 	}
 	if at.group == "" {
 		at.group = newGroup
+	}
+	if b.tooManyGroups(at) {
+		return 0
 	}
 	return max(0, min(pool.GroupSize-active, b.roomFor(c, at)))
 }

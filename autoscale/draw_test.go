@@ -44,6 +44,7 @@ func drawPolicy(t *rapid.T) Policy {
 		if rapid.Bool().Draw(t, "hasMax") {
 			p.Pools[i].Max = p.Pools[i].Min + rapid.IntRange(1, 8).Draw(t, "max")
 		}
+		p.Pools[i].MaxGroups = rapid.IntRange(0, 2).Draw(t, "maxGroups")
 		p.Pools[i].Priority = rapid.IntRange(0, 1).Draw(t, "priority")
 		p.Pools[i].PricePerHour = rapid.SampledFrom([]float64{0, 1, 2.5}).Draw(t, "price")
 	}

@@ -158,6 +158,9 @@ func (b *board) stop(at place, nodes int) (Reason, bool) {
 		return Reason{Code: ReasonPoolInvalid, Subject: string(pool.ID), Detail: pool.Invalid}, true
 	}
 	r, held := b.ledger.binding(b.offerAt(at).claims, nodes)
+	if !held && b.opens(at) {
+		r, held = b.ledger.binding(b.groupClaims(at.pool), 1)
+	}
 	if held && b.ledger.limits[b.ledger.index[LimitID(r.Subject)]].Kind == LimitCapacity {
 		return b.soldOut(offeringOf(pool.ID, at.group != "")), true
 	}

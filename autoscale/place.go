@@ -217,9 +217,7 @@ func (b *board) grow(at place, nodes int) (lotIndex int) {
 		b.plan.Grow = append(b.plan.Grow, Grow{Pool: b.pools[at.pool].ID, Group: at.group, Draws: b.pools[at.pool].Draws})
 	}
 	b.plan.Grow[i].Count += nodes
-	if at.group != "" {
-		b.pools[at.pool].groupActive[at.group] += nodes
-	}
+	b.enterGroup(at, nodes)
 	return b.lots.append(lot{source: sourceNew, pool: at.pool, group: at.group, free: b.pools[at.pool].full, empty: true, count: nodes, grow: i})
 }
 

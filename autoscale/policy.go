@@ -50,6 +50,9 @@ type PoolPolicy struct {
 	// Min and Max bound the nodes over all pools it matches. Max 0: no such limit.
 	Min int
 	Max int
+	// MaxGroups is the most placement groups with nodes, over all pools it
+	// matches. 0: no such limit.
+	MaxGroups int
 	// IdleTime is how long a node is kept that nobody wants.
 	IdleTime time.Duration
 	// BootTimeout is how long a node may take from being asked for to ready.

@@ -167,6 +167,35 @@ func (w world) checkGroups(t *rapid.T) {
 			require.LessOrEqual(t, size[key(g.Pool, g.Group)]+g.Count, w.pools[g.Pool].GroupSize)
 		}
 	}
+	w.checkGroupCounts(t, size)
+}
+
+// checkGroupCounts: a group is opened only while its policy has fewer than it may.
+func (w world) checkGroupCounts(t *rapid.T, size map[Node]int) {
+	groups, opened := make(map[*PoolPolicy]int), make(map[*PoolPolicy]int)
+	for at, n := range size {
+		if p := w.managed(at.Pool); p != nil && at.Group != "" && n > 0 {
+			groups[p]++
+		}
+	}
+	names := make(map[string]PoolID)
+	for _, g := range w.plan.Grow {
+		if at := (Node{Pool: g.Pool, Group: g.Group}); g.Group != "" && size[at] == 0 {
+			opened[w.managed(g.Pool)]++
+			require.NotContains(t, names, g.Group, "two new groups of one name")
+			names[g.Group] = g.Pool
+		}
+	}
+	for p, n := range opened {
+		if p.MaxGroups > 0 {
+			require.LessOrEqual(t, groups[p]+n, p.MaxGroups, "groups of pool %s", p.Name)
+		}
+	}
+	for at, n := range size {
+		if pool, new := names[at.Group]; new && n > 0 {
+			require.Equal(t, pool, at.Pool, "a new group has the name of one that another pool has")
+		}
+	}
 }
 
 func (w world) checkLicences(t *rapid.T) {

@@ -64,6 +64,7 @@ type scenarioPolicy struct {
 	Priority  int     `yaml:"priority"`
 	Min       int     `yaml:"min"`
 	Max       int     `yaml:"max"`
+	MaxGroups int     `yaml:"max_groups"`
 	Idle      int     `yaml:"idle"`
 	Price     float64 `yaml:"price"`
 }
@@ -257,6 +258,7 @@ func (s scenario) policy() Policy {
 	for _, pool := range s.Policy.Pools {
 		one := aPolicy(pool.Nodearray).Pools[0]
 		one.Priority, one.Min, one.Max, one.PricePerHour = pool.Priority, pool.Min, pool.Max, pool.Price
+		one.MaxGroups = pool.MaxGroups
 		if pool.Idle > 0 {
 			one.IdleTime = time.Duration(pool.Idle) * time.Second
 		}

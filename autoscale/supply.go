@@ -73,6 +73,7 @@ const (
 	LimitPool      LimitKind = "pool"      // the pool's own max, from the config
 	LimitTotal     LimitKind = "total"     // all pools' own max, from the config
 	LimitLicence   LimitKind = "licence"   // tokens, from the config
+	LimitGroups    LimitKind = "groups"    // the pool's own number of placement groups, from the config
 	LimitCapacity  LimitKind = "capacity"  // what is risked on an offering that ran out lately
 )
 
@@ -84,6 +85,7 @@ const (
 	UnitNodes  Unit = "nodes"
 	UnitCores  Unit = "cores"
 	UnitTokens Unit = "tokens"
+	UnitGroups Unit = "placement groups"
 )
 
 // Limit is a ceiling and what is used of it, both in Unit.

@@ -105,6 +105,7 @@ type Pool struct {
 	Priority     int       `key:"priority" default:"0" help:"The highest is tried first."`
 	Min          int       `key:"min" default:"0" least:"0" help:"Fewest nodes, kept even if nobody wants them."`
 	Max          int       `key:"max" default:"0" least:"0" help:"Most nodes. 0: no such limit."`
+	MaxGroups    int       `key:"max_groups" default:"0" least:"0" help:"Most placement groups that have nodes at once; further coupled jobs wait. 0: no such limit."`
 	IdleTime     *Duration `key:"idle_time" help:"As the policy's, for this pool."`
 	BootTimeout  *Duration `key:"boot_timeout" least:"1s" help:"As the policy's, for this pool."`
 	PricePerHour float64   `key:"price_per_hour" default:"0" least:"0" help:"Price of one node, in any currency, for order: cheapest. 0: not known."`

@@ -87,7 +87,7 @@ clusters:
       licences:
         - {name: matlab, tokens: 50}
       pools:
-        - {name: spot, nodearray: htc, machine_types: [Standard_F4s_v2, Standard_F8s_v2], spot: true, priority: -5, max: 50, idle_time: 60s, boot_timeout: 10m, price_per_hour: 0.5}
+        - {name: spot, nodearray: htc, machine_types: [Standard_F4s_v2, Standard_F8s_v2], spot: true, priority: -5, max: 50, max_groups: 3, idle_time: 60s, boot_timeout: 10m, price_per_hour: 0.5}
         - {name: rest, nodearray: htc, spot: false, min: 2}
 `
 
@@ -112,7 +112,7 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 				Pools: []Pool{
 					{
 						Name: "spot", Nodearray: "htc", MachineTypes: []string{"Standard_F4s_v2", "Standard_F8s_v2"}, Spot: &yes,
-						Priority: -5, Max: 50, IdleTime: &idle, BootTimeout: &boot, PricePerHour: 0.5,
+						Priority: -5, Max: 50, MaxGroups: 3, IdleTime: &idle, BootTimeout: &boot, PricePerHour: 0.5,
 					},
 					{Name: "rest", Nodearray: "htc", Spot: &no, Min: 2},
 				},
@@ -130,6 +130,7 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 		autoscale.HasLabel("spot", "true"),
 	}}, p.Pools[0].Match)
 	require.Equal(t, 0.5, p.Pools[0].PricePerHour)
+	require.Equal(t, 3, p.Pools[0].MaxGroups)
 	require.Equal(t, time.Minute, p.Pools[0].IdleTime)
 	require.Equal(t, time.Duration(0), p.Pools[1].IdleTime, "the policy's")
 	require.Equal(t, 90*time.Minute, p.Pools[1].BootTimeout, "the policy's")

@@ -30,7 +30,7 @@ func (c *Cluster) Policy() autoscale.Policy {
 
 func (s *Scaling) pool(p *Pool) autoscale.PoolPolicy {
 	out := autoscale.PoolPolicy{
-		Name: p.Name, Match: p.selector(), Priority: p.Priority, Min: p.Min, Max: p.Max,
+		Name: p.Name, Match: p.selector(), Priority: p.Priority, Min: p.Min, Max: p.Max, MaxGroups: p.MaxGroups,
 		PricePerHour: p.PricePerHour, IdleTime: s.IdleTime.Std(), BootTimeout: s.BootTimeout.Std(),
 	}
 	if p.IdleTime != nil {
