@@ -81,7 +81,7 @@ func (b *board) placeBulk(c *classState, from, to int) (placed int, why Reason) 
 		jobs = min(jobs, b.ledger.room(c.claims))
 	}
 	takes, left := b.find(c, jobs*c.Tasks, nil)
-	takes, left = b.findNew(c, takes, left)
+	takes, left = b.findNew(c, c.order, takes, left)
 	c.needsNew = b.usesNew(takes)
 	got := jobs*c.Tasks - left
 	switch {
@@ -125,13 +125,21 @@ func (b *board) placeOne(c *classState, member int) (why Reason, ok bool) {
 	return Reason{}, true
 }
 
-// findFor looks for room for one job.
+// findFor looks for room for one job. The pools that it prefers may use up a limit
+// of which others draw less: a gang that they can't hold is tried with each of the
+// others as the first, and at last in its own order again.
 func (b *board) findFor(c *classState) (takes []take, left int) {
 	if c.Grouping == Coupled {
 		return b.findCoupled(c)
 	}
-	takes, left = b.find(c, c.Tasks, nil)
-	return b.findNew(c, takes, left)
+	seen, lack := b.find(c, c.Tasks, nil)
+	seen = slices.Clip(seen)
+	takes, left = b.findNew(c, c.order, seen, lack)
+	for first := 1; first <= len(c.order) && left < lack && c.Tasks-left < c.Required(); first++ {
+		b.giveBack(takes)
+		takes, left = b.findNew(c, slices.Concat(c.order[first:], c.order[:first]), seen, lack)
+	}
+	return takes, left
 }
 
 // fit is how many tasks of the class a node of the lot takes. In bulk, tasks are
@@ -158,10 +166,10 @@ func (c *classState) share(fit int) int {
 	return c.capped(fit)
 }
 
-// findNew looks for room for new nodes in the pools' order, and draws on the
+// findNew looks for room for new nodes in pools, in this order, and draws on the
 // limits for them.
-func (b *board) findNew(c *classState, takes []take, left int) ([]take, int) {
-	for _, pool := range c.order {
+func (b *board) findNew(c *classState, order []int, takes []take, left int) ([]take, int) {
+	for _, pool := range order {
 		if left == 0 {
 			break
 		}
