@@ -252,12 +252,15 @@ func (b *board) late(n nodeState) bool {
 }
 
 func (b *board) bootTimeout(pool int) time.Duration {
-	return b.policy.Pools[b.pools[pool].policy].bootTimeout()
+	return b.poolPolicy(pool).bootTimeout()
 }
 
 func (b *board) idleTime(pool int) time.Duration {
-	return b.policy.Pools[b.pools[pool].policy].IdleTime
+	return b.poolPolicy(pool).IdleTime
 }
+
+// poolPolicy is the policy that a managed pool follows.
+func (b *board) poolPolicy(pool int) *PoolPolicy { return &b.policy.Pools[b.pools[pool].policy] }
 
 // addFlights enters what was asked for and is not yet seen. It draws on every
 // limit, for the observation can't show it.
@@ -293,7 +296,7 @@ func (b *board) addOwnLimits() {
 	for i, p := range b.policy.Pools {
 		own[i] = -1
 		if p.Max > 0 {
-			own[i] = b.ledger.add(Limit{ID: LimitID("pool/" + p.Name), Kind: LimitPool, Name: p.Name, Unit: UnitNodes, Max: int64(p.Max), Used: nodes[i]})
+			own[i] = b.ledger.add(Limit{ID: LimitID("pool/" + p.Name), Kind: LimitPool, Name: p.Name, Unit: UnitNodes, Max: int64(p.Max), Used: nodes[i], SetBy: p.set.max})
 		}
 	}
 	all := -1

@@ -15,6 +15,7 @@ import (
 // Likewise jobs are placed as if there were plenty for all, which is quick, and
 // where there is not, again in strict order.
 func Decide(s State, p Policy) Plan {
+	p = p.At(s.At)
 	if reason, blind := blindness(s); blind {
 		return holdAll(s, p, reason)
 	}

@@ -161,13 +161,18 @@ func (b *board) stop(at place, nodes int) (Reason, bool) {
 	if !held && b.opens(at) {
 		r, held = b.ledger.binding(b.groupClaims(at.pool), 1)
 	}
-	if held && b.ledger.limits[b.ledger.index[LimitID(r.Subject)]].Kind == LimitCapacity {
+	if !held {
+		return r, false
+	}
+	limit := &b.ledger.limits[b.ledger.index[LimitID(r.Subject)]]
+	if limit.Kind == LimitCapacity {
 		return b.soldOut(offeringOf(pool.ID, at.group != "")), true
 	}
-	if job, kept := b.keptFor(LimitID(r.Subject)); held && kept {
+	if job, kept := b.keptFor(limit.ID); kept {
 		return Reason{Code: ReasonReserved, Subject: string(job), Detail: r.Subject}, true
 	}
-	return r, held
+	r.Subject += because(limit.SetBy)
+	return r, true
 }
 
 // hold notes the first thing that stops a pool.

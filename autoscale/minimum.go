@@ -72,8 +72,7 @@ func (b *board) roomForMinimum(pool, lack int) int {
 func (b *board) reasonMinimum(pool, policy int) {
 	set := &b.plan.Grow[b.growOf[place{pool: pool}]]
 	if set.JobCount == 0 {
-		p := b.policy.Pools[policy]
-		set.Reason = Reason{Code: ReasonMinimum, Subject: p.Name, Want: int64(p.Min)}
+		set.Reason = b.policy.Pools[policy].minimum()
 	}
 }
 

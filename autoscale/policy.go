@@ -60,6 +60,11 @@ type PoolPolicy struct {
 	// PricePerHour of one node, in the operator's currency, for Cheapest. 0:
 	// not known.
 	PricePerHour float64
+	// Schedules change Min, Max and IdleTime at times. Of open ones the last
+	// that sets a value wins. Where they leave a Min above Max, Max holds.
+	Schedules []Schedule
+
+	set setBy
 }
 
 func (p *PoolPolicy) bootTimeout() time.Duration { return cmp.Or(p.BootTimeout, DefaultBootTimeout) }

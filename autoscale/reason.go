@@ -101,9 +101,14 @@ func (r Reason) String() string {
 	if r.Have == 1 {
 		plural = ""
 	}
+	by := ""
+	if r.Subject != "" {
+		by = ", " + r.Subject
+	}
 	text := strings.NewReplacer(
 		"{s}", plural,
 		"{subject}", r.Subject,
+		"{, schedule}", by,
 		"{have}", fmt.Sprint(r.Have),
 		"{want}", fmt.Sprint(r.Want),
 		"{need}", fmt.Sprint(r.Need),
@@ -145,12 +150,12 @@ var reasonOrder = []ReasonCode{
 var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonDemand:      {"for {have} waiting job{s}", ""},
 	ReasonMinimum:     {"pool {subject} keeps a minimum of {want}", ""},
-	ReasonIdle:        {"nobody wanted it for {for} (limit {of})", ""},
+	ReasonIdle:        {"nobody wanted it for {for} (limit {of}{, schedule})", ""},
 	ReasonBootTimeout: {"not ready {for} after it was asked for (limit {of}): {detail}", "Look at the node's status message in CycleCloud; raise boot_timeout if nodes really take that long."},
 	ReasonFailed:      {"the cloud says it failed: {detail}", "Look at the node's status message in CycleCloud."},
 	ReasonRetry:       {"the cloud does not know request {subject}, which is still wanted", ""},
 	ReasonWantedAgain: {"work came for it before it was drained", ""},
-	ReasonDrained:     {"drained, empty and unwanted for {for} (limit {of})", ""},
+	ReasonDrained:     {"drained, empty and unwanted for {for} (limit {of}{, schedule})", ""},
 
 	ReasonOnReady:    {"fits nodes that are up; the queue may start it", ""},
 	ReasonOnStarting: {"its nodes are on their way", ""},
@@ -173,7 +178,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonWanted:       {"the plan gives it work", ""},
 	ReasonBusy:         {"the queue runs {subject} on it", ""},
 	ReasonKeepAlive:    {"KeepAlive is set on it", "Clear KeepAlive in CycleCloud when it may go."},
-	ReasonIdleShort:    {"idle for {for} of {of}", ""},
+	ReasonIdleShort:    {"idle for {for} of {of}{, schedule}", ""},
 	ReasonIdleOnce:     {"idle long enough; a second read of the queue must agree", ""},
 	ReasonUseUnknown:   {"the queue does not say what runs on it", "Let the queue list what runs (running: in the demand document)."},
 	ReasonStarting:     {"on its way for {for} (limit {of})", ""},

@@ -48,8 +48,7 @@ func (b *board) leave(x leaver, spare []int) Reason {
 		spare[policy]--
 		return b.sendAway(x.nodeState, x.reason)
 	}
-	p := &b.policy.Pools[policy]
-	reason := Reason{Code: ReasonMinimum, Subject: p.Name, Want: int64(p.Min)}
+	reason := b.policy.Pools[policy].minimum()
 	b.keep(x.nodeState, reason)
 	return reason
 }

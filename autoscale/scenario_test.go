@@ -67,6 +67,13 @@ type scenarioPolicy struct {
 	MaxGroups int     `yaml:"max_groups"`
 	Idle      int     `yaml:"idle"`
 	Price     float64 `yaml:"price"`
+	// Schedules hold daily between two hours of UTC; the world is at 08:00.
+	Schedules []struct {
+		Name     string `yaml:"name"`
+		From, To int
+		Min, Max *int
+		Idle     int `yaml:"idle"`
+	} `yaml:"schedules"`
 }
 
 type scenarioPool struct {
@@ -261,6 +268,13 @@ func (s scenario) policy() Policy {
 		one.MaxGroups = pool.MaxGroups
 		if pool.Idle > 0 {
 			one.IdleTime = time.Duration(pool.Idle) * time.Second
+		}
+		for _, s := range pool.Schedules {
+			window := Schedule{Name: s.Name, Start: daily(s.From), End: daily(s.To), Min: s.Min, Max: s.Max}
+			if idle := time.Duration(s.Idle) * time.Second; idle > 0 {
+				window.IdleTime = &idle
+			}
+			one.Schedules = append(one.Schedules, window)
 		}
 		p.Pools = append(p.Pools, one)
 	}

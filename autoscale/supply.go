@@ -97,6 +97,8 @@ type Limit struct {
 	Unit Unit
 	Max  int64
 	Used int64
+	// SetBy is the schedule that set the ceiling, where one did.
+	SetBy string
 }
 
 // Phase is where a node is in its life.

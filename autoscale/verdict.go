@@ -37,20 +37,21 @@ func (b *board) idleVerdict(n *nodeState) (reason Reason, goes bool) {
 		return Reason{Code: ReasonBootTimeout, For: age, Of: b.bootTimeout(n.pool), Detail: n.node.Message}, true
 	}
 	idle, limit := b.state.At.Sub(n.memory.IdleSince()), b.idleTime(n.pool)
+	by := b.poolPolicy(n.pool).idleBy()
 	neverReady := n.memory.Ready.IsZero() && n.node.Phase == PhaseStarting
 	switch {
 	case neverReady && idle < limit:
 		return Reason{Code: ReasonStarting, For: b.state.At.Sub(n.memory.Asked), Of: b.bootTimeout(n.pool)}, false
 	case neverReady:
-		return Reason{Code: ReasonIdle, For: idle, Of: limit}, true
+		return Reason{Code: ReasonIdle, Subject: by, For: idle, Of: limit}, true
 	case !n.vouched:
 		return Reason{Code: ReasonUseUnknown}, false
 	case idle < limit:
-		return Reason{Code: ReasonIdleShort, For: idle, Of: limit}, false
+		return Reason{Code: ReasonIdleShort, Subject: by, For: idle, Of: limit}, false
 	case !b.state.CanDrain && n.memory.IdleReads < idleReadsNeeded:
 		return Reason{Code: ReasonIdleOnce}, false
 	}
-	return Reason{Code: ReasonIdle, For: idle, Of: limit}, true
+	return Reason{Code: ReasonIdle, Subject: by, For: idle, Of: limit}, true
 }
 
 // jobs names what runs on a node.

@@ -109,4 +109,18 @@ type Pool struct {
 	IdleTime     *Duration `key:"idle_time" help:"As the policy's, for this pool."`
 	BootTimeout  *Duration `key:"boot_timeout" least:"1s" help:"As the policy's, for this pool."`
 	PricePerHour float64   `key:"price_per_hour" default:"0" least:"0" help:"Price of one node, in any currency, for order: cheapest. 0: not known."`
+
+	Schedules []Schedule `key:"schedules" help:"Windows of time in which min, max or idle_time are others. Of open ones the last listed that sets a key wins; a min above max is cut to max."`
+}
+
+// Schedule is a window of time in which a pool has another policy. It is open when
+// its next end comes before its next start.
+type Schedule struct {
+	Name     string    `key:"name" required:"yes" help:"Name in reasons."`
+	Start    string    `key:"start" required:"yes" help:"When it opens: minute, hour, day of month, month, day of week, as in cron: 0 8 * * 1-5."`
+	End      string    `key:"end" required:"yes" help:"When it closes, as start."`
+	TimeZone string    `key:"time_zone" default:"UTC" help:"Whose local time start and end are in, such as Europe/Berlin. A time that daylight saving skips counts when the clock has gone forward; one that it repeats counts once."`
+	Min      *int      `key:"min" least:"0" help:"As the pool's, while it is open."`
+	Max      *int      `key:"max" least:"1" help:"As the pool's, while it is open. Nodes above it are not removed for it."`
+	IdleTime *Duration `key:"idle_time" help:"As the pool's, while it is open."`
 }

@@ -15,6 +15,9 @@ func TestMistakes(t *testing.T) {
 	}
 	const file = "file: {path: queue.yaml}"
 	const pool = "          nodearray: execute\n"
+	scheduled := func(keys ...string) string {
+		return edit(pool, pool+"          schedules: [{"+strings.Join(keys, ", ")+"}]\n          min: 2\n          max: 20\n")
+	}
 	cases := []struct{ name, text, want string }{
 		{"nothing", "", "c.yaml: is empty"},
 		{"only a comment", "# x\n", "c.yaml: is empty"},
@@ -61,6 +64,24 @@ func TestMistakes(t *testing.T) {
 		{"null in a list", edit(pool, pool+"        -\n"), "c.yaml:13: clusters[0].policy.pools[1]: is empty"},
 		{"map as list", "clusters: {name: demo}\n", "c.yaml:1: clusters: must be a list"},
 		{"section as text", "log: info\n" + minimal, "c.yaml:1: log: must hold keys: level, format"},
+
+		{"schedule without a name", scheduled("start: 0 8 * * *", "end: 0 9 * * *", "min: 1"), "c.yaml:13: clusters[0].policy.pools[0].schedules[0].name: is missing"},
+		{"schedule without a start", scheduled("name: x", "end: 0 9 * * *", "min: 1"), "c.yaml:13: clusters[0].policy.pools[0].schedules[0].start: is missing"},
+		{"schedule without an effect", scheduled("name: x", "start: 0 8 * * *", "end: 0 9 * * *"), "c.yaml:13: clusters[0].policy.pools[0].schedules[0]: changes nothing; set min, max or idle_time"},
+		{"schedule in no zone", scheduled("name: x", "start: 0 8 * * *", "end: 0 9 * * *", "min: 1", "time_zone: Europe/Berlim"), `c.yaml:13: clusters[0].policy.pools[0].schedules[0].time_zone: "Europe/Berlim" is no time zone such as UTC or Europe/Berlin`},
+		{"schedule in the machine's zone", scheduled("name: x", "start: 0 8 * * *", "end: 0 9 * * *", "min: 1", "time_zone: Local"), "c.yaml:13: clusters[0].policy.pools[0].schedules[0].time_zone: is no time zone such as UTC or Europe/Berlin"},
+		{"cron of six fields", scheduled("name: x", "start: 0 0 8 * * *", "end: 0 9 * * *", "min: 1"), `c.yaml:13: clusters[0].policy.pools[0].schedules[0].start: "0 0 8 * * *" has 6 fields, not 5: minute, hour, day of month, month, day of week`},
+		{"cron with a zone", scheduled("name: x", "start: TZ=UTC 0 8 * * *", "end: 0 9 * * *", "min: 1"), `c.yaml:13: clusters[0].policy.pools[0].schedules[0].start: "TZ=UTC 0 8 * * *" names a time zone; that belongs in time_zone`},
+		{"cron beyond the hour", scheduled("name: x", "start: 0 25 * * *", "end: 0 9 * * *", "min: 1"), `c.yaml:13: clusters[0].policy.pools[0].schedules[0].start: "0 25 * * *" is no time as in cron: end of range (25) above maximum (23): 25`},
+		{"cron that never comes", scheduled("name: x", "start: 0 8 30 2 *", "end: 0 9 * * *", "min: 1"), `c.yaml:13: clusters[0].policy.pools[0].schedules[0].start: "0 8 30 2 *" never comes`},
+		{"schedule that never opens", scheduled("name: x", "start: 0 8 * * *", "end: 0  8 * * *", "min: 1"), "c.yaml:13: clusters[0].policy.pools[0].schedules[0].end: is the same as start; the window would never be open"},
+		{"scheduled max of none", scheduled("name: x", "start: 0 8 * * *", "end: 0 9 * * *", "max: 0"), "c.yaml:13: clusters[0].policy.pools[0].schedules[0].max: 0 is less than 1"},
+		{"scheduled min above its max", scheduled("name: x", "start: 0 8 * * *", "end: 0 9 * * *", "min: 7", "max: 6"), "c.yaml:13: clusters[0].policy.pools[0].schedules[0].min: 7 is more than max (6)"},
+		{"scheduled min above the pool's max", scheduled("name: x", "start: 0 8 * * *", "end: 0 9 * * *", "min: 21"), "c.yaml:13: clusters[0].policy.pools[0].schedules[0].min: 21 is more than the pool's max (20)"},
+		{"scheduled max below the pool's min", scheduled("name: x", "start: 0 8 * * *", "end: 0 9 * * *", "max: 1"), "c.yaml:13: clusters[0].policy.pools[0].schedules[0].max: 1 is less than the pool's min (2)"},
+		{"two schedules of one name", scheduled("name: x", "start: 0 8 * * *", "end: 0 9 * * *", "max: 5}, {name: x", "start: 0 8 * * *", "end: 0 9 * * *", "max: 6"), `c.yaml:13: clusters[0].policy.pools[0].schedules[1].name: "x" is used twice`},
+		{"schedules that cross", scheduled("name: x", "start: 0 8 * * *", "end: 0 18 * * *", "min: 8}, {name: y", "start: 0 16 * * *", "end: 0 20 * * *", "max: 6"), `c.yaml:13: clusters[0].policy.pools[0].schedules[0].min: 8 is more than max (6) of schedule "y", and both are open at times`},
+		{"scheduled min above all", strings.Replace(scheduled("name: x", "start: 0 8 * * *", "end: 0 9 * * *", "min: 11"), "policy:\n", "policy:\n      max: 10\n", 1), "c.yaml:14: clusters[0].policy.pools[0].schedules[0].min: 11 is more than policy.max, with the other pools' min, (10)"},
 
 		{"no clusters", "clusters: []\n", "c.yaml:1: clusters: must have one entry"},
 		{"clusters left out", "dry_run: true\n", "c.yaml: clusters: must have one entry"},

@@ -39,6 +39,23 @@ func (s *Scaling) pool(p *Pool) autoscale.PoolPolicy {
 	if p.BootTimeout != nil {
 		out.BootTimeout = p.BootTimeout.Std()
 	}
+	for i := range p.Schedules {
+		out.Schedules = append(out.Schedules, p.Schedules[i].schedule())
+	}
+	return out
+}
+
+// schedule is the window in the planner's words. Start, end and zone were checked.
+func (s *Schedule) schedule() autoscale.Schedule {
+	start, end, err := s.times()
+	if err != nil {
+		panic("config: schedule " + s.Name + " was not checked: " + err.Error())
+	}
+	out := autoscale.Schedule{Name: s.Name, Start: start, End: end, Min: s.Min, Max: s.Max}
+	if s.IdleTime != nil {
+		idle := s.IdleTime.Std()
+		out.IdleTime = &idle
+	}
 	return out
 }
 

@@ -229,6 +229,7 @@ func (s *source) pools(p *Scaling, at string) {
 		if pool.Max > 0 && pool.Min > pool.Max {
 			s.add(key+".min", fmt.Sprintf("%d is more than max (%d)", pool.Min, pool.Max))
 		}
+		s.schedules(p, pool, key)
 		for j := range p.Pools[:i] {
 			if p.Pools[j].covers(pool) {
 				s.add(key, fmt.Sprintf("would get nothing: all that it matches belongs to pool %q above", p.Pools[j].Name))
