@@ -8,7 +8,7 @@ import (
 
 // Advance folds an observation into what is remembered. Operations are those
 // that are open: a node that one of them made is ours and was asked for when it
-// was intended. The policy says how long it may take to come up. An unreadable cloud leaves the memory as it was; an unreadable
+// was intended. The policy says how long it may take to come up, and what it costs. An unreadable cloud leaves the memory as it was; an unreadable
 // queue breaks every row of idle reads.
 func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 	if o.SupplyProblem != "" {
@@ -34,6 +34,7 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 		next.Nodes[node.ID] = now
 	}
 	next.Offerings = advanceOfferings(m, next.Nodes, o, operations)
+	next.Spend = advanceSpend(m, next.Nodes, o, &p)
 	return next
 }
 
@@ -90,7 +91,7 @@ func Remember(m Memory, p Plan) Memory {
 	if p.holdsAll() {
 		return m // it does not say whom nodes are for
 	}
-	next := Memory{Nodes: maps.Clone(m.Nodes), Offerings: m.Offerings, Promises: maps.Clone(p.Promises)}
+	next := Memory{Nodes: maps.Clone(m.Nodes), Offerings: m.Offerings, Promises: maps.Clone(p.Promises), Spend: m.Spend}
 	if p.Blocked != "" {
 		next.Blocked = Blocked{Job: p.Blocked, Since: p.At}
 		if m.Blocked.Job == p.Blocked {

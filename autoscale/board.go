@@ -22,7 +22,9 @@ type board struct {
 	lots     lots
 	classes  []classState
 	inFlight []flight
-	plan     Plan
+	// lost are the open creates in pools that the cloud no longer lists.
+	lost []*Operation
+	plan Plan
 	// growOf finds the one set per pool and group.
 	growOf map[place]int
 	// holds are the limits that stopped a pool, one a pool.
@@ -46,6 +48,15 @@ type poolState struct {
 	*Pool
 	policy int // index in Policy.Pools; -1: not managed
 	full   vector
+	// spotRank is the pool's place by the policy's preference of spot or regular.
+	spotRank int
+	// price is what a node costs an hour, if priced.
+	price  Money
+	priced bool
+	// shut is why no new nodes are made here; without a code they are.
+	shut Reason
+	// draws is what a node draws on the cloud's limits and on budgets.
+	draws []Draw
 	// claims are what a node draws on limits; alone and grouped add what is
 	// left after capacity failures.
 	claims  []claim
@@ -102,7 +113,9 @@ func newBoard(s *State, p *Policy, unwanted map[RequestID]bool) *board {
 	b.hosts = newHosts(&s.Demand)
 	b.addNodes(poolIndex)
 	b.addFlights(poolIndex, unwanted)
-	b.addOwnLimits()
+	b.addMax()
+	b.addBudgets()
+	b.drawInFlight()
 	b.addCapacity()
 	b.addLots()
 	b.addClasses()
@@ -114,15 +127,12 @@ func newBoard(s *State, p *Policy, unwanted map[RequestID]bool) *board {
 func (b *board) addPools() map[PoolID]int {
 	b.pools = make([]poolState, len(b.state.Supply.Pools))
 	for i := range b.pools {
-		pool := &b.state.Supply.Pools[i]
-		b.pools[i] = poolState{Pool: pool, policy: policyOf(pool, b.policy), full: b.dims.vector(pool.Node), groupActive: make(map[string]int)}
-		for _, g := range pool.Groups {
-			b.pools[i].groupActive[g.Name] = g.Active
-		}
+		b.pools[i] = b.newPool(&b.state.Supply.Pools[i])
 	}
 	slices.SortFunc(b.pools, func(x, y poolState) int {
 		return cmp.Or(
 			cmp.Compare(-b.priority(x), -b.priority(y)),
+			cmp.Compare(x.spotRank, y.spotRank),
 			cmp.Compare(uint(x.policy), uint(y.policy)), // not managed ones, -1, come last
 			cmp.Compare(listedRank(b.policy, x), listedRank(b.policy, y)),
 			slices.Compare(x.full, y.full), // the smallest, where the policy does not say
@@ -134,6 +144,22 @@ func (b *board) addPools() map[PoolID]int {
 	}
 	return index
 }
+
+func (b *board) newPool(pool *Pool) poolState {
+	p := poolState{Pool: pool, policy: policyOf(pool, b.policy), full: b.dims.vector(pool.Node), spotRank: b.policy.Spot.rank(pool), draws: pool.Draws, groupActive: make(map[string]int)}
+	for _, g := range pool.Groups {
+		p.groupActive[g.Name] = g.Active
+	}
+	if pool.Invalid != "" {
+		p.shut = Reason{Code: ReasonPoolInvalid, Subject: string(pool.ID), Detail: pool.Invalid}
+	}
+	if p.policy >= 0 {
+		p.price, p.priced = b.policy.priceUnder(pool, p.policy)
+	}
+	return p
+}
+
+func (p *poolState) closed() bool { return p.shut.Code != "" }
 
 func (b *board) priority(p poolState) int {
 	if p.policy < 0 {
@@ -262,14 +288,13 @@ func (b *board) idleTime(pool int) time.Duration {
 // poolPolicy is the policy that a managed pool follows.
 func (b *board) poolPolicy(pool int) *PoolPolicy { return &b.policy.Pools[b.pools[pool].policy] }
 
-// addFlights enters what was asked for and is not yet seen. It draws on every
-// limit, for the observation can't show it.
+// addFlights enters what was asked for and is not yet seen.
 func (b *board) addFlights(poolIndex map[PoolID]int, unwanted map[RequestID]bool) {
 	for i := range b.state.Operations {
 		op := &b.state.Operations[i]
 		pool, known := poolIndex[op.Pool]
 		if !known {
-			b.ledger.take(b.ledger.claims(op.Draws), op.Expected())
+			b.lost = append(b.lost, op)
 		}
 		if count := op.Expected(); known && count > 0 {
 			f := flight{operation: op, pool: pool, count: count}
@@ -280,9 +305,9 @@ func (b *board) addFlights(poolIndex map[PoolID]int, unwanted map[RequestID]bool
 	slices.SortFunc(b.inFlight, func(x, y flight) int { return byIntent(x.operation, y.operation) })
 }
 
-// addOwnLimits enters the policy's max of each pool and of all, then looks up
-// what a node of each pool draws on, and draws for what is in flight.
-func (b *board) addOwnLimits() {
+// addMax enters the policy's max of each pool and of all, and looks up what a node
+// of each pool draws on.
+func (b *board) addMax() {
 	nodes := make([]int64, len(b.policy.Pools))
 	total := int64(0)
 	for i := range b.nodes {
@@ -313,6 +338,14 @@ func (b *board) addOwnLimits() {
 			pool.claims = append(pool.claims, claim{limit: all, amount: 1})
 		}
 	}
+}
+
+// drawInFlight draws on every limit for what is in flight, for the observation can't
+// show it. What a pool that is no longer listed draws is on record.
+func (b *board) drawInFlight() {
+	for _, op := range b.lost {
+		b.ledger.take(b.ledger.claims(op.Draws), op.Expected())
+	}
 	for _, f := range b.inFlight {
 		pool := &b.pools[f.pool]
 		b.ledger.take(pool.claims, f.count)
@@ -331,6 +364,6 @@ func (b *board) addOwnLimits() {
 func (b *board) overfull(f *flight) bool {
 	pool := &b.pools[f.pool]
 	group := f.operation.Group
-	return pool.Invalid != "" || b.ledger.exceeded(pool.claims) ||
+	return pool.closed() || b.ledger.exceeded(pool.claims) ||
 		group != "" && (pool.groupActive[group] > pool.GroupSize || b.ledger.exceeded(b.groupClaims(f.pool)))
 }

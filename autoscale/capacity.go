@@ -184,7 +184,7 @@ func (b *board) offerAt(at place) *offer {
 // roomFor is how many new nodes a gang, or single tasks, can have at a place. A
 // gang that needs more than the budget is the probe itself, whole.
 func (b *board) roomFor(c *classState, at place) int {
-	if b.pools[at.pool].Invalid != "" {
+	if b.pools[at.pool].closed() {
 		return 0
 	}
 	o := b.offerAt(at)

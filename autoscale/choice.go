@@ -31,8 +31,8 @@ func (b *board) choose(s *Selector) choice {
 }
 
 // newChoice puts the managed pools that a selector allows in the order in which they
-// are tried: the selector's preferences, then the pools' priorities, then as
-// listed. b.pools is sorted as listed already, and the sort keeps that.
+// are tried: the selector's preferences, then the pools' priorities, then
+// spot or regular, then as listed. b.pools is sorted as listed already, and the sort keeps that.
 func (b *board) newChoice(s *Selector) choice {
 	c := choice{rank: make([]int, len(b.pools))}
 	for i := range b.pools {
@@ -51,9 +51,10 @@ func (b *board) newChoice(s *Selector) choice {
 // comparePools compares what comes before the policy's order.
 func (b *board) comparePools(c *choice, x, y int) int {
 	return cmp.Or(
-		cmp.Compare(boolRank(b.pools[x].Invalid != ""), boolRank(b.pools[y].Invalid != "")),
+		cmp.Compare(boolRank(b.pools[x].closed()), boolRank(b.pools[y].closed())),
 		cmp.Compare(c.rank[x], c.rank[y]),
-		cmp.Compare(-b.priority(b.pools[x]), -b.priority(b.pools[y])))
+		cmp.Compare(-b.priority(b.pools[x]), -b.priority(b.pools[y])),
+		cmp.Compare(b.pools[x].spotRank, b.pools[y].spotRank))
 }
 
 // sortByScore gives a class an order of its own where the policy's order depends on
@@ -82,11 +83,10 @@ func (b *board) score(c *classState, pool int) float64 {
 	}
 	nodes := float64(ceilDiv(tasks, c.share(b.pools[pool].full.fits(c.needs))))
 	if b.policy.Order == Cheapest {
-		price := b.policy.Pools[b.pools[pool].policy].PricePerHour
-		if !(price > 0) || math.IsInf(price, 1) { // also NaN: not known, so last
-			return math.MaxFloat64
+		if !b.pools[pool].priced {
+			return math.MaxFloat64 // so last
 		}
-		return price * nodes
+		return b.pools[pool].price.Float() * nodes
 	}
 	if cores := float64(b.pools[pool].full[dimCores]); cores > 0 {
 		return 1 - float64(tasks)*float64(c.PerTask.Cores)/(nodes*cores)

@@ -62,7 +62,7 @@ func holdAll(s State, p Policy, reason Reason) Plan {
 		}
 	}
 	if s.SupplyProblem == "" {
-		b := newBoard(&State{Observation: Observation{At: s.At, Supply: s.Supply}}, &p, nil)
+		b := newBoard(&State{Observation: Observation{At: s.At, Supply: s.Supply}, Memory: Memory{Spend: s.Memory.Spend}}, &p, nil)
 		plan.Limits = b.limits()
 		for _, n := range b.nodes {
 			if n.node.Phase != PhaseGone {

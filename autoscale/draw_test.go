@@ -18,6 +18,7 @@ func drawState(t *rapid.T) (State, Policy) {
 	s.Demand.Classes = Intern(drawJobs(t))
 	drawOperations(t, &s)
 	drawOfferings(t, &s)
+	s.Memory.Spend = Spend{Month: rapid.SampledFrom([]string{"2026-02", "2026-03"}).Draw(t, "month"), Amount: rapid.Float64Range(0, 100).Draw(t, "spent")}
 	s.Memory.Blocked = Blocked{Job: JobID(fmt.Sprintf("j%d", rapid.IntRange(0, 3).Draw(t, "blocked"))), Since: start.Add(-time.Hour)}
 	return s, policy
 }
@@ -47,6 +48,11 @@ func drawPolicy(t *rapid.T) Policy {
 		p.Pools[i].MaxGroups = rapid.IntRange(0, 2).Draw(t, "maxGroups")
 		p.Pools[i].Priority = rapid.IntRange(0, 1).Draw(t, "priority")
 		p.Pools[i].PricePerHour = rapid.SampledFrom([]float64{0, 1, 2.5}).Draw(t, "price")
+	}
+	p.Spot = rapid.SampledFrom([]SpotPreference{"", SpotFirst, SpotLast}).Draw(t, "spot")
+	p.Prices = NewPrices([]Price{{MachineType: "f8", PerHour: 3}})
+	if rapid.IntRange(0, 2).Draw(t, "hasBudget") == 0 {
+		p.Budget = Budget{PerHour: rapid.Float64Range(0, 30).Draw(t, "perHour"), PerMonth: rapid.Float64Range(0, 100).Draw(t, "perMonth")}
 	}
 	if rapid.Bool().Draw(t, "hasTotal") {
 		p.Max = rapid.IntRange(1, 12).Draw(t, "total")

@@ -154,8 +154,8 @@ func (b *board) whyNot(c *classState, tasks int) Reason {
 // stop is what keeps a place from having so many new nodes, if anything does.
 func (b *board) stop(at place, nodes int) (Reason, bool) {
 	pool := &b.pools[at.pool]
-	if pool.Invalid != "" {
-		return Reason{Code: ReasonPoolInvalid, Subject: string(pool.ID), Detail: pool.Invalid}, true
+	if pool.closed() {
+		return pool.shut, true
 	}
 	r, held := b.ledger.binding(b.offerAt(at).claims, nodes)
 	if !held && b.opens(at) {

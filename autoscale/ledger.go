@@ -92,5 +92,9 @@ func (l *ledger) binding(claims []claim, n int) (Reason, bool) {
 		return Reason{}, false
 	}
 	limit := l.limits[tightest]
-	return Reason{Code: ReasonLimit, Subject: string(limit.ID), Have: limit.Used, Want: limit.Max, Need: need, Unit: limit.Unit}, true
+	code := ReasonLimit
+	if limit.Kind == LimitBudget {
+		code = ReasonBudget
+	}
+	return Reason{Code: code, Subject: string(limit.ID), Have: limit.Used, Want: limit.Max, Need: need, Unit: limit.Unit}, true
 }

@@ -32,6 +32,8 @@ type Memory struct {
 	Offerings map[OfferingID]Offering `json:"offerings,omitempty"`
 	// Blocked is the gang that patience is counted for.
 	Blocked Blocked `json:"blocked,omitzero"`
+	// Spend is what nodes have cost this month.
+	Spend Spend `json:"spend,omitzero"`
 	// Promises are whom the nodes of open requests are for, once they are seen.
 	Promises map[RequestID]Promise `json:"promises,omitempty"`
 }

@@ -59,7 +59,7 @@ func (b *board) wantAbsent(policy, lack int) int {
 // notes what stops the others.
 func (b *board) roomForMinimum(pool, lack int) int {
 	n := 0
-	if b.pools[pool].Invalid == "" {
+	if !b.pools[pool].closed() {
 		n = min(lack, b.ledger.room(b.pools[pool].alone.claims))
 	}
 	if r, held := b.stop(place{pool: pool}, lack); n < lack && held {

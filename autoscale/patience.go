@@ -34,7 +34,7 @@ func (b *board) everFits(c *classState) bool {
 			continue
 		}
 		nodes := int64(ceilDiv(c.required, perNode))
-		fits := b.pools[i].Invalid == ""
+		fits := !b.pools[i].closed()
 		for _, x := range b.pools[i].claims {
 			fits = fits && x.amount*nodes <= b.ledger.limits[x.limit].Max
 		}

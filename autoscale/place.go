@@ -222,7 +222,7 @@ func (b *board) grow(at place, nodes int) (lotIndex int) {
 	if !known {
 		i = len(b.plan.Grow)
 		b.growOf[at] = i
-		b.plan.Grow = append(b.plan.Grow, Grow{Pool: b.pools[at.pool].ID, Group: at.group, Draws: b.pools[at.pool].Draws})
+		b.plan.Grow = append(b.plan.Grow, Grow{Pool: b.pools[at.pool].ID, Group: at.group, Draws: b.pools[at.pool].draws})
 	}
 	b.plan.Grow[i].Count += nodes
 	b.enterGroup(at, nodes)

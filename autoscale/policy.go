@@ -19,17 +19,44 @@ const (
 	LeastWaste Order = "least_waste"
 )
 
+// SpotPreference says whether spot pools are tried before or after regular ones.
+type SpotPreference string
+
+// The preferences. Either way the others are the fallback.
+const (
+	SpotFirst SpotPreference = "first"
+	SpotLast  SpotPreference = "last"
+)
+
+// rank puts pools in the order of the preference.
+func (s SpotPreference) rank(pool *Pool) int {
+	switch s {
+	case SpotFirst:
+		return boolRank(!isSpot(pool.Labels))
+	case SpotLast:
+		return boolRank(isSpot(pool.Labels))
+	}
+	return 0
+}
+
 // Policy is what the operator allows and wants.
 type Policy struct {
 	// Pools, in the operator's order. A pool of the cloud follows the first
 	// that matches it; one that none matches is left alone altogether.
 	Pools []PoolPolicy
 	Order Order
+	// Spot says which of spot and regular pools is tried first, after
+	// priorities and before Order. Empty: neither.
+	Spot SpotPreference
 	// Max is the most nodes over all pools. 0: no such limit.
 	Max int
 	// Limits are ceilings from the config, such as licences. Their Used is
 	// what the config or the queue says; draws of jobs come on top.
 	Limits []Limit
+	// Prices are those of the price file. A pool's own price wins over them.
+	Prices Prices
+	// Budget bounds what nodes cost.
+	Budget Budget
 	// GroupName is the template of new placement groups' names: {nodearray},
 	// {machine_type} and {n} are filled in. Empty: DefaultGroupName.
 	GroupName string
@@ -57,9 +84,11 @@ type PoolPolicy struct {
 	IdleTime time.Duration
 	// BootTimeout is how long a node may take from being asked for to ready.
 	BootTimeout time.Duration
-	// PricePerHour of one node, in the operator's currency, for Cheapest. 0:
-	// not known.
+	// PricePerHour of one node, in the operator's currency, up to MostPerHour. 0:
+	// not known, so the price file is asked.
 	PricePerHour float64
+	// SpotPricePerHour holds instead for spot nodes. 0: they cost as others.
+	SpotPricePerHour float64
 	// Schedules change Min, Max and IdleTime at times. Of open ones the last
 	// that sets a value wins. Where they leave a Min above Max, Max holds.
 	Schedules []Schedule

@@ -1,7 +1,6 @@
 package autoscale
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
@@ -44,6 +43,8 @@ const (
 	ReasonReserved      ReasonCode = "reserved"        // room is kept for a gang that has waited long
 	ReasonCapacity      ReasonCode = "capacity"        // the pool ran out of capacity lately
 	ReasonLimit         ReasonCode = "limit"           // a limit is reached
+	ReasonBudget        ReasonCode = "budget"          // a budget of money is reached
+	ReasonNoPrice       ReasonCode = "no_price"        // there is a budget, and the price of the pools that would do is not known
 )
 
 // Reasons why a node stays.
@@ -109,9 +110,9 @@ func (r Reason) String() string {
 		"{s}", plural,
 		"{subject}", r.Subject,
 		"{, schedule}", by,
-		"{have}", fmt.Sprint(r.Have),
-		"{want}", fmt.Sprint(r.Want),
-		"{need}", fmt.Sprint(r.Need),
+		"{have}", r.Unit.Format(r.Have),
+		"{want}", r.Unit.Format(r.Want),
+		"{need}", r.Unit.Format(r.Need),
 		"{unit}", string(r.Unit),
 		"{for}", r.For.Round(time.Second).String(),
 		"{of}", r.Of.Round(time.Second).String(),
@@ -141,7 +142,7 @@ func Reasons() []ReasonInfo {
 var reasonOrder = []ReasonCode{
 	ReasonDemand, ReasonMinimum, ReasonIdle, ReasonBootTimeout, ReasonFailed, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnNew, ReasonPart,
-	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonPoolInvalid, ReasonReserved, ReasonCapacity, ReasonLimit,
+	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonPoolInvalid, ReasonReserved, ReasonCapacity, ReasonLimit, ReasonBudget, ReasonNoPrice,
 	ReasonWanted, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
 	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonLeaving, ReasonOddState, ReasonDeallocated,
 	ReasonSupplyUnknown, ReasonDemandUnknown, ReasonClusterStopped,
@@ -161,6 +162,8 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonOnStarting: {"its nodes are on their way", ""},
 	ReasonOnNew:      {"nodes are being created for it", ""},
 	ReasonPart:       {"{have} of its {want} tasks can be had: {detail}", "Raise the limit or wait until nodes are freed."},
+	ReasonBudget:     {"{subject} is in the way: {have} of {want} are spent or taken by what runs and is on its way, {need} more would be needed", "Raise the budget, or wait until nodes go or the next month begins."},
+	ReasonNoPrice:    {"there is a budget, and the price of a node of {subject} is not known", "Give the pool a price_per_hour, or the price file a line for it."},
 
 	ReasonHeld:          {"the queue holds it: {detail}", "Release it in the queue."},
 	ReasonDependency:    {"waits for job {subject} to end", ""},

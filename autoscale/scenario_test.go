@@ -27,12 +27,17 @@ const planMarker = "--- plan\n"
 type scenario struct {
 	Policy struct {
 		Order  Order            `yaml:"order"`
+		Spot   SpotPreference   `yaml:"spot"`
+		Budget scenarioBudget   `yaml:"budget"`
+		Prices []scenarioPrice  `yaml:"prices"`
 		Max    int              `yaml:"max"`
 		Limits []scenarioLimit  `yaml:"limits"`
 		Pools  []scenarioPolicy `yaml:"pools"`
 		// Patience with gangs, in seconds.
 		Patience int `yaml:"patience"`
 	} `yaml:"policy"`
+	// Spent this month before the observation.
+	Spent      float64             `yaml:"spent"`
 	Limits     []scenarioLimit     `yaml:"limits"`
 	Pools      []scenarioPool      `yaml:"pools"`
 	Nodes      []scenarioNode      `yaml:"nodes"`
@@ -59,6 +64,18 @@ type scenarioLimit struct {
 	Used int64   `yaml:"used"`
 }
 
+type scenarioBudget struct {
+	Hour  float64 `yaml:"hour"`
+	Month float64 `yaml:"month"`
+}
+
+type scenarioPrice struct {
+	Type   string  `yaml:"type"`
+	Region string  `yaml:"region"`
+	Spot   bool    `yaml:"spot"`
+	Price  float64 `yaml:"price"`
+}
+
 type scenarioPolicy struct {
 	Nodearray string  `yaml:"nodearray"`
 	Priority  int     `yaml:"priority"`
@@ -67,6 +84,7 @@ type scenarioPolicy struct {
 	MaxGroups int     `yaml:"max_groups"`
 	Idle      int     `yaml:"idle"`
 	Price     float64 `yaml:"price"`
+	SpotPrice float64 `yaml:"spot_price"`
 	// Schedules hold daily between two hours of UTC; the world is at 08:00.
 	Schedules []struct {
 		Name     string `yaml:"name"`
@@ -77,11 +95,13 @@ type scenarioPolicy struct {
 }
 
 type scenarioPool struct {
-	ID        PoolID            `yaml:"id"` // nodearray/machine type
+	ID        PoolID            `yaml:"id"` // nodearray/machine type, or nodearray/machine type/spot
+	Region    string            `yaml:"region"`
 	Cores     int               `yaml:"cores"`
 	GiB       int               `yaml:"gib"`
 	GPUs      int               `yaml:"gpus"`
 	Available int               `yaml:"available"`
+	Used      int               `yaml:"used"` // of Available
 	GroupSize int               `yaml:"group_size"`
 	Groups    map[string]int    `yaml:"groups"`
 	Draws     map[LimitID]int64 `yaml:"draws"`
@@ -135,6 +155,7 @@ type scenarioJob struct {
 	AtLeast      int              `yaml:"at_least"`
 	Prefer       []string         `yaml:"prefer"` // nodearrays
 	Only         []string         `yaml:"only"`   // machine types
+	Spot         *bool            `yaml:"spot"`   // only spot nodes, or only regular ones
 	Held         string           `yaml:"held"`
 	After        []JobID          `yaml:"after"`
 	StartsIn     int              `yaml:"starts_in"`
@@ -168,6 +189,7 @@ func (s scenario) state() State {
 	}
 	st.Demand.Classes = Intern(all)
 	st.Memory.Blocked = Blocked{Job: s.Blocked.Job, Since: start.Add(-time.Duration(s.Blocked.For) * time.Second)}
+	st.Memory.Spend = Spend{Month: "2026-03", Amount: s.Spent}
 	st.Memory.Offerings = Advance(Memory{}, st.Observation, st.Operations, Policy{}).Offerings
 	return st
 }
@@ -177,8 +199,14 @@ func (l scenarioLimit) limit() Limit {
 }
 
 func (p scenarioPool) add(s *Supply) {
-	nodearray, machineType, _ := strings.Cut(string(p.ID), "/")
-	pool, limits := aPool(nodearray, machineType, p.Cores, p.Available)
+	parts := strings.Split(string(p.ID), "/")
+	pool, limits := aPool(parts[0], parts[1], p.Cores, p.Available)
+	pool.ID, pool.Labels[LabelRegion], limits[0].Used = p.ID, p.Region, int64(p.Used)
+	if len(parts) > 2 {
+		pool.Labels[LabelSpot] = "true"
+		limits[0].ID = LimitID("bucket/" + string(p.ID))
+		pool.Draws[0].Limit = limits[0].ID
+	}
 	pool.Node.GPUs = p.GPUs
 	if p.GiB > 0 {
 		pool.Node.Memory = Bytes(p.GiB) * GiB
@@ -237,6 +265,9 @@ func (j scenarioJob) jobs(offset int) []Job {
 	if len(j.Only) > 0 {
 		shape.Selector = HasLabel(LabelMachineType, j.Only...)
 	}
+	if j.Spot != nil {
+		shape.Selector.All = append(shape.Selector.All, HasLabel(LabelSpot, fmt.Sprint(*j.Spot)))
+	}
 	for _, name := range j.Prefer {
 		shape.Selector.Prefer = append(shape.Selector.Prefer, HasLabel(LabelNodearray, name))
 	}
@@ -258,13 +289,18 @@ func (j scenarioJob) jobs(offset int) []Job {
 }
 
 func (s scenario) policy() Policy {
-	p := Policy{Order: s.Policy.Order, Max: s.Policy.Max, GangPatience: time.Duration(s.Policy.Patience) * time.Second}
+	p := Policy{Order: s.Policy.Order, Spot: s.Policy.Spot, Budget: Budget{PerHour: s.Policy.Budget.Hour, PerMonth: s.Policy.Budget.Month}, Max: s.Policy.Max, GangPatience: time.Duration(s.Policy.Patience) * time.Second}
+	var prices []Price
+	for _, x := range s.Policy.Prices {
+		prices = append(prices, Price{MachineType: x.Type, Region: x.Region, Spot: x.Spot, PerHour: x.Price})
+	}
+	p.Prices = NewPrices(prices)
 	for _, l := range s.Policy.Limits {
 		p.Limits = append(p.Limits, l.limit())
 	}
 	for _, pool := range s.Policy.Pools {
 		one := aPolicy(pool.Nodearray).Pools[0]
-		one.Priority, one.Min, one.Max, one.PricePerHour = pool.Priority, pool.Min, pool.Max, pool.Price
+		one.Priority, one.Min, one.Max, one.PricePerHour, one.SpotPricePerHour = pool.Priority, pool.Min, pool.Max, pool.Price, pool.SpotPrice
 		one.MaxGroups = pool.MaxGroups
 		if pool.Idle > 0 {
 			one.IdleTime = time.Duration(pool.Idle) * time.Second

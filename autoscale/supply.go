@@ -74,6 +74,7 @@ const (
 	LimitTotal     LimitKind = "total"     // all pools' own max, from the config
 	LimitLicence   LimitKind = "licence"   // tokens, from the config
 	LimitGroups    LimitKind = "groups"    // the pool's own number of placement groups, from the config
+	LimitBudget    LimitKind = "budget"    // money an hour or a month, from the config
 	LimitCapacity  LimitKind = "capacity"  // what is risked on an offering that ran out lately
 )
 
@@ -86,6 +87,7 @@ const (
 	UnitCores  Unit = "cores"
 	UnitTokens Unit = "tokens"
 	UnitGroups Unit = "placement groups"
+	UnitMoney  Unit = "money" // in millionths, see Money
 )
 
 // Limit is a ceiling and what is used of it, both in Unit.
