@@ -12,7 +12,12 @@ type board struct {
 	state  *State
 	policy *Policy
 	dims   dims
-	coder  shapeCoder
+	// vectors, needs and servings are where the plan's many short slices live.
+	vectors  arena[int64]
+	needs    arena[need]
+	servings arena[Serving]
+	scratch  scratch
+	coder    shapeCoder
 	// choices are those met so far, by their selectors' keys.
 	choices  map[string]choice
 	ledger   *ledger
@@ -35,6 +40,12 @@ type board struct {
 	groupLimit []int
 	// nextGroup is where to look on for a free number, by the group name's template.
 	nextGroup map[string]int
+}
+
+// scratch are lists that are made again and again, and used up at once.
+type scratch struct {
+	needs []need
+	takes []take
 }
 
 // place is where coupled nodes stand together; the group is empty for others.

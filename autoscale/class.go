@@ -34,21 +34,24 @@ type classState struct {
 // addClasses compiles the classes. One that is no demand, or that no pool can
 // ever serve, is explained here and takes no further part.
 func (b *board) addClasses() {
+	b.classes = make([]classState, 0, len(b.state.Demand.Classes))
+	b.plan.Outcomes = make([]Outcome, 0, len(b.state.Demand.Classes))
 	for i := range b.state.Demand.Classes {
 		class := &b.state.Demand.Classes[i]
 		if len(class.Members) == 0 {
 			continue
 		}
-		c := classState{Class: class, index: i}
 		reason, wanted := b.notDemand(class)
 		if wanted {
-			reason, wanted = b.compile(&c)
+			b.classes = append(b.classes, classState{Class: class, index: i})
+			reason, wanted = b.compile(&b.classes[len(b.classes)-1])
+			if !wanted {
+				b.classes = b.classes[:len(b.classes)-1]
+			}
 		}
 		if !wanted {
 			b.plan.Outcomes = append(b.plan.Outcomes, Outcome{Class: i, To: len(class.Members), Reason: reason})
-			continue
 		}
-		b.classes = append(b.classes, c)
 	}
 }
 
@@ -67,7 +70,8 @@ func (b *board) notDemand(class *Class) (Reason, bool) {
 
 // compile finds the pools that would do, or why none ever will.
 func (b *board) compile(c *classState) (Reason, bool) {
-	c.needs = b.dims.vector(c.PerTask).needs()
+	b.scratch.needs = b.dims.needs(b.scratch.needs[:0], c.PerTask)
+	c.needs = b.needs.copy(b.scratch.needs)
 	c.claims = b.ledger.claims(c.Draws)
 	c.required = c.Required()
 	c.bulk = c.inBulk()

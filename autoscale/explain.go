@@ -16,25 +16,27 @@ func (b *board) explainServed(c *classState, from, got int, served []Serving, wh
 		jobs := max(1, min(served[0].Tasks, got)/c.Tasks)
 		tasks := min(got, jobs*c.Tasks)
 		var parts []Serving
-		parts, served = cut(served, tasks)
+		parts, served = b.cut(served, tasks)
 		b.serve(c, from, from+jobs, min(tasks, c.Tasks), parts, why)
 		from, got = from+jobs, got-tasks
 	}
 }
 
 // cut takes the first tasks off a row of servings.
-func cut(served []Serving, tasks int) (parts, rest []Serving) {
-	for tasks > 0 {
-		n := min(tasks, served[0].Tasks)
-		parts = append(parts, served[0].part(0, n))
-		if n == served[0].Tasks {
-			served = served[1:]
-		} else {
-			served[0] = served[0].part(n, served[0].Tasks-n)
-		}
-		tasks -= n
+func (b *board) cut(served []Serving, tasks int) (parts, rest []Serving) {
+	whole := 0
+	for whole < len(served) && served[whole].Tasks <= tasks {
+		tasks -= served[whole].Tasks
+		whole++
 	}
-	return parts, served
+	if tasks == 0 {
+		return served[:whole:whole], served[whole:]
+	}
+	parts = b.servings.make(whole + 1)
+	copy(parts, served[:whole])
+	parts[whole] = served[whole].part(0, tasks)
+	served[whole] = served[whole].part(tasks, served[whole].Tasks-tasks)
+	return parts, served[whole:]
 }
 
 // part is the share of a serving that tasks take after the first skip.

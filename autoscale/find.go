@@ -7,11 +7,11 @@ import (
 
 // find looks for room for tasks on nodes that exist or are asked for, in one
 // place only if at is given. It takes nothing yet, and returns how many tasks
-// found none. Nodes that an earlier plan gave to this shape come first, then those
+// found none; the takes are good until the next search. Nodes that an earlier plan gave to this shape come first, then those
 // given to nobody, then the others; among these those in no placement group, which
 // coupled jobs can't use anyway, and then the nearer ones.
 func (b *board) find(c *classState, tasks int, at *place) (takes []take, left int) {
-	f := finder{board: b, class: c, at: at, left: tasks}
+	f := finder{board: b, class: c, at: at, takes: b.scratch.takes[:0], left: tasks}
 	for s := sourceReady; s <= sourceAsked; s++ {
 		f.searchOwn(s)
 	}
@@ -27,6 +27,7 @@ func (b *board) find(c *classState, tasks int, at *place) (takes []take, left in
 			f.search(s, side, anybodys)
 		}
 	}
+	b.scratch.takes = f.takes
 	return f.takes, f.left
 }
 
@@ -159,6 +160,9 @@ func (f *finder) searchPool(pool, list, after int, want lease) (last int, found 
 // searchOwn goes through the lots of a source that an earlier plan gave to this
 // class, in the order in which it did.
 func (f *finder) searchOwn(s source) {
+	if !f.board.lots.let[s] {
+		return
+	}
 	roots := f.board.lots.own[lessee{s, f.class.Key}]
 	none := true
 	for n := f.class.ownDry[s]; n < len(roots) && f.left > 0; n++ {

@@ -206,12 +206,12 @@ func (b *board) giveBack(takes []take) {
 // commit gives the takes to the class: nodes are wanted, room is used, and new
 // nodes become lots that later jobs find.
 func (b *board) commit(c *classState, takes []take) []Serving {
-	served := make([]Serving, 0, len(takes))
-	for _, t := range takes {
+	served := b.servings.make(len(takes))
+	for i, t := range takes {
 		if t.lot < 0 {
 			t.lot = b.grow(t.place, t.nodes)
 		}
-		served = append(served, b.consume(c, t))
+		served[i] = b.consume(c, t)
 	}
 	return served
 }
@@ -258,7 +258,8 @@ func (b *board) use(c *classState, i, n int) {
 		x.full = true
 		return
 	}
-	x.free = x.free.minus(c.needs, n)
+	x.free = b.vectors.copy(x.free) // which lots that were split share
+	x.free.take(c.needs, n)
 	x.full = x.free[dimCores] == 0
 }
 

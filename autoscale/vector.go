@@ -66,14 +66,19 @@ type need struct {
 	amount int64
 }
 
-// needs lists the dimensions that are asked for. A task that asks nothing asks
+// needs appends the dimensions that are asked for. A task that asks nothing asks
 // one core, or a node could hold any number of them.
-func (v vector) needs() []need {
-	var out []need
-	for dim, amount := range v {
+func (d dims) needs(out []need, r Resources) []need {
+	add := func(dim int, amount int64) {
 		if amount > 0 {
 			out = append(out, need{dim, amount})
 		}
+	}
+	add(dimCores, int64(r.Cores))
+	add(dimMemory, int64(r.Memory))
+	add(dimGPUs, int64(r.GPUs))
+	for i, name := range d.custom {
+		add(dimCustom+i, r.Custom[name])
 	}
 	if len(out) == 0 {
 		out = append(out, need{dimCores, 1})
@@ -90,11 +95,9 @@ func (v vector) fits(needs []need) int {
 	return int(max(0, n))
 }
 
-// minus is v without n tasks, in a vector of its own.
-func (v vector) minus(needs []need, n int) vector {
-	rest := slices.Clone(v)
+// take takes n tasks off v.
+func (v vector) take(needs []need, n int) {
 	for _, x := range needs {
-		rest[x.dim] -= x.amount * int64(n)
+		v[x.dim] -= x.amount * int64(n)
 	}
-	return rest
 }

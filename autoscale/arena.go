@@ -1,0 +1,29 @@
+package autoscale
+
+// arena hands out short slices cut from long ones. A plan makes very many short
+// slices that live as long as it does; an allocation for each would cost more than
+// what is done with them.
+type arena[T any] struct {
+	left []T
+}
+
+// arenaLength is how many elements are allocated at a time.
+const arenaLength = 1024
+
+// make returns a slice of n zero elements that nobody else has. Appending to it
+// copies it.
+func (a *arena[T]) make(n int) []T {
+	if n > len(a.left) {
+		a.left = make([]T, max(n, arenaLength))
+	}
+	s := a.left[:n:n]
+	a.left = a.left[n:]
+	return s
+}
+
+// copy returns a copy of s.
+func (a *arena[T]) copy(s []T) []T {
+	c := a.make(len(s))
+	copy(c, s)
+	return c
+}
