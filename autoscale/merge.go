@@ -1,19 +1,57 @@
 package autoscale
 
-import "sort"
+import (
+	"cmp"
+	"sort"
+)
 
 // merge walks the members of all classes in their strict order of service. It
 // hands them out as runs: as many members of one class as come before the next
 // member of any other.
 type merge struct {
 	classes []classState
-	heap    []int // indices of classes, the one whose next member comes first on top
+	// heap holds each class's next member, the one that comes first on top.
+	heap []head
+}
+
+// head is a class's next member, with what mostly tells its place in the order.
+type head struct {
+	priority    int64
+	seconds     int64 // when it was submitted, with the nanoseconds
+	nanoseconds int32
+	class       int32
+	member      *Member
+}
+
+func (m *merge) headOf(class int) head {
+	c := &m.classes[class]
+	next := &c.Members[c.next]
+	return head{
+		priority: next.Priority, seconds: next.Submitted.Unix(), nanoseconds: int32(next.Submitted.Nanosecond()),
+		class: int32(class), member: next,
+	}
+}
+
+// compareHeads is serveOrder, quicker.
+func compareHeads(x, y *head) int {
+	if x.priority != y.priority {
+		return cmp.Compare(y.priority, x.priority)
+	}
+	if x.seconds != y.seconds {
+		return cmp.Compare(x.seconds, y.seconds)
+	}
+	if x.nanoseconds != y.nanoseconds {
+		return cmp.Compare(x.nanoseconds, y.nanoseconds)
+	}
+	return compareIDs(x.member.ID, y.member.ID)
 }
 
 func newMerge(classes []classState) *merge {
-	m := &merge{classes: classes, heap: make([]int, len(classes))}
-	for i := range m.heap {
-		m.heap[i] = i
+	m := &merge{classes: classes, heap: make([]head, 0, len(classes))}
+	for i := range classes {
+		if classes[i].next < len(classes[i].Members) {
+			m.heap = append(m.heap, m.headOf(i))
+		}
 	}
 	for i := len(m.heap)/2 - 1; i >= 0; i-- {
 		m.sink(i)
@@ -21,22 +59,30 @@ func newMerge(classes []classState) *merge {
 	return m
 }
 
-// next returns the next run: members from up to to of the class. ok is false
+// next returns the next run: members from the class's next up to to. ok is false
 // when all are handed out. The caller either places the run or drops the class.
 func (m *merge) next() (c *classState, to int, ok bool) {
 	if len(m.heap) == 0 {
 		return nil, 0, false
 	}
-	c = &m.classes[m.heap[0]]
-	second, any := m.second()
-	if !any {
+	c = &m.classes[m.heap[0].class]
+	second := m.second()
+	if second == nil {
 		return c, len(c.Members), true
 	}
-	limit := m.head(second)
-	run := sort.Search(len(c.Members)-c.next-1, func(i int) bool {
-		return serveOrder(c.Members[c.next+1+i], limit) > 0
-	})
-	return c, c.next + 1 + run, true
+	return c, c.next + runBefore(c.Members[c.next:], *second.member), true
+}
+
+// runBefore counts the members, at least one, that come before a limit. Runs are
+// mostly short, so it looks near first.
+func runBefore(members []Member, limit Member) int {
+	after := func(i int) bool { return serveOrder(members[i], limit) > 0 }
+	reach := 1
+	for reach < len(members) && !after(reach) {
+		reach *= 2
+	}
+	least := max(1, reach/2)
+	return least + sort.Search(min(reach, len(members))-least, func(i int) bool { return after(least + i) })
 }
 
 // advance tells that the run handed out last was placed up to to.
@@ -46,6 +92,7 @@ func (m *merge) advance(c *classState, to int) {
 		m.drop()
 		return
 	}
+	m.heap[0] = m.headOf(int(m.heap[0].class))
 	m.sink(0)
 }
 
@@ -57,23 +104,16 @@ func (m *merge) drop() {
 	m.sink(0)
 }
 
-// second is the class whose head comes right after the top's.
-func (m *merge) second() (class int, ok bool) {
-	switch len(m.heap) {
-	case 1:
-		return 0, false
-	case 2:
-		return m.heap[1], true
+// second is the head that comes right after the top; nil: there is none.
+func (m *merge) second() *head {
+	switch {
+	case len(m.heap) == 1:
+		return nil
+	case len(m.heap) == 2 || compareHeads(&m.heap[1], &m.heap[2]) < 0:
+		return &m.heap[1]
 	}
-	if m.less(m.heap[1], m.heap[2]) {
-		return m.heap[1], true
-	}
-	return m.heap[2], true
+	return &m.heap[2]
 }
-
-func (m *merge) head(class int) Member { return m.classes[class].Members[m.classes[class].next] }
-
-func (m *merge) less(x, y int) bool { return serveOrder(m.head(x), m.head(y)) < 0 }
 
 func (m *merge) sink(i int) {
 	for {
@@ -81,10 +121,10 @@ func (m *merge) sink(i int) {
 		if child >= len(m.heap) {
 			return
 		}
-		if right := child + 1; right < len(m.heap) && m.less(m.heap[right], m.heap[child]) {
+		if right := child + 1; right < len(m.heap) && compareHeads(&m.heap[right], &m.heap[child]) < 0 {
 			child = right
 		}
-		if !m.less(m.heap[child], m.heap[i]) {
+		if compareHeads(&m.heap[child], &m.heap[i]) >= 0 {
 			return
 		}
 		m.heap[i], m.heap[child] = m.heap[child], m.heap[i]
