@@ -50,7 +50,7 @@ func (b *board) addClasses() {
 			}
 		}
 		if !wanted {
-			b.plan.Outcomes = append(b.plan.Outcomes, Outcome{Class: i, To: len(class.Members), Reason: reason})
+			b.tell(Outcome{Class: i, To: len(class.Members), Reason: reason})
 		}
 	}
 }

@@ -57,7 +57,7 @@ func (b *board) serve(c *classState, from, to, tasks int, parts []Serving, why R
 	if tasks < c.Tasks {
 		reason = Reason{Code: ReasonPart, Have: int64(tasks), Want: int64(c.Tasks), Detail: why.String()}
 	}
-	b.plan.Outcomes = append(b.plan.Outcomes, Outcome{Class: c.index, From: from, To: to, Served: parts, Tasks: tasks, Reason: reason})
+	b.tell(Outcome{Class: c.index, From: from, To: to, Served: parts, Tasks: tasks, Reason: reason})
 	for i, s := range parts {
 		if s.Grow < 0 || slices.ContainsFunc(parts[:i], func(p Serving) bool { return p.Grow == s.Grow }) {
 			continue
@@ -69,6 +69,15 @@ func (b *board) serve(c *classState, from, to, tasks int, parts []Serving, why R
 		}
 		set.Reason = Reason{Code: ReasonDemand, Have: int64(set.JobCount)}
 	}
+}
+
+// tell enters an outcome. There may be as many as jobs, and they are large, so room
+// for them is doubled where append would add a quarter.
+func (b *board) tell(o Outcome) {
+	if n := len(b.plan.Outcomes); n == cap(b.plan.Outcomes) {
+		b.plan.Outcomes = slices.Grow(b.plan.Outcomes, n+1)
+	}
+	b.plan.Outcomes = append(b.plan.Outcomes, o)
 }
 
 // servedReason tells by the farthest of the nodes.

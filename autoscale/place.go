@@ -55,7 +55,7 @@ func (b *board) placeMembers(c *classState, to int) (served bool) {
 	from := c.next
 	placed, why := b.placeRun(c, from, to)
 	if why.Code != "" && from+placed < len(c.Members) {
-		b.plan.Outcomes = append(b.plan.Outcomes, Outcome{Class: c.index, From: from + placed, To: len(c.Members), Reason: why})
+		b.tell(Outcome{Class: c.index, From: from + placed, To: len(c.Members), Reason: why})
 	}
 	return why.Code == ""
 }
