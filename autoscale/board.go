@@ -12,10 +12,11 @@ type board struct {
 	state  *State
 	policy *Policy
 	dims   dims
-	// vectors, needs and servings are where the plan's many short slices live.
+	// vectors, needs, servings and counts are where the plan's many short slices live.
 	vectors  arena[int64]
 	needs    arena[need]
 	servings arena[Serving]
+	counts   arena[int32]
 	scratch  scratch
 	coder    shapeCoder
 	// choices are those met so far, by their selectors' keys.

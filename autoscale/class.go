@@ -22,13 +22,14 @@ type classState struct {
 	needsNew bool
 	// short: some job got only a part.
 	short bool
-	// dry, ownDry and, by list, passed are how far the class has gone through
-	// lots that have no room for it.
+	// dry, ownDry and, by pool in order and side, passed are how far the class has
+	// gone through lots that have no room for it. passed counts from one.
 	dry    [sourceNew][sides][leases]dryness
 	ownDry [sources]int
-	passed map[int]int
-	// next is the first member that is not placed yet.
-	next int
+	passed []int32
+	// next is the first member that is not placed yet, and until the first that
+	// the portion at hand leaves to later ones.
+	next, until int
 }
 
 // addClasses compiles the classes. One that is no demand, or that no pool can

@@ -13,17 +13,16 @@ import (
 // it is sent again only if all of its nodes are wanted. Whether they are is known
 // once everything is placed; where only some were, it is planned again without.
 // Likewise jobs are placed as if there were plenty for all, which is quick, and
-// where there is not, again in strict order.
+// where there is not, again in portions.
 func Decide(s State, p Policy) Plan {
 	p = p.At(s.At)
 	if reason, blind := blindness(s); blind {
 		return holdAll(s, p, reason)
 	}
 	unwanted := make(map[RequestID]bool)
-	for plenty := true; ; {
+	for queue := newPortions(); ; {
 		b := newBoard(&s, &p, unwanted)
-		if !b.placeJobs(plenty) {
-			plenty = false
+		if !b.placeJobs(queue) {
 			continue
 		}
 		b.fillMinimums()

@@ -111,22 +111,22 @@ type dryness struct{ pools, lots int32 }
 // searchNew goes through the lots of this plan's own nodes. They grow in number,
 // so for each list it is remembered apart how far the class has passed.
 func (f *finder) searchNew(side side) {
-	for _, pool := range f.class.order {
+	c := f.class
+	if c.passed == nil && f.at == nil && len(c.Members) > 1 {
+		c.passed = f.board.counts.make(len(c.order) * int(sides))
+	}
+	for n, pool := range c.order {
 		list := f.board.lots.list(sourceNew, side, pool)
 		if f.board.lots.head[list] < 0 {
 			continue
 		}
-		after, known := f.class.passed[list]
-		if !known {
-			after = -1
+		if f.at != nil || c.passed == nil {
+			f.searchPool(pool, list, -1, anybodys)
+			continue
 		}
-		last, _ := f.searchPool(pool, list, after, anybodys)
-		if f.at == nil && last != after && len(f.class.Members) > 1 {
-			if f.class.passed == nil {
-				f.class.passed = make(map[int]int)
-			}
-			f.class.passed[list] = last
-		}
+		passed := &c.passed[n*int(sides)+int(side)]
+		last, _ := f.searchPool(pool, list, int(*passed)-1, anybodys)
+		*passed = int32(last + 1)
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"sort"
 )
 
-// merge walks the members of all classes in their strict order of service. It
+// merge walks the members of a portion in their strict order of service. It
 // hands them out as runs: as many members of one class as come before the next
 // member of any other.
 type merge struct {
@@ -49,7 +49,7 @@ func compareHeads(x, y *head) int {
 func newMerge(classes []classState) *merge {
 	m := &merge{classes: classes, heap: make([]head, 0, len(classes))}
 	for i := range classes {
-		if classes[i].next < len(classes[i].Members) {
+		if classes[i].next < classes[i].until {
 			m.heap = append(m.heap, m.headOf(i))
 		}
 	}
@@ -68,9 +68,9 @@ func (m *merge) next() (c *classState, to int, ok bool) {
 	c = &m.classes[m.heap[0].class]
 	second := m.second()
 	if second == nil {
-		return c, len(c.Members), true
+		return c, c.until, true
 	}
-	return c, c.next + runBefore(c.Members[c.next:], *second.member), true
+	return c, c.next + runBefore(c.Members[c.next:c.until], *second.member), true
 }
 
 // runBefore counts the members, at least one, that come before a limit. Runs are
@@ -88,7 +88,7 @@ func runBefore(members []Member, limit Member) int {
 // advance tells that the run handed out last was placed up to to.
 func (m *merge) advance(c *classState, to int) {
 	c.next = to
-	if c.next >= len(c.Members) {
+	if c.next >= c.until {
 		m.drop()
 		return
 	}

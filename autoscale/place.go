@@ -11,15 +11,28 @@ type take struct {
 	tasks   int
 }
 
-// placeJobs gives every job what it needs, in strict order: nodes that exist
-// first, then new ones. Room only shrinks while a plan is made, so where a job
-// finds none, no later job of its shape will, and the class is done.
+// placeJobs gives every job what it needs, portion by portion. ok is false if a
+// portion was placed as if there were plenty and there was not: then all is void.
+func (b *board) placeJobs(p *portions) (ok bool) {
+	for i, strict := range p.strict {
+		p.until(i, b.classes)
+		if !b.placePortion(!strict) {
+			p.void(i, b.classes)
+			return false
+		}
+	}
+	return true
+}
+
+// placePortion gives the jobs of a portion what they need, in strict order: nodes that
+// exist first, then new ones. Room only shrinks while a plan is made, so where a
+// job finds none, no later job of its shape will, and the class is done.
 //
 // Order matters where something is scarce. With plenty given, it is taken to
 // matter only for nodes that exist: a class that needs new ones steps aside, and
 // gets them for all of its jobs at once when all others are through. If anything
 // then proves scarce after all, the placement is void and ok is false.
-func (b *board) placeJobs(plenty bool) (ok bool) {
+func (b *board) placePortion(plenty bool) (ok bool) {
 	order := newMerge(b.classes)
 	var aside []*classState
 	for {
@@ -33,7 +46,7 @@ func (b *board) placeJobs(plenty bool) (ok bool) {
 			return false
 		case !served:
 			order.drop()
-		case plenty && c.needsNew && to < len(c.Members):
+		case plenty && c.needsNew && to < c.until:
 			order.drop()
 			c.next = to
 			aside = append(aside, c)
@@ -42,20 +55,26 @@ func (b *board) placeJobs(plenty bool) (ok bool) {
 		}
 	}
 	for _, c := range aside {
-		if !b.placeMembers(c, len(c.Members)) || c.short {
+		if !b.placeMembers(c, c.until) || c.short {
 			return false
 		}
+		c.next = c.until
 	}
 	return true
 }
 
 // placeMembers places the next members of a class up to to. Where one finds no
-// room, it and all that come after it are explained, and served is false.
+// room, it and all that come after it are explained, and served is false: the class
+// is done.
 func (b *board) placeMembers(c *classState, to int) (served bool) {
 	from := c.next
+	c.short = false
 	placed, why := b.placeRun(c, from, to)
 	if why.Code != "" && from+placed < len(c.Members) {
 		b.tell(Outcome{Class: c.index, From: from + placed, To: len(c.Members), Reason: why})
+	}
+	if why.Code != "" {
+		c.next = len(c.Members)
 	}
 	return why.Code == ""
 }
