@@ -13,10 +13,10 @@ type board struct {
 	policy *Policy
 	dims   dims
 	// vectors, needs, servings and counts are where the plan's many short slices live.
-	vectors  arena[int64]
-	needs    arena[need]
-	servings arena[Serving]
-	counts   arena[int32]
+	vectors  slab[int64]
+	needs    slab[need]
+	servings slab[Serving]
+	counts   slab[int32]
 	scratch  scratch
 	coder    shapeCoder
 	// choices are those met so far, by their selectors' keys.

@@ -1,20 +1,20 @@
 package autoscale
 
-// arena hands out short slices cut from long ones. A plan makes very many short
+// slab hands out short slices cut from long ones. A plan makes very many short
 // slices that live as long as it does; an allocation for each would cost more than
 // what is done with them.
-type arena[T any] struct {
+type slab[T any] struct {
 	left []T
 }
 
-// arenaLength is how many elements are allocated at a time.
-const arenaLength = 1024
+// slabLength is how many elements are allocated at a time.
+const slabLength = 1024
 
 // make returns a slice of n zero elements that nobody else has. Appending to it
 // copies it.
-func (a *arena[T]) make(n int) []T {
+func (a *slab[T]) make(n int) []T {
 	if n > len(a.left) {
-		a.left = make([]T, max(n, arenaLength))
+		a.left = make([]T, max(n, slabLength))
 	}
 	s := a.left[:n:n]
 	a.left = a.left[n:]
@@ -22,7 +22,7 @@ func (a *arena[T]) make(n int) []T {
 }
 
 // copy returns a copy of s.
-func (a *arena[T]) copy(s []T) []T {
+func (a *slab[T]) copy(s []T) []T {
 	c := a.make(len(s))
 	copy(c, s)
 	return c
