@@ -33,8 +33,8 @@ type board struct {
 	plan Plan
 	// growOf finds the one set per pool and group.
 	growOf map[place]int
-	// holds are the limits that stopped a pool, one a pool.
-	holds map[int]Reason
+	// holds are what stopped a pool, by pool; a zero reason: nothing did.
+	holds []Reason
 	// reserved are the limits whose room is kept for a gang, by index.
 	reserved map[int]JobID
 	// groupLimit is, by policy, the limit on its placement groups; -1: none.
@@ -118,10 +118,11 @@ type flight struct {
 }
 
 func newBoard(s *State, p *Policy, unwanted map[RequestID]bool) *board {
-	b := &board{state: s, policy: p, plan: Plan{At: s.At}, growOf: make(map[place]int), holds: make(map[int]Reason), reserved: make(map[int]JobID), nextGroup: make(map[string]int), choices: make(map[string]choice)}
+	b := &board{state: s, policy: p, plan: Plan{At: s.At}, growOf: make(map[place]int), reserved: make(map[int]JobID), nextGroup: make(map[string]int), choices: make(map[string]choice)}
 	b.dims = newDims(s.Supply.Pools, s.Demand.Classes)
 	b.ledger = newLedger(s.Supply.Limits, p.Limits)
 	poolIndex := b.addPools()
+	b.holds = make([]Reason, len(b.pools))
 	b.hosts = newHosts(&s.Demand)
 	b.addNodes(poolIndex)
 	b.addFlights(poolIndex, unwanted)

@@ -27,6 +27,11 @@ func (b *board) findCoupled(c *classState) (takes []take, left int) {
 	if !found {
 		return nil, c.Tasks
 	}
+	for _, pool := range c.order[:best.rank] {
+		if b.perNode(c, pool) > 0 {
+			b.passOver(c, place{pool, newGroup}, c.Tasks)
+		}
+	}
 	if best.group == "" {
 		best.group = b.freshGroup(best.pool)
 	}

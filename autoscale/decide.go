@@ -50,9 +50,9 @@ func blindness(s State) (Reason, bool) {
 	return Reason{}, false
 }
 
-// holdAll explains every known job and node by the one reason that holds all.
+// holdAll explains every known job, node and pool by the one reason that holds all.
 func holdAll(s State, p Policy, reason Reason) Plan {
-	plan := Plan{At: s.At, Hold: []Hold{{Reason: reason}}}
+	plan := Plan{At: s.At, Hold: reason}
 	if s.DemandProblem == "" {
 		for c := range s.Demand.Classes {
 			if n := len(s.Demand.Classes[c].Members); n > 0 {
@@ -63,6 +63,9 @@ func holdAll(s State, p Policy, reason Reason) Plan {
 	if s.SupplyProblem == "" {
 		b := newBoard(&State{Observation: Observation{At: s.At, Supply: s.Supply}, Memory: Memory{Spend: s.Memory.Spend}}, &p, nil)
 		plan.Limits = b.limits()
+		for i := range b.pools {
+			plan.Pools = append(plan.Pools, PoolVerdict{Pool: b.pools[i].ID, Held: true, Reason: reason})
+		}
 		for _, n := range b.nodes {
 			if n.node.Phase != PhaseGone {
 				plan.Nodes = append(plan.Nodes, NodeVerdict{Node: n.node.ID, Reason: reason})
@@ -75,7 +78,7 @@ func holdAll(s State, p Policy, reason Reason) Plan {
 // finish hands the plan over, with its shared lists in order.
 func (b *board) finish() Plan {
 	b.retryWanted()
-	b.explainHolds()
+	b.explainPools()
 	b.plan.Limits = b.limits()
 	return b.plan
 }

@@ -268,7 +268,7 @@ func TestUnknownIsNotZero(t *testing.T) {
 		blind(&s)
 		plan := Decide(s, policy)
 		require.True(t, plan.Empty(), code)
-		require.Equal(t, code, plan.Hold[0].Reason.Code)
+		require.Equal(t, code, plan.Hold.Code)
 	}
 }
 

@@ -1,9 +1,6 @@
 package autoscale
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 // jobsNamed is how many jobs an action names; it counts the others.
 const jobsNamed = 8
@@ -184,18 +181,4 @@ func (b *board) stop(at place, nodes int) (Reason, bool) {
 	}
 	r.Subject += because(limit.SetBy)
 	return r, true
-}
-
-// hold notes the first thing that stops a pool.
-func (b *board) hold(pool int, r Reason) {
-	if _, noted := b.holds[pool]; !noted {
-		b.holds[pool] = r
-	}
-}
-
-// explainHolds lists what stopped each pool, in the pools' order.
-func (b *board) explainHolds() {
-	for _, i := range slices.Sorted(maps.Keys(b.holds)) {
-		b.plan.Hold = append(b.plan.Hold, Hold{Pool: b.pools[i].ID, Reason: b.holds[i]})
-	}
 }

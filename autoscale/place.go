@@ -139,6 +139,7 @@ func (b *board) placeOne(c *classState, member int) (why Reason, ok bool) {
 		why = b.whyNot(c, left)
 		c.short = true
 	}
+	b.passOverAll(c, takes)
 	b.ledger.take(c.claims, 1)
 	b.explainServed(c, member, got, b.commit(c, takes), why)
 	return Reason{}, true
@@ -197,6 +198,9 @@ func (b *board) findNew(c *classState, order []int, takes []take, left int) ([]t
 		}
 		at := place{pool: pool}
 		takes, left = b.drawNew(c, takes, left, at, b.roomFor(c, at))
+		if left > 0 && c.required <= 1 {
+			b.passOver(c, at, left)
+		}
 	}
 	return takes, left
 }

@@ -11,7 +11,8 @@ type Plan struct {
 	Undrain []Drained
 	Remove  []Remove
 	Retry   []Retry
-	Hold    []Hold
+	// Hold is why nothing could be planned at all. Zero: it was planned.
+	Hold Reason
 	// Limits are the cloud's and the policy's, with what is used of them once
 	// the plan is carried out.
 	Limits []Limit
@@ -23,6 +24,9 @@ type Plan struct {
 	Outcomes []Outcome
 	// Nodes explain every managed node that stays or goes.
 	Nodes []NodeVerdict
+	// Pools explain every pool of the cloud, in the policy's order; those that
+	// no policy names come last.
+	Pools []PoolVerdict
 }
 
 // Empty tells whether the plan changes nothing.
@@ -31,7 +35,7 @@ func (p Plan) Empty() bool {
 }
 
 // holdsAll tells whether nothing could be planned at all.
-func (p Plan) holdsAll() bool { return len(p.Hold) > 0 && p.Hold[0].Pool == "" }
+func (p Plan) holdsAll() bool { return p.Hold.Code != "" }
 
 // Grow asks for Count equal nodes in one set.
 type Grow struct {
@@ -69,14 +73,6 @@ type Remove struct {
 type Retry struct {
 	Operation Operation
 	Reason    Reason
-}
-
-// Hold is something that the plan would do and does not, or a pool or the whole
-// cloud that is held back.
-type Hold struct {
-	// Pool held back; empty: all of them.
-	Pool   PoolID
-	Reason Reason
 }
 
 // Outcome is what becomes of the members From to To (exclusive) of a class.
@@ -119,5 +115,14 @@ type NodeVerdict struct {
 	Node NodeID
 	// For is whom the plan gives it to, if anybody.
 	For    []Tenant
+	Reason Reason
+}
+
+// PoolVerdict is what the plan does in a pool, or what stopped it.
+type PoolVerdict struct {
+	Pool PoolID
+	// Held: nodes were wanted of it that it can't give, for Reason. It may give
+	// others, which Plan.Grow tells.
+	Held   bool
 	Reason Reason
 }

@@ -66,6 +66,13 @@ const (
 	ReasonDeallocated  ReasonCode = "deallocated"   // it is deallocated and costs no compute
 )
 
+// Reasons for what a pool did, or did not.
+const (
+	ReasonGrows     ReasonCode = "grows"      // it gets new nodes
+	ReasonShrinks   ReasonCode = "shrinks"    // nodes of it go
+	ReasonNotNeeded ReasonCode = "not_needed" // no job needed new nodes of it
+)
+
 // Reasons why nothing is done at all.
 const (
 	ReasonSupplyUnknown  ReasonCode = "supply_unknown"
@@ -145,6 +152,7 @@ var reasonOrder = []ReasonCode{
 	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonPoolInvalid, ReasonReserved, ReasonCapacity, ReasonLimit, ReasonBudget, ReasonNoPrice,
 	ReasonWanted, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
 	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonLeaving, ReasonOddState, ReasonDeallocated,
+	ReasonGrows, ReasonShrinks, ReasonNotNeeded,
 	ReasonSupplyUnknown, ReasonDemandUnknown, ReasonClusterStopped,
 }
 
@@ -193,6 +201,10 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonLeaving:      {"its removal is under way", ""},
 	ReasonOddState:     {"its state is not known: {detail}", ""},
 	ReasonDeallocated:  {"deallocated", ""},
+
+	ReasonGrows:     {"{have} new node{s}: {detail}", ""},
+	ReasonShrinks:   {"{have} node{s} of it to go", ""},
+	ReasonNotNeeded: {"no job needs new nodes of it", ""},
 
 	ReasonSupplyUnknown:  {"the cloud could not be read: {detail}", "Nothing is done until it can be read again."},
 	ReasonDemandUnknown:  {"the queue could not be read: {detail}", "Nothing grows or goes until it can be read again."},

@@ -348,8 +348,8 @@ func printPlan(p Plan, d Demand) string {
 	if p.Empty() {
 		line("nothing to do")
 	}
-	for _, h := range p.Hold {
-		line("hold    %s [%s] %s", orAll(h.Pool), h.Reason.Code, h.Reason)
+	if p.holdsAll() {
+		line("hold    everything [%s] %s", p.Hold.Code, p.Hold)
 	}
 	for _, o := range p.Outcomes {
 		members := d.Classes[o.Class].Members
@@ -362,14 +362,14 @@ func printPlan(p Plan, d Demand) string {
 	for _, v := range p.Nodes {
 		line("node    %s [%s] %s", v.Node, v.Reason.Code, v.Reason)
 	}
-	return b.String()
-}
-
-func orAll(pool PoolID) PoolID {
-	if pool == "" {
-		return "everything"
+	for _, v := range p.Pools {
+		held := ""
+		if v.Held {
+			held = " held back"
+		}
+		line("pool    %s [%s]%s: %s", v.Pool, v.Reason.Code, held, v.Reason)
 	}
-	return pool
+	return b.String()
 }
 
 func printServed(p Plan, o Outcome) string {
@@ -435,8 +435,9 @@ func noteReasons(seen map[ReasonCode]bool, p Plan) {
 	for _, r := range p.Remove {
 		seen[r.Reason.Code] = true
 	}
-	for _, h := range p.Hold {
-		seen[h.Reason.Code] = true
+	seen[p.Hold.Code] = true
+	for _, v := range p.Pools {
+		seen[v.Reason.Code] = true
 	}
 	for _, o := range p.Outcomes {
 		seen[o.Reason.Code] = true

@@ -63,5 +63,5 @@ func TestMaxHoldsOverAScheduledMin(t *testing.T) {
 	p.Pools[0].Schedules = []Schedule{{Start: daily(0), End: daily(12), Min: &three}, {Name: "low", Start: daily(0), End: daily(12), Max: &two}}
 	plan := Decide(State{Observation: observe(start, Supply{Pools: []Pool{a}, Limits: la}, nil, nil)}, p)
 	require.Equal(t, map[PoolID]int{a.ID: 2}, created(plan))
-	require.Equal(t, "pool/a (schedule low)", plan.Hold[0].Reason.Subject)
+	require.Equal(t, "pool/a (schedule low)", plan.Pools[0].Reason.Subject)
 }

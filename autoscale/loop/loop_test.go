@@ -52,7 +52,7 @@ func TestUnknownDemandDoesNothing(t *testing.T) {
 	report := r.ticks(120)
 	require.ErrorContains(t, report.Err(), "queue: squeue: connection refused")
 	require.Equal(t, "squeue: connection refused", report.Observation.DemandProblem)
-	require.Equal(t, autoscale.ReasonDemandUnknown, report.Plan.Hold[0].Reason.Code)
+	require.Equal(t, autoscale.ReasonDemandUnknown, report.Plan.Hold.Code)
 	require.Len(t, r.cloud.list(), 2)
 	r.queue.err = nil
 	r.ticks(4)

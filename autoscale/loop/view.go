@@ -143,8 +143,14 @@ func operationGauges(ops []autoscale.Operation) []gauge {
 
 func holdGauges(p autoscale.Plan, before []gauge) []gauge {
 	count := make(map[string]int)
-	for _, h := range p.Hold {
-		count[string(h.Reason.Code)]++
+	if p.Hold.Code != "" {
+		count[string(p.Hold.Code)]++
+		return byLabel(infoHolds, count, before)
+	}
+	for _, v := range p.Pools {
+		if v.Held {
+			count[string(v.Reason.Code)]++
+		}
 	}
 	return byLabel(infoHolds, count, before)
 }

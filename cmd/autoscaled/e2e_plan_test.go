@@ -25,7 +25,7 @@ func decodePlan(t *testing.T, text string) planDocument {
 	require.NoError(t, json.Unmarshal([]byte(text), &d))
 	var lists map[string]any
 	require.NoError(t, json.Unmarshal([]byte(text), &lists))
-	for _, key := range []string{"grow", "drain", "undrain", "remove", "retry", "hold", "jobs", "nodes", "pools", "problems", "operations"} {
+	for _, key := range []string{"grow", "drain", "undrain", "remove", "retry", "jobs", "nodes", "pools", "problems", "operations"} {
 		require.NotNil(t, lists[key], "%s is a list, never null", key)
 	}
 	return d
@@ -62,6 +62,15 @@ running: []
 	require.Contains(t, jobs["waits"].Reason.Says, "5 of 5 nodes")
 	require.Equal(t, autoscale.ReasonTooLarge, jobs["huge"].Reason.Code)
 	require.Equal(t, autoscale.ReasonHeld, jobs["held"].Reason.Code)
+
+	pools := map[autoscale.PoolID]planPool{}
+	for _, p := range d.Pools {
+		pools[p.ID] = p
+	}
+	require.Len(t, pools, 4, "every pool of the cloud")
+	require.True(t, pools["execute/Standard_F4s_v2"].Held)
+	require.Equal(t, autoscale.ReasonLimit, pools["execute/Standard_F4s_v2"].Reason.Code)
+	require.Equal(t, autoscale.ReasonUnmanaged, pools["ondemand/Standard_HC44rs"].Reason.Code)
 
 	require.Zero(t, s.nodes(), "a plan changes nothing")
 	require.Empty(t, s.server.Books().Creates)
@@ -105,7 +114,7 @@ func TestPlanWithoutAQueue(t *testing.T) {
 	require.Len(t, d.Problems, 1)
 	require.Contains(t, d.Problems[0], "line 1: jobs[0]")
 	require.Empty(t, d.Grow)
-	require.Equal(t, autoscale.ReasonDemandUnknown, d.Hold[0].Reason.Code)
+	require.Equal(t, autoscale.ReasonDemandUnknown, d.Hold.Code)
 
 	r = s.command("plan")
 	require.Equal(t, exitBlind, r.code)

@@ -20,10 +20,11 @@ type planDocument struct {
 	Undrain  []planNode      `json:"undrain"`
 	Remove   []planRemove    `json:"remove"`
 	Retry    []planOperation `json:"retry"`
-	Hold     []planHold      `json:"hold"`
-	Jobs     []planJob       `json:"jobs"`
-	Nodes    []planNode      `json:"nodes"`
-	Pools    []planPool      `json:"pools"`
+	// Hold is why nothing could be planned at all.
+	Hold  *planReason `json:"hold,omitempty"`
+	Jobs  []planJob   `json:"jobs"`
+	Nodes []planNode  `json:"nodes"`
+	Pools []planPool  `json:"pools"`
 	// Operations are those under way, whose nodes may not be seen yet.
 	Operations []planOperation `json:"operations"`
 }
@@ -77,11 +78,6 @@ type planOperation struct {
 	Reason  planReason               `json:"reason"`
 }
 
-type planHold struct {
-	Pool   autoscale.PoolID `json:"pool,omitempty"` // none: all of them
-	Reason planReason       `json:"reason"`
-}
-
 // planJob has nodes (ServedBy), or a Reason why it waits; both where it gets
 // only a part of what it asks for.
 type planJob struct {
@@ -106,6 +102,10 @@ type planPool struct {
 	Now  map[autoscale.Phase]int `json:"nodes"`
 	Grow int                     `json:"grow"`
 	Gone int                     `json:"remove"`
+	// Held: it could not give all that was wanted of it, for Reason.
+	Held bool `json:"held"`
+	// Reason is what it did or what stopped it; none where nothing was planned.
+	Reason *planReason `json:"reason,omitempty"`
 }
 
 func newPlanDocument(cluster string, r loop.Report) planDocument {
@@ -119,10 +119,10 @@ func newPlanDocument(cluster string, r loop.Report) planDocument {
 			return planRemove{x.Pool, each(x.Nodes, nodeName), reasonOf(x.Reason)}
 		}),
 		Retry: each(r.Plan.Retry, func(x autoscale.Retry) planOperation { return operationOf(x.Operation, x.Reason) }),
-		Hold:  each(r.Plan.Hold, func(x autoscale.Hold) planHold { return planHold{x.Pool, reasonOf(x.Reason)} }),
+		Hold:  anyReason(r.Plan.Hold),
 		Nodes: each(r.Plan.Nodes, func(v autoscale.NodeVerdict) planNode { return planNodeOf(s.node(v.Node), v.Reason) }),
 		Pools: each(s.pools(), func(p poolCount) planPool {
-			return planPool{ID: p.id, Now: p.now, Grow: p.grow, Gone: p.remove}
+			return planPool{ID: p.id, Now: p.now, Grow: p.grow, Gone: p.remove, Held: p.verdict.Held, Reason: anyReason(p.verdict.Reason)}
 		}),
 		Operations: each(r.Operations, func(op autoscale.Operation) planOperation { return operationOf(op, op.Reason) }),
 	}
@@ -151,6 +151,15 @@ func reasonOf(r autoscale.Reason) planReason {
 		Code: r.Code, Says: r.String(), Subject: r.Subject, Have: r.Have, Want: r.Want, Unit: r.Unit,
 		For: r.For.Seconds(), Of: r.Of.Seconds(), Detail: r.Detail,
 	}
+}
+
+// anyReason is nil where there is no reason.
+func anyReason(r autoscale.Reason) *planReason {
+	if r.Code == "" {
+		return nil
+	}
+	out := reasonOf(r)
+	return &out
 }
 
 func drainedOf(d autoscale.Drained) planNode { return planNodeOf(d.Node, d.Reason) }

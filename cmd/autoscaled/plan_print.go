@@ -106,10 +106,10 @@ func (p *planPrinter) actions() {
 	for _, r := range plan.Retry {
 		p.row("send again", plural(r.Operation.Count, "node", "nodes"), string(r.Operation.Pool), r.Reason.String())
 	}
-	for _, h := range plan.Hold {
-		p.row("hold", "", cmp.Or(string(h.Pool), "everything"), withHelp(h.Reason))
-	}
-	if plan.Empty() && len(plan.Hold) == 0 {
+	switch {
+	case plan.Hold.Code != "":
+		p.row("hold", "", "everything", withHelp(plan.Hold))
+	case plan.Empty():
 		p.row("nothing")
 	}
 }
@@ -192,7 +192,7 @@ func (p *planPrinter) operations() {
 	}
 }
 
-// poolTable counts nodes by phase.
+// poolTable counts nodes by phase, and tells what each pool did or what stopped it.
 func (p *planPrinter) poolTable() {
 	pools := p.pools()
 	if len(pools) == 0 {
@@ -211,7 +211,7 @@ func (p *planPrinter) poolTable() {
 		for _, phase := range phases {
 			cells = append(cells, count(pool.now[phase]))
 		}
-		cells = append(cells, count(other), count(pool.grow), count(pool.remove), pool.invalid)
+		cells = append(cells, count(other), count(pool.grow), count(pool.remove), withHelp(pool.verdict.Reason))
 		p.row(cells...)
 	}
 }

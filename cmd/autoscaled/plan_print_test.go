@@ -49,7 +49,7 @@ func withoutSentences(r loop.Report, text string) string {
 	for _, x := range r.Operations {
 		reasons = append(reasons, x.Reason)
 	}
-	for _, x := range r.Plan.Hold {
+	for _, x := range r.Plan.Pools {
 		reasons = append(reasons, x.Reason)
 	}
 	for _, x := range r.Plan.Nodes {
@@ -97,7 +97,10 @@ func richReport() loop.Report {
 			Undrain: []autoscale.Drained{{Node: nodes[1], Reason: autoscale.Reason{Code: autoscale.ReasonWantedAgain}}},
 			Remove:  []autoscale.Remove{{Pool: pool, Nodes: []autoscale.Node{nodes[4]}, Reason: autoscale.Reason{Code: autoscale.ReasonFailed, Detail: "no disk"}}},
 			Retry:   []autoscale.Retry{{Operation: create, Reason: autoscale.Reason{Code: autoscale.ReasonRetry, Subject: "r-1"}}},
-			Hold:    []autoscale.Hold{{Pool: pool, Reason: limit}},
+			Pools: []autoscale.PoolVerdict{
+				{Pool: pool, Held: true, Reason: limit},
+				{Pool: other, Reason: autoscale.Reason{Code: autoscale.ReasonPoolInvalid, Subject: string(other), Detail: "NotActivated"}},
+			},
 			Outcomes: []autoscale.Outcome{
 				{Class: 0, From: 0, To: 3, Tasks: 1, Served: []autoscale.Serving{{Nodes: []autoscale.NodeID{"id1", "id2", "id3"}, Grow: -1, Pool: pool, Count: 3, PerNode: 1, Tasks: 3}}, Reason: autoscale.Reason{Code: autoscale.ReasonOnReady}},
 				{Class: 0, From: 3, To: 98, Tasks: 1, Served: []autoscale.Serving{{Grow: 0, Pool: pool, Count: 20, PerNode: 5, Tasks: 95}}, Reason: autoscale.Reason{Code: autoscale.ReasonOnNew}},

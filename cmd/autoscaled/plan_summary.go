@@ -46,10 +46,11 @@ type poolCount struct {
 	id           autoscale.PoolID
 	now          map[autoscale.Phase]int
 	grow, remove int
-	invalid      string
+	verdict      autoscale.PoolVerdict
 }
 
-// pools are those that have nodes, or that the plan is about, in the cloud's order.
+// pools are those that have nodes, or that the plan is about, in the cloud's order,
+// with why.
 func (s *summary) pools() []poolCount {
 	var list []poolCount
 	index := map[autoscale.PoolID]int{}
@@ -63,7 +64,10 @@ func (s *summary) pools() []poolCount {
 		return &list[i]
 	}
 	for _, p := range s.report.Observation.Supply.Pools {
-		at(p.ID).invalid = p.Invalid
+		at(p.ID)
+	}
+	for _, v := range s.report.Plan.Pools {
+		at(v.Pool).verdict = v
 	}
 	for _, n := range s.report.Observation.Supply.Nodes {
 		if n.Protected == "" && n.Pool != "" {
