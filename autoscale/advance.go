@@ -33,6 +33,7 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 		now.Late = now.Late || managed && late(node, now, o.At, timeout)
 		next.Nodes[node.ID] = now
 	}
+	noteRemovals(next.Nodes, operations)
 	next.Offerings = advanceOfferings(m, next.Nodes, o, operations)
 	next.Spend = advanceSpend(m, next.Nodes, o, &p)
 	return next
@@ -64,6 +65,7 @@ func advanceNode(m NodeMemory, node *Node, o Observation, hosts hosts, by *Opera
 		}
 	}
 	m.Ours = m.Ours || by != nil || node.Owned
+	m.Pool, m.Grouped = node.Pool, node.Group != ""
 	if node.Phase == PhaseReady && m.Ready.IsZero() {
 		m.Ready = o.At
 	}

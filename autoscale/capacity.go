@@ -1,6 +1,7 @@
 package autoscale
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -26,8 +27,12 @@ type Offering struct {
 	Failures int `json:"failures"`
 	// Probed is when nodes were last asked for.
 	Probed time.Time `json:"probed,omitzero"`
-	// Detail is the cloud's word on the failure.
-	Detail string `json:"detail,omitempty"`
+	// Notice is how long it took from asking until the latest failure showed. No
+	// try follows another sooner, for its outcome would not be known yet.
+	Notice time.Duration `json:"notice,omitempty"`
+	// Class is what kind of trouble it was, and Detail the cloud's word on it.
+	Class  ErrorClass `json:"class,omitempty"`
+	Detail string     `json:"detail,omitempty"`
 }
 
 const (
@@ -52,7 +57,7 @@ func (o Offering) nextProbe() time.Time {
 	for range o.Failures - 1 {
 		wait = min(2*wait, lastBackoff)
 	}
-	return o.Probed.Add(wait)
+	return o.Probed.Add(max(wait, o.Notice))
 }
 
 // offerings folds what an observation tells of capacity into what is remembered.
@@ -63,8 +68,9 @@ type offerings struct {
 
 // advanceOfferings counts failures: what the cloud tells of its buckets,
 // operations that ended short or were refused, nodes that failed before they were
-// ready, or were late. It counts successes: nodes that came up. next is the memory of nodes that
-// goes with the observation, before is that of the one before it.
+// ready, or were late, and spot nodes that were evicted. It counts successes: nodes
+// that came up. next is the memory of nodes that goes with the observation, before
+// is that of the one before it.
 func advanceOfferings(before Memory, next map[NodeID]NodeMemory, o Observation, operations []Operation) map[OfferingID]Offering {
 	f := offerings{at: o.At, all: make(map[OfferingID]Offering, len(before.Offerings))}
 	for id, was := range before.Offerings {
@@ -75,8 +81,8 @@ func advanceOfferings(before Memory, next map[NodeID]NodeMemory, o Observation, 
 	for i := range o.Supply.Pools {
 		pool := &o.Supply.Pools[i]
 		if !pool.CapacityFailed.IsZero() {
-			f.fail(offeringOf(pool.ID, false), pool.CapacityFailed, "the cloud tells of a capacity failure")
-			f.fail(offeringOf(pool.ID, true), pool.CapacityFailed, "the cloud tells of a capacity failure")
+			f.told(offeringOf(pool.ID, false), pool.CapacityFailed)
+			f.told(offeringOf(pool.ID, true), pool.CapacityFailed)
 		}
 	}
 	for i := range operations {
@@ -86,27 +92,54 @@ func advanceOfferings(before Memory, next map[NodeID]NodeMemory, o Observation, 
 		node := &o.Supply.Nodes[i]
 		f.node(node, before.Nodes[node.ID], next[node.ID])
 	}
+	f.evictions(before, o, operations)
 	if len(f.all) == 0 {
 		return nil
 	}
 	return f.all
 }
 
-// news tells whether something asked for then can tell of a failure that is not
-// counted yet. What was asked before the latest failure met the same shortage.
-func (f offerings) news(id OfferingID, asked time.Time) bool {
-	was, known := f.all[id]
-	return !known || asked.After(was.Failed)
+// failure is that an offering did not bring what was asked of it.
+type failure struct {
+	of OfferingID
+	// at is when it failed, and asked when what failed was asked for, if known.
+	at, asked time.Time
+	class     ErrorClass
+	detail    string
 }
 
-func (f offerings) fail(id OfferingID, at time.Time, detail string) {
-	was := f.all[id]
-	if f.at.Sub(at) >= failureFades || !at.After(was.Failed.Add(sameFailure)) && !was.Failed.IsZero() {
+// told counts a failure by the cloud's own word, which does not say what was asked:
+// of one instant, within rounding, it is one failure.
+func (f offerings) told(id OfferingID, at time.Time) {
+	if was, known := f.all[id]; known && !at.After(was.Failed.Add(sameFailure)) {
 		return
 	}
-	was.Failed, was.Budget, was.Detail = at, 1, detail
+	f.count(failure{of: id, at: at, class: ErrorCapacity, detail: "the cloud tells of a capacity failure"})
+}
+
+// fail counts a failure of something that we asked for. What was asked before the
+// latest failure met the same shortage, and only tells how long that takes to show.
+func (f offerings) fail(x failure) {
+	was, known := f.all[x.of]
+	if news := !known || !x.asked.Before(was.Failed); news {
+		f.count(x)
+		was.Notice = 0
+	}
+	took := min(max(was.Notice, x.at.Sub(x.asked)), lastBackoff)
+	if was, known = f.all[x.of]; known {
+		was.Notice = took
+		f.all[x.of] = was
+	}
+}
+
+func (f offerings) count(x failure) {
+	was := f.all[x.of]
+	if f.at.Sub(x.at) >= failureFades {
+		return
+	}
+	was.Failed, was.Budget, was.Class, was.Detail = x.at, 1, x.class, x.detail
 	was.Failures++
-	f.all[id] = was
+	f.all[x.of] = was
 }
 
 // operation notes tries, and ends that brought fewer nodes than asked.
@@ -115,8 +148,8 @@ func (f offerings) operation(op *Operation) {
 		return
 	}
 	id := offeringOf(op.Pool, op.Group != "")
-	if op.Ended.Equal(f.at) && (op.Phase == OpShort || op.Phase == OpRejected) && f.news(id, op.Intended) {
-		f.fail(id, op.Ended, op.Message)
+	if op.Ended.Equal(f.at) && (op.Phase == OpShort || op.Phase == OpRejected) {
+		f.fail(failure{of: id, at: op.Ended, asked: op.Intended, class: op.Class, detail: op.Message})
 	}
 	if was, known := f.all[id]; known && op.Intended.After(was.Probed) {
 		was.Probed = op.Intended
@@ -127,18 +160,19 @@ func (f offerings) operation(op *Operation) {
 func (f offerings) node(n *Node, before, now NodeMemory) {
 	id := offeringOf(n.Pool, n.Group != "")
 	if now.Failed && !before.Failed || now.Late && !before.Late {
-		if f.news(id, now.Asked) {
-			f.fail(id, f.at, n.Message)
-		}
+		f.fail(failure{of: id, at: f.at, asked: now.Asked, class: n.Trouble(), detail: n.Message})
 		return
 	}
 	was, known := f.all[id]
-	if known && before.Ready.IsZero() && !now.Ready.IsZero() && now.Asked.After(was.Failed) {
+	if known && before.Ready.IsZero() && !now.Ready.IsZero() && !now.Asked.Before(was.Failed) {
 		was.Budget++
 		was.Failures = 0
 		f.all[id] = was
 	}
 }
+
+// Trouble is why a node did not come up: what its message tells of, else boot.
+func (n *Node) Trouble() ErrorClass { return cmp.Or(n.Class, ErrorBoot) }
 
 // addCapacity limits the pools that ran out lately to their budgets.
 func (b *board) addCapacity() {
@@ -214,5 +248,5 @@ func (b *board) onTheirWay(pool int, grouped bool) int64 {
 // soldOut is the reason why an offering on trial gives no more.
 func (b *board) soldOut(id OfferingID) Reason {
 	o := b.state.Memory.Offerings[id]
-	return Reason{Code: ReasonCapacity, Subject: string(id), For: b.state.At.Sub(o.Failed), Have: int64(o.Budget), Detail: o.Detail}
+	return Reason{Code: ReasonCapacity, Subject: string(id), For: b.state.At.Sub(o.Failed), Have: int64(o.Budget), Class: cmp.Or(o.Class, ErrorCapacity), Detail: o.Detail}
 }

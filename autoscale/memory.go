@@ -54,6 +54,12 @@ type NodeMemory struct {
 	Late bool `json:"late,omitempty"`
 	// Ours: it carries our owner mark, or a request of ours made it.
 	Ours bool `json:"ours,omitempty"`
+	// Pool it is of, and whether it stands in a placement group: what tells of
+	// an offering once the node is gone.
+	Pool    PoolID `json:"pool,omitempty"`
+	Grouped bool   `json:"grouped,omitempty"`
+	// Removing: a request of ours for its removal left, and was not refused.
+	Removing bool `json:"removing,omitempty"`
 	// IdleReads counts the successive reads that vouched for it running
 	// nothing, up to idleReadsNeeded.
 	IdleReads int `json:"idle_reads,omitempty"`

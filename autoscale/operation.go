@@ -65,6 +65,9 @@ type Operation struct {
 	CloudID string
 	// Message is the cloud's word on a short or refused operation.
 	Message string
+	// Class is what kind of trouble a short or refused operation had. Empty: none,
+	// or not known.
+	Class ErrorClass
 	// Jobs are some of the jobs it serves, for the record.
 	Jobs   []JobID
 	Reason Reason
@@ -97,9 +100,10 @@ type Receipt struct {
 	// CloudID is the cloud's own id of the operation.
 	CloudID string
 	// Added is how many nodes a create will bring; Message says why fewer
-	// than were asked, if so.
+	// than were asked, if so, and Class what kind of trouble that is.
 	Added   int
 	Message string
+	Class   ErrorClass
 	// Refused lists the nodes of a remove that the cloud did not take, with its words.
 	Refused map[NodeID]string
 }

@@ -95,6 +95,8 @@ type Reason struct {
 	// For is how long it has been so, Of how long it may be.
 	For time.Duration `json:"for,omitempty"`
 	Of  time.Duration `json:"of,omitempty"`
+	// Class is what kind of trouble it is, where something went wrong.
+	Class ErrorClass `json:"class,omitempty"`
 	// Detail is somebody else's words: the cloud's, the queue's.
 	Detail string `json:"detail,omitempty"`
 }
@@ -123,6 +125,7 @@ func (r Reason) String() string {
 		"{unit}", string(r.Unit),
 		"{for}", r.For.Round(time.Second).String(),
 		"{of}", r.Of.Round(time.Second).String(),
+		"{class}", string(r.Class),
 		"{detail}", r.Detail,
 	).Replace(entry.says)
 	return strings.TrimRight(strings.TrimSpace(text), ":,; ")
@@ -183,7 +186,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonGroupTooSmall: {"it needs {want} nodes in one placement group; the largest group may have {have}", "Ask for fewer nodes, or raise the nodearray's maximum scale set size."},
 	ReasonPoolInvalid:   {"the cloud makes no new nodes in {subject}: {detail}", "Activate the machine type in CycleCloud."},
 	ReasonReserved:      {"what limit {detail} leaves is kept for job {subject}, which is before it and needs much at once", "Wait, raise the limit, or raise gang_patience."},
-	ReasonCapacity:      {"{subject} fell short {for} ago and is on trial with {have} at a time: {detail}", "Wait, or allow another machine type or nodearray."},
+	ReasonCapacity:      {"{subject} fell short {for} ago ({class}) and is on trial with {have} at a time: {detail}", "Wait, or allow another machine type or nodearray."},
 	ReasonLimit:         {"limit {subject} is in the way: {have} of {want} {unit} are in use or on their way, {need} more would be needed", "Raise the limit or wait until nodes are freed."},
 
 	ReasonWanted:       {"the plan gives it work", ""},

@@ -126,6 +126,8 @@ type scenarioNode struct {
 	Runs      []string `yaml:"runs"`
 	UsedCores int      `yaml:"used_cores"`
 	Drain     Drain    `yaml:"drain"`
+	// Evicted: it was there in the last look, and is not now.
+	Evicted bool `yaml:"evicted"`
 }
 
 type scenarioOperation struct {
@@ -137,6 +139,21 @@ type scenarioOperation struct {
 	Count   int            `yaml:"count"`
 	Added   int            `yaml:"added"`
 	Nodes   []NodeID       `yaml:"nodes"`
+	// Message and Class of one that ended just now, as its phase says.
+	Message string     `yaml:"message"`
+	Class   ErrorClass `yaml:"class"`
+}
+
+// operation was intended a minute ago, and ended now if at all.
+func (o scenarioOperation) operation() Operation {
+	op := Operation{
+		Request: o.Request, Kind: o.Kind, Phase: o.Phase, Pool: o.Pool, Group: o.Group, Count: o.Count, Added: o.Added, Nodes: o.Nodes,
+		Message: o.Message, Class: o.Class, Intended: start.Add(-time.Minute),
+	}
+	if op.Phase.Final() {
+		op.Ended = start
+	}
+	return op
 }
 
 type scenarioJob struct {
@@ -178,10 +195,13 @@ func (s scenario) state() State {
 	for _, n := range s.Nodes {
 		n.add(&st)
 	}
+	var operations []Operation
 	for _, o := range s.Operations {
-		st.Operations = append(st.Operations, Operation{
-			Request: o.Request, Kind: o.Kind, Phase: o.Phase, Pool: o.Pool, Group: o.Group, Count: o.Count, Added: o.Added, Nodes: o.Nodes, Intended: start.Add(-time.Minute),
-		})
+		op := o.operation()
+		operations = append(operations, op)
+		if !op.Phase.Final() {
+			st.Operations = append(st.Operations, op)
+		}
 	}
 	var all []Job
 	for _, j := range s.Jobs {
@@ -190,7 +210,7 @@ func (s scenario) state() State {
 	st.Demand.Classes = Intern(all)
 	st.Memory.Blocked = Blocked{Job: s.Blocked.Job, Since: start.Add(-time.Duration(s.Blocked.For) * time.Second)}
 	st.Memory.Spend = Spend{Month: "2026-03", Amount: s.Spent}
-	st.Memory.Offerings = Advance(Memory{}, st.Observation, st.Operations, Policy{}).Offerings
+	st.Memory.Offerings = Advance(st.Memory, st.Observation, operations, Policy{}).Offerings
 	return st
 }
 
@@ -230,14 +250,16 @@ func (p scenarioPool) add(s *Supply) {
 func (n scenarioNode) add(s *State) {
 	node := aNode(n.ID, n.Pool, n.Phase)
 	node.Group, node.KeepAlive, node.Protected, node.Message, node.Owned = n.Group, n.KeepAlive, n.Protected, n.Message, !n.Foreign
-	s.Supply.Nodes = append(s.Supply.Nodes, node)
+	if !n.Evicted {
+		s.Supply.Nodes = append(s.Supply.Nodes, node)
+	}
 	ago := func(seconds int) time.Time {
 		if seconds == 0 {
 			return time.Time{}
 		}
 		return start.Add(-time.Duration(seconds) * time.Second)
 	}
-	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), IdleReads: n.IdleReads, Ours: node.Owned}
+	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != ""}
 	use := HostUse{Used: Resources{Cores: n.UsedCores}, Whole: len(n.Runs) > 0 && n.UsedCores == 0, Drain: n.Drain}
 	for _, j := range n.Runs {
 		use.Jobs = append(use.Jobs, JobID(j))

@@ -134,6 +134,8 @@ type Node struct {
 	// Protected is why the node must never be touched and is no supply
 	// ("head node"). Empty: it may be managed.
 	Protected string
-	// Message is the cloud's own word on its state.
+	// Message is the cloud's own word on its state, and Class what kind of trouble
+	// it tells of. Empty: none, or not known.
 	Message string
+	Class   ErrorClass
 }

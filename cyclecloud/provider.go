@@ -102,7 +102,11 @@ func (p *Provider) Create(ctx context.Context, g autoscale.Grow) (autoscale.Rece
 	if err != nil {
 		return autoscale.Receipt{}, p.translateAct("create", err)
 	}
-	return autoscale.Receipt{CloudID: result.OperationID, Added: result.Sets[0].Added, Message: result.Sets[0].Message}, nil
+	set := result.Sets[0]
+	return autoscale.Receipt{
+		CloudID: result.OperationID, Added: set.Added, Message: set.Message,
+		Class: classOfShort(g.Count, set.Added, set.Message),
+	}, nil
 }
 
 // Resolve asks what became of a request. When that can't be had it is unknown,

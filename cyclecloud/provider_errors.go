@@ -18,12 +18,17 @@ var meanings = []struct{ ours, domain error }{
 	{ErrTooLarge, autoscale.ErrMalformed},
 }
 
-// domainError is an error of this package with its meaning in the domain.
+// domainError is an error of this package with its meaning and its class in the
+// domain.
 type domainError struct {
 	error
 	meaning   error
+	class     autoscale.ErrorClass
 	uncertain bool
 }
+
+// ErrorClass is what kind of trouble it is.
+func (e domainError) ErrorClass() autoscale.ErrorClass { return e.class }
 
 func (e domainError) Unwrap() error { return e.error }
 
@@ -37,6 +42,7 @@ func (p *Provider) translate(attempt string, err error) error {
 	e := domainError{
 		error:     fmt.Errorf("%s, cluster %s: %w", attempt, p.options.Cluster, err),
 		meaning:   autoscale.ErrUnavailable,
+		class:     classOfError(err),
 		uncertain: errors.Is(err, ErrUncertain),
 	}
 	for _, m := range meanings {
@@ -52,7 +58,7 @@ func (p *Provider) translate(attempt string, err error) error {
 // there has rejected it.
 func (p *Provider) translateAct(attempt string, err error) error {
 	if errors.Is(err, ErrNotFound) && !errors.Is(err, ErrUncertain) {
-		return domainError{error: p.translate(attempt, err), meaning: autoscale.ErrRejected}
+		return domainError{error: p.translate(attempt, err), meaning: autoscale.ErrRejected, class: classOfError(err)}
 	}
 	return p.translate(attempt, err)
 }

@@ -25,6 +25,7 @@ func (s *survey) addNodes() {
 			KeepAlive: record.KeepAlive,
 			Message:   record.StatusMessage,
 		}
+		node.Class = classOfNode(node.Phase, node.Message)
 		array := s.arrays[strings.ToLower(record.Template)]
 		node.Protected = protection(record, array)
 		if array != nil {

@@ -33,6 +33,7 @@ type operationRecord struct {
 	Nodes    []autoscale.NodeID       `json:"nodes,omitempty"`
 	CloudID  string                   `json:"cloud_id,omitempty"`
 	Message  string                   `json:"message,omitempty"`
+	Class    autoscale.ErrorClass     `json:"class,omitempty"`
 	Jobs     []autoscale.JobID        `json:"jobs,omitempty"`
 	Reason   autoscale.Reason         `json:"reason"`
 	Intended time.Time                `json:"intended,omitzero"`
@@ -47,7 +48,7 @@ func encodeOperation(op autoscale.Operation, seq uint64) ([]byte, error) {
 		V: recordVersion, Seq: seq,
 		Request: op.Request, Kind: op.Kind, Phase: op.Phase,
 		Pool: op.Pool, Group: op.Group, Count: op.Count, Draws: op.Draws, Added: op.Added,
-		Nodes: op.Nodes, CloudID: op.CloudID, Message: op.Message,
+		Nodes: op.Nodes, CloudID: op.CloudID, Message: op.Message, Class: op.Class,
 		Jobs: op.Jobs, Reason: op.Reason,
 		Intended: utc(op.Intended), Sent: utc(op.Sent), Answered: utc(op.Answered), Ended: utc(op.Ended),
 		Attempts: op.Attempts,
@@ -86,7 +87,7 @@ func (r operationRecord) operation() autoscale.Operation {
 	return autoscale.Operation{
 		Request: r.Request, Kind: r.Kind, Phase: r.Phase,
 		Pool: r.Pool, Group: r.Group, Count: r.Count, Draws: r.Draws, Added: r.Added,
-		Nodes: r.Nodes, CloudID: r.CloudID, Message: r.Message,
+		Nodes: r.Nodes, CloudID: r.CloudID, Message: r.Message, Class: r.Class,
 		Jobs: r.Jobs, Reason: r.Reason,
 		Intended: utc(r.Intended), Sent: utc(r.Sent), Answered: utc(r.Answered), Ended: utc(r.Ended),
 		Attempts: r.Attempts,

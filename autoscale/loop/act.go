@@ -100,7 +100,7 @@ func (t *tick) remove(before, op autoscale.Operation, nodes []autoscale.Node) ca
 // departure are one write: a crash after it leaves the outcome in doubt either
 // way, and the next start asks the cloud.
 func (t *tick) sent(op autoscale.Operation) autoscale.Operation {
-	op.Phase, op.Sent = autoscale.OpSent, t.at
+	op.Phase, op.Sent, op.Class = autoscale.OpSent, t.at, ""
 	op.Attempts++
 	return op
 }

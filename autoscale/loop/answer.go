@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -24,16 +25,14 @@ func (t *tick) answered(sent autoscale.Operation, a answer) change {
 			step = StepRemove
 		}
 		t.problemf(step, string(op.Pool), "request %s: %w", op.Request, a.err)
-		op.Phase, op.Message = failedPhase(op, a.err), a.err.Error()
+		op.Phase, op.Message, op.Class = failedPhase(op, a.err), a.err.Error(), autoscale.ClassOf(a.err)
 		if op.Phase.Final() {
 			op.Answered, op.Ended = t.at, t.at
 		}
-		if errors.Is(a.err, autoscale.ErrRejected) {
-			t.noteFailed(op)
-		}
+		t.noteRefused(op, a.err)
 		return change{sent, op}
 	}
-	op.Answered, op.CloudID, op.Message = t.at, a.receipt.CloudID, a.receipt.Message
+	op.Answered, op.CloudID, op.Message, op.Class = t.at, a.receipt.CloudID, a.receipt.Message, a.receipt.Class
 	if op.Kind == autoscale.OperationCreate {
 		op = took(op, a.receipt)
 	} else {
@@ -51,6 +50,17 @@ func (t *tick) answered(sent autoscale.Operation, a answer) change {
 func (t *tick) noteFailed(op autoscale.Operation) {
 	if op.Kind == autoscale.OperationCreate && op.Phase.Final() {
 		t.failed = append(t.failed, op)
+	}
+}
+
+// noteRefused keeps a call that the cloud refused. Refused credentials tell nothing
+// of what the cloud has, but of all other calls.
+func (t *tick) noteRefused(op autoscale.Operation, err error) {
+	switch {
+	case op.Class == autoscale.ErrorAuth:
+		t.failed = append(t.failed, op)
+	case errors.Is(err, autoscale.ErrRejected):
+		t.noteFailed(op)
 	}
 }
 
@@ -84,6 +94,9 @@ func took(op autoscale.Operation, r autoscale.Receipt) autoscale.Operation {
 	op.Phase, op.Added = autoscale.OpAccepted, r.Added
 	if op.Added <= 0 {
 		op.Phase, op.Added = autoscale.OpShort, 0
+	}
+	if op.Added < op.Count {
+		op.Class = cmp.Or(op.Class, autoscale.ErrorCapacity)
 	}
 	return op
 }

@@ -150,6 +150,9 @@ func (r *reporter) change(c change) {
 	if op.Message != "" {
 		fields = append(fields, zap.String("message", op.Message))
 	}
+	if op.Class != "" {
+		fields = append(fields, zap.String("class", string(op.Class)))
+	}
 	fields = append(fields, zap.Int("count", op.Count))
 	if op.Kind == autoscale.OperationCreate {
 		fields = append(fields, zap.Int("added", op.Added))
@@ -183,12 +186,8 @@ func (r *reporter) marked(step Step, d autoscale.Drained) {
 }
 
 // evicted tells of a node of ours that went without us.
-func (r *reporter) evicted(n autoscale.Node) {
-	r.log.Warn("node is gone, and not by us",
-		zap.String("node", string(n.ID)),
-		zap.String("name", n.Name),
-		zap.String("pool", string(n.Pool)),
-		zap.String("phase", string(n.Phase)))
+func (r *reporter) evicted(id autoscale.NodeID, pool autoscale.PoolID) {
+	r.log.Warn("node is gone, and not by us", zap.String("node", string(id)), zap.String("pool", string(pool)))
 }
 
 // unmatched tells once of pools of the policy to which nothing in the cloud

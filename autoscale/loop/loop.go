@@ -68,9 +68,9 @@ type Loop struct {
 	// turn holds one token; who has it may tick. It guards the fields below.
 	turn   chan struct{}
 	memory *autoscale.Memory // nil: not read yet
-	seen   []autoscale.Node  // the nodes of the last observation of the cloud
-	// failed are creates that were over with their answer, short or refused: no
-	// tick but the next, which learns from them, will see them.
+	// failed are creates that were over with their answer, short or refused, and
+	// calls whose credentials were refused: no tick but the next, which learns from
+	// them, will see them.
 	failed []autoscale.Operation
 
 	mu       sync.Mutex // guards the fields below

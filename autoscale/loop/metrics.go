@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +20,7 @@ type Metrics struct {
 	created     *prometheus.CounterVec
 	removed     *prometheus.CounterVec
 	evicted     *prometheus.CounterVec
+	errors      *prometheus.CounterVec
 	decisions   *prometheus.CounterVec
 	bootSeconds *prometheus.HistogramVec
 
@@ -44,11 +44,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		created:     counter(infoCreated),
 		removed:     counter(infoRemoved),
 		evicted:     counter(infoEvicted),
+		errors:      counter(infoErrors),
 		decisions:   counter(infoDecisions),
 		bootSeconds: histogram(infoBootSeconds, 30, 60, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 3600),
 		views:       make(map[string]*view),
 	}
-	r.MustRegister(m.ticks, m.tickSeconds, m.transitions, m.created, m.removed, m.evicted, m.decisions, m.bootSeconds, m)
+	r.MustRegister(m.ticks, m.tickSeconds, m.transitions, m.created, m.removed, m.evicted, m.errors, m.decisions, m.bootSeconds, m)
 	return m
 }
 
@@ -62,6 +63,9 @@ func (m *Metrics) announce(cluster string) {
 			m.transitions.WithLabelValues(cluster, string(kind), string(phase))
 		}
 	}
+	for _, class := range autoscale.ErrorClasses() {
+		m.errors.WithLabelValues(cluster, string(class))
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.views[cluster] = &view{}
@@ -73,6 +77,11 @@ func (m *Metrics) observeTick(cluster string, r Report, p autoscale.Policy) {
 	m.tickSeconds.WithLabelValues(cluster).Observe(r.Duration.Seconds())
 	if r.interrupted != nil {
 		return
+	}
+	for _, p := range r.Problems {
+		if p.Step == StepCloud {
+			m.failed(cluster, autoscale.ClassOf(p.Err))
+		}
 	}
 	if r.Acted {
 		m.countDecisions(cluster, r.Plan)
@@ -111,6 +120,9 @@ func (m *Metrics) countChange(cluster string, c change) {
 	if before.Phase != after.Phase {
 		m.transitions.WithLabelValues(cluster, string(after.Kind), string(after.Phase)).Inc()
 	}
+	if before.Class != after.Class {
+		m.failed(cluster, after.Class)
+	}
 	pool, reason := string(after.Pool), string(after.Reason.Code)
 	switch after.Kind {
 	case autoscale.OperationCreate:
@@ -129,46 +141,38 @@ func effective(p autoscale.OperationPhase) bool {
 	return p == autoscale.OpAccepted || p == autoscale.OpConverged || p == autoscale.OpShort
 }
 
+// failed counts a failure of a known class.
+func (m *Metrics) failed(cluster string, class autoscale.ErrorClass) {
+	if class != "" {
+		m.errors.WithLabelValues(cluster, string(class)).Inc()
+	}
+}
+
 // measure compares what is remembered before and after an observation: nodes of
-// ours that have come up, and nodes that went without us.
+// ours that have come up, those that did not, and those that went without us.
 func (t *tick) measure(before autoscale.Memory) {
 	o := t.report.Observation
 	if o.SupplyProblem != "" {
 		return
 	}
-	shown := make(map[autoscale.NodeID]bool, len(o.Supply.Nodes))
 	for i := range o.Supply.Nodes {
 		n := &o.Supply.Nodes[i]
-		shown[n.ID] = n.Phase != autoscale.PhaseGone
 		was, is := before.Nodes[n.ID], t.report.Memory.Nodes[n.ID]
-		if was.Ready.IsZero() && is.Ready.After(is.Asked) && is.Ours {
+		if !is.Ours {
+			continue
+		}
+		if was.Ready.IsZero() && is.Ready.After(is.Asked) {
 			t.Metrics.boot(t.Cluster, n.Pool, is.Ready.Sub(is.Asked))
 		}
-	}
-	t.measureEvictions(before, shown)
-	t.seen = o.Supply.Nodes
-}
-
-// measureEvictions finds the nodes of ours that were starting or ready in the
-// last observation, are gone in this one, and that no operation was removing.
-func (t *tick) measureEvictions(before autoscale.Memory, shown map[autoscale.NodeID]bool) {
-	for i := range t.seen {
-		n := &t.seen[i]
-		alive := n.Phase == autoscale.PhaseStarting || n.Phase == autoscale.PhaseReady
-		if alive && !shown[n.ID] && before.Nodes[n.ID].Ours && !t.removing(n.ID) {
-			t.log.evicted(*n)
-			t.Metrics.evicted.WithLabelValues(t.Cluster, string(n.Pool)).Inc()
+		if is.Failed && !was.Failed || is.Late && !was.Late {
+			t.Metrics.failed(t.Cluster, n.Trouble())
 		}
 	}
-}
-
-func (t *tick) removing(id autoscale.NodeID) bool {
-	for i := range t.operations {
-		if t.operations[i].Kind == autoscale.OperationRemove && slices.Contains(t.operations[i].Nodes, id) {
-			return true
-		}
+	for _, id := range autoscale.Evicted(before, o, t.operations) {
+		pool := before.Nodes[id].Pool
+		t.log.evicted(id, pool)
+		t.Metrics.evicted.WithLabelValues(t.Cluster, string(pool)).Inc()
 	}
-	return false
 }
 
 func (m *Metrics) boot(cluster string, pool autoscale.PoolID, took time.Duration) {

@@ -23,6 +23,7 @@ var (
 	infoCreated     = MetricInfo{"autoscaled_nodes_created_total", "counter", []string{"cluster", "pool", "reason"}, "Nodes that the cloud took on to create for us."}
 	infoRemoved     = MetricInfo{"autoscaled_nodes_removed_total", "counter", []string{"cluster", "pool", "reason"}, "Nodes that the cloud took on to remove for us."}
 	infoEvicted     = MetricInfo{"autoscaled_nodes_evicted_total", "counter", []string{"cluster", "pool"}, "Nodes of ours that went without our asking."}
+	infoErrors      = MetricInfo{"autoscaled_errors_total", "counter", []string{"cluster", "class"}, "Failures by class: refused calls, short answers, nodes that did not come up."}
 	infoDecisions   = MetricInfo{"autoscaled_decisions_total", "counter", []string{"cluster", "action", "reason"}, "Nodes that a plan acted on, by action and reason."}
 	infoBootSeconds = MetricInfo{"autoscaled_node_boot_duration_seconds", "histogram", []string{"cluster", "pool"}, "Time from asking for a node to seeing it ready."}
 )
@@ -50,7 +51,7 @@ func MetricInfos() []MetricInfo {
 		[]MetricInfo{infoDemandKnown, infoSupplyKnown, infoTicks, infoTickSeconds, infoLastGood},
 		[]MetricInfo{infoJobs, infoTasks, infoCores, infoServed, infoWaiting},
 		[]MetricInfo{infoNodes, infoLimitMax, infoLimitUsed, infoCreated, infoRemoved, infoEvicted, infoBootSeconds},
-		[]MetricInfo{infoOperations, infoTransitions, infoDecisions, infoHolds},
+		[]MetricInfo{infoOperations, infoTransitions, infoErrors, infoDecisions, infoHolds},
 	)
 }
 

@@ -101,6 +101,7 @@ func (w *world) arrivedEmpty(op autoscale.Operation, answer autoscale.Resolution
 	if op.Phase == autoscale.OpSent && !op.Answered.IsZero() && !op.Answered.Before(op.Sent) {
 		op.Added = 0
 		op.Message = cmp.Or(op.Message, "the cloud took the request, and it brought no nodes")
+		op.Class = cmp.Or(op.Class, autoscale.ErrorCapacity)
 		return w.ended(op, autoscale.OpShort)
 	}
 	op = w.accepted(op, answer)
@@ -122,6 +123,7 @@ func (w *world) settleCreate(op autoscale.Operation) autoscale.Operation {
 		return op
 	}
 	if op.Added < op.Count {
+		op.Class = cmp.Or(op.Class, autoscale.ErrorCapacity)
 		return w.ended(op, autoscale.OpShort)
 	}
 	return w.ended(op, autoscale.OpConverged)
@@ -200,7 +202,7 @@ func (w *world) stillDoubtful(op autoscale.Operation, answer autoscale.Resolutio
 }
 
 func (w *world) accepted(op autoscale.Operation, answer autoscale.Resolution) autoscale.Operation {
-	op.Phase, op.Message = autoscale.OpAccepted, "" // what went wrong with the answer is settled
+	op.Phase, op.Message, op.Class = autoscale.OpAccepted, "", "" // what went wrong with the answer is settled
 	op.Answered = w.at
 	op.CloudID = cmp.Or(answer.CloudID, op.CloudID)
 	return op
