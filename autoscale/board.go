@@ -265,10 +265,11 @@ func (b *board) freeOn(n nodeState) vector {
 	if !n.use.Busy() {
 		return full
 	}
+	free := b.vectors.copy(full)
 	if n.use.Whole {
-		return make(vector, len(full))
+		clear(free)
+		return free
 	}
-	free := slices.Clone(full)
 	for dim, used := range b.dims.vector(n.use.Used) {
 		free[dim] = max(0, free[dim]-used)
 	}

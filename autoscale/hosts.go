@@ -32,11 +32,13 @@ func newHosts(d *Demand) hosts {
 // listed by its short host name.
 func (h hosts) useOf(node *Node) (use HostUse, known bool) {
 	host := strings.ToLower(node.Host)
-	for _, name := range []string{host, strings.ToLower(node.Name), strings.ToLower(node.Address), shortName(host), h.full[host]} {
-		if name == "" {
-			continue
+	for _, name := range [...]string{host, strings.ToLower(node.Name), strings.ToLower(node.Address)} {
+		if use, listed := h.demand.Use[name]; listed && name != "" {
+			return use, true
 		}
-		if use, listed := h.demand.Use[name]; listed {
+	}
+	for _, name := range [...]string{shortName(host), h.full[host]} {
+		if use, listed := h.demand.Use[name]; listed && name != "" {
 			return use, true
 		}
 	}
@@ -45,8 +47,8 @@ func (h hosts) useOf(node *Node) (use HostUse, known bool) {
 
 // shortName is a host name without its domain. An address has none.
 func shortName(host string) string {
-	label, _, _ := strings.Cut(host, ".")
-	if strings.Trim(label, "0123456789") == "" {
+	label, _, dotted := strings.Cut(host, ".")
+	if !dotted || strings.Trim(label, "0123456789") == "" {
 		return host
 	}
 	return label
