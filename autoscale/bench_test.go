@@ -127,3 +127,27 @@ func BenchmarkDecide(b *testing.B) {
 		benchDecide(b, State{Observation: observe(start, supply, nil, use), Memory: memory}, policy)
 	})
 }
+
+// How the cost of a plan grows with what it grows with: shapes, pools and nodes; and,
+// slowly, with jobs.
+func BenchmarkGrowth(b *testing.B) {
+	run := func(what string, n, jobs, distinct, pools, nodes int) {
+		b.Run(fmt.Sprintf("%s=%d", what, n), func(b *testing.B) {
+			supply := benchSupply(pools, 100000)
+			use, memory := benchNodes(&supply, nodes, false)
+			benchDecide(b, State{Observation: observe(start, supply, shapes(jobs, distinct), use), Memory: memory}, aPolicy("htc"))
+		})
+	}
+	for _, n := range []int{1250, 2500, 5000, 10000} {
+		run("shapes", n, n, n, 10, 0)
+	}
+	for _, n := range []int{50, 100, 200, 400} {
+		run("pools", n, 5000, 5000, n, 0)
+	}
+	for _, n := range []int{1250, 2500, 5000, 10000} {
+		run("nodes", n, 10000, 100, 10, n)
+	}
+	for _, n := range []int{125000, 250000, 500000, 1000000} {
+		run("jobs", n, n, 1000, 10, 0)
+	}
+}
