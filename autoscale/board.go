@@ -35,8 +35,10 @@ type board struct {
 	growOf map[place]int
 	// holds are what stopped a pool, by pool; a zero reason: nothing did.
 	holds []Reason
-	// reserved are the limits whose room is kept for a gang, by index.
+	// reserved are the limits whose room is kept for a gang, by index, and kept
+	// is what it would take of them.
 	reserved map[int]JobID
+	kept     []take
 	// groupLimit is, by policy, the limit on its placement groups; -1: none.
 	groupLimit []int
 	// nextGroup is where to look on for a free number, by the group name's template.

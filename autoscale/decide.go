@@ -79,6 +79,7 @@ func holdAll(s State, p Policy, reason Reason) Plan {
 func (b *board) finish() Plan {
 	b.retryWanted()
 	b.explainPools()
+	b.giveBack(b.kept) // nothing of it is used yet
 	b.plan.Limits = b.limits()
 	return b.plan
 }

@@ -19,8 +19,35 @@ func drawState(t *rapid.T) (State, Policy) {
 	drawOperations(t, &s)
 	drawOfferings(t, &s)
 	s.Memory.Spend = Spend{Month: rapid.SampledFrom([]string{"2026-02", "2026-03"}).Draw(t, "month"), Amount: rapid.Float64Range(0, 100).Draw(t, "spent")}
+	drawTenants(t, &s)
 	s.Memory.Blocked = Blocked{Job: JobID(fmt.Sprintf("j%d", rapid.IntRange(0, 3).Draw(t, "blocked"))), Since: start.Add(-time.Hour)}
 	return s, policy
+}
+
+// drawTenants draws whom an earlier plan gave nodes to: shapes that still wait, and
+// one that does not.
+func drawTenants(t *rapid.T, s *State) {
+	shapes := []ShapeKey{1}
+	for i := range s.Demand.Classes {
+		shapes = append(shapes, s.Demand.Classes[i].Key)
+	}
+	tenants := func() (list []Tenant) {
+		if rapid.Bool().Draw(t, "let") {
+			list = append(list, Tenant{Shape: rapid.SampledFrom(shapes).Draw(t, "tenant"), Turn: rapid.IntRange(0, 5).Draw(t, "turn")})
+		}
+		return list
+	}
+	for i := range s.Supply.Nodes {
+		m := s.Memory.Nodes[s.Supply.Nodes[i].ID]
+		m.For = tenants()
+		s.Memory.Nodes[s.Supply.Nodes[i].ID] = m
+	}
+	s.Memory.Promises = make(map[RequestID]Promise)
+	for i := range s.Operations {
+		if op := &s.Operations[i]; op.Kind == OperationCreate {
+			s.Memory.Promises[op.Request] = Promise{For: []Wish{{Count: rapid.IntRange(1, 3).Draw(t, "wish"), Tenants: tenants()}}}
+		}
+	}
 }
 
 func drawOfferings(t *rapid.T, s *State) {
@@ -64,10 +91,15 @@ func drawPolicy(t *rapid.T) Policy {
 
 func drawSupply(t *rapid.T, s *State) {
 	shared := Limit{ID: "family/F/cores", Kind: LimitFamily, Unit: UnitCores, Max: int64(rapid.IntRange(0, 120).Draw(t, "family"))}
+	array := Limit{ID: "nodearray/a/nodes", Kind: LimitNodearray, Unit: UnitNodes, Max: int64(rapid.SampledFrom([]int{100, 8, 4, 1}).Draw(t, "array")), Used: int64(rapid.IntRange(0, 5).Draw(t, "arrayUsed"))}
 	for i, name := range []string{"a", "a", "b", "c"} {
 		cores := []int{4, 8, 4, 16}[i]
 		pool, limits := aPool(name, fmt.Sprintf("F%d", cores), cores, rapid.IntRange(0, 12).Draw(t, "bucket"))
 		pool.Draws = append(pool.Draws, Draw{shared.ID, int64(cores)})
+		if name == "a" {
+			pool.Draws = append(pool.Draws, Draw{array.ID, 1})
+		}
+		pool.Labels[LabelSpot] = fmt.Sprint(name == "b")
 		pool.GroupSize = rapid.SampledFrom([]int{0, 2, 5}).Draw(t, "groupSize")
 		if rapid.IntRange(0, 9).Draw(t, "invalid") == 0 {
 			pool.Invalid = "DisabledMachineType"
@@ -75,7 +107,7 @@ func drawSupply(t *rapid.T, s *State) {
 		s.Supply.Pools = append(s.Supply.Pools, pool)
 		s.Supply.Limits = append(s.Supply.Limits, limits...)
 	}
-	s.Supply.Limits = append(s.Supply.Limits, shared)
+	s.Supply.Limits = append(s.Supply.Limits, array, shared)
 	s.Memory.Nodes = make(map[NodeID]NodeMemory)
 	for i := range rapid.IntRange(0, 10).Draw(t, "nodes") {
 		drawNode(t, s, i)
@@ -155,6 +187,11 @@ func drawShape(t *rapid.T) Shape {
 		s.Selector = HasLabel(LabelNodearray, "b")
 	case 5:
 		s.Selector = Selector{Prefer: []Selector{HasLabel(LabelMachineType, "f8"), HasLabel(LabelMachineType, "f4")}}
+	case 6:
+		notSpot := HasLabel(LabelSpot, "true")
+		s.Selector = Selector{All: []Selector{{Not: &notSpot}, {Any: []Selector{HasLabel(LabelNodearray, "a"), HasLabel(LabelMachineType, "f4")}}}}
+	case 7:
+		s.Selector = Selector{Prefer: []Selector{HasLabel(LabelSpot, "true"), {}}}
 	}
 	return s
 }
@@ -169,6 +206,8 @@ func drawOperations(t *rapid.T, s *State) {
 			op.Kind, op.Pool = OperationCreate, rapid.SampledFrom(s.Supply.Pools).Draw(t, "opPool").ID
 			op.Count = rapid.IntRange(1, 3).Draw(t, "count")
 			op.Added = rapid.IntRange(0, op.Count).Draw(t, "added")
+			op.Attempts = rapid.IntRange(1, attemptsAtMost).Draw(t, "attempts")
+			op.Group = rapid.SampledFrom([]string{"", "", "g0", "g2"}).Draw(t, "opGroup")
 		}
 		s.Operations = append(s.Operations, op)
 	}

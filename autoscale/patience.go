@@ -49,6 +49,7 @@ func (b *board) everFits(c *classState) bool {
 // exist are kept for it, and what its new nodes would draw is drawn.
 func (b *board) reserve(c *classState, job JobID) {
 	takes, _ := b.findFor(c)
+	b.kept = takes
 	for _, t := range takes {
 		if t.lot >= 0 {
 			b.consume(c, t)
