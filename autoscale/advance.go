@@ -66,6 +66,7 @@ func advanceNode(m NodeMemory, node *Node, o Observation, hosts hosts, by *Opera
 	}
 	m.Ours = m.Ours || by != nil || node.Owned
 	m.Pool, m.Grouped = node.Pool, node.Group != ""
+	m.rest(node.Phase, o.At)
 	if node.Phase == PhaseReady && m.Ready.IsZero() {
 		m.Ready = o.At
 	}

@@ -74,6 +74,8 @@ func drawPolicy(t *rapid.T) Policy {
 		}
 		p.Pools[i].MaxGroups = rapid.IntRange(0, 2).Draw(t, "maxGroups")
 		p.Pools[i].Priority = rapid.IntRange(0, 1).Draw(t, "priority")
+		p.Pools[i].Removal = rapid.SampledFrom([]Removal{"", RemovalDeallocate, RemovalShutdown, RemovalRemove}).Draw(t, "removal")
+		p.Pools[i].KeepDeallocated = rapid.IntRange(0, 2).Draw(t, "keepDeallocated")
 		p.Pools[i].PricePerHour = rapid.SampledFrom([]float64{0, 1, 2.5}).Draw(t, "price")
 	}
 	p.Spot = rapid.SampledFrom([]SpotPreference{"", SpotFirst, SpotLast}).Draw(t, "spot")

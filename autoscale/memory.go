@@ -60,6 +60,8 @@ type NodeMemory struct {
 	Grouped bool   `json:"grouped,omitempty"`
 	// Removing: a request of ours for its removal left, and was not refused.
 	Removing bool `json:"removing,omitempty"`
+	// Deallocated is when it was first seen deallocated; zero: it is not now.
+	Deallocated time.Time `json:"deallocated,omitzero"`
 	// IdleReads counts the successive reads that vouched for it running
 	// nothing, up to idleReadsNeeded.
 	IdleReads int `json:"idle_reads,omitempty"`
@@ -120,10 +122,21 @@ func (m NodeMemory) IdleSince() time.Time {
 	return since
 }
 
+// rest notes that a node is deallocated, or no longer is. It then comes up anew.
+func (m *NodeMemory) rest(phase Phase, at time.Time) {
+	switch {
+	case phase == PhaseDeallocated && m.Deallocated.IsZero():
+		m.Deallocated = at
+		m.Ready, m.Failed, m.Late = time.Time{}, false, false
+	case phase != PhaseDeallocated && !m.Deallocated.IsZero():
+		m.Asked, m.Deallocated = at, time.Time{}
+	}
+}
+
 // past pulls back what is yet to come: the clock was set back while nobody looked.
 // Idle and boot times then run from now, and not from when it has caught up.
 func (m *NodeMemory) past(now time.Time) {
-	for _, t := range []*time.Time{&m.Asked, &m.Ready, &m.Busy, &m.Wanted} {
+	for _, t := range []*time.Time{&m.Asked, &m.Ready, &m.Busy, &m.Wanted, &m.Deallocated} {
 		if t.After(now) {
 			*t = now
 		}

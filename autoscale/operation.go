@@ -61,6 +61,8 @@ type Operation struct {
 	Added int
 	// Nodes are a remove's targets, or the nodes of a create seen so far.
 	Nodes []NodeID
+	// Removal is how a remove's targets go. Empty: they are terminated.
+	Removal Removal
 	// CloudID is the cloud's own operation id, once accepted.
 	CloudID string
 	// Message is the cloud's word on a short or refused operation.

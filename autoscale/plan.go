@@ -60,12 +60,14 @@ type Drained struct {
 	Reason Reason
 }
 
-// Remove ends nodes of one pool for one reason.
+// Remove ends nodes of one pool, in one way, for one reason.
 type Remove struct {
 	// Request is filled in by the loop, right after it was decided.
 	Request RequestID
 	Pool    PoolID
 	Nodes   []Node
+	// Removal is how they go.
+	Removal Removal
 	Reason  Reason
 }
 

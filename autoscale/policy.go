@@ -84,6 +84,13 @@ type PoolPolicy struct {
 	IdleTime time.Duration
 	// BootTimeout is how long a node may take from being asked for to ready.
 	BootTimeout time.Duration
+	// Removal is how nodes that nobody wants go. Failed and late ones, and
+	// those that never came up, are never deallocated. Empty: RemovalTerminate.
+	Removal Removal
+	// KeepDeallocated is how many deallocated nodes stay that nobody wants,
+	// over all pools it matches; those deallocated longest are terminated.
+	// 0: all stay.
+	KeepDeallocated int
 	// PricePerHour of one node, in the operator's currency, up to MostPerHour. 0:
 	// not known, so the price file is asked.
 	PricePerHour float64

@@ -182,7 +182,7 @@ func (w world) checkNobodys(t *rapid.T, n Node) {
 	require.NotContains(t, w.given(), n.ID, "the plan gave it work")
 }
 
-// A mark of ours stands only as long as the node is to go.
+// A mark of ours stands only as long as the node is to go, or is down.
 func TestPropertyEveryMarkIsWithdrawnOrEndsInRemoval(t *testing.T) {
 	check(t, func(t *rapid.T, w world) {
 		going := make(map[NodeID]bool)
@@ -199,7 +199,7 @@ func TestPropertyEveryMarkIsWithdrawnOrEndsInRemoval(t *testing.T) {
 		given := w.given()
 		for _, n := range w.Supply.Nodes {
 			use, _ := w.use(n)
-			if use.Drain != DrainOurs || n.Phase == PhaseGone || n.Phase == PhaseStopping || w.leaving[n.ID] {
+			if use.Drain != DrainOurs || w.leaving[n.ID] || slices.Contains([]Phase{PhaseGone, PhaseStopping, PhaseDeallocated, PhaseFailed}, n.Phase) {
 				continue
 			}
 			withdrawn := slices.ContainsFunc(w.plan.Undrain, func(d Drained) bool { return d.Node.ID == n.ID })

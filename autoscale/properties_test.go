@@ -1,6 +1,7 @@
 package autoscale
 
 import (
+	"cmp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -217,6 +218,7 @@ func TestPropertyRemovesOnlyWhatMayGo(t *testing.T) {
 			require.NotEmpty(t, r.Nodes)
 			for _, n := range r.Nodes {
 				require.False(t, gone[n.ID], "removed twice")
+				w.checkHow(t, r, n)
 				gone[n.ID] = true
 			}
 		}
@@ -233,6 +235,15 @@ func TestPropertyRemovesOnlyWhatMayGo(t *testing.T) {
 	})
 }
 
+// checkHow: only what is up is kept on its disk.
+func (w world) checkHow(t *rapid.T, r Remove, n Node) {
+	how := cmp.Or(w.managed(n.Pool).Removal, RemovalTerminate)
+	if n.Phase != PhaseReady && (how == RemovalDeallocate || how == RemovalShutdown) {
+		how = RemovalTerminate
+	}
+	require.Equal(t, how, r.Removal)
+}
+
 func (w world) checkMayGo(t *rapid.T, n Node) {
 	use, vouched := w.use(n)
 	m := w.Memory.Nodes[n.ID]
@@ -243,7 +254,10 @@ func (w world) checkMayGo(t *rapid.T, n Node) {
 	require.True(t, n.Owned || m.Ours, "foreign")
 	require.NotEqual(t, DrainForeign, use.Drain)
 	require.False(t, w.leaving[n.ID])
-	require.NotContains(t, []Phase{PhaseStopping, PhaseDeallocated, PhaseUnknown, PhaseGone}, n.Phase)
+	require.NotContains(t, []Phase{PhaseStopping, PhaseUnknown, PhaseGone}, n.Phase)
+	if n.Phase == PhaseDeallocated {
+		require.Positive(t, w.managed(n.Pool).KeepDeallocated)
+	}
 	require.NotContains(t, w.given(), n.ID, "the plan gave it work")
 	if n.Phase == PhaseReady {
 		require.True(t, vouched, "the queue does not vouch for it")

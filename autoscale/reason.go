@@ -16,6 +16,7 @@ const (
 	ReasonIdle        ReasonCode = "idle"         // nobody wanted the node for its idle time
 	ReasonBootTimeout ReasonCode = "boot_timeout" // the node did not come up in time
 	ReasonFailed      ReasonCode = "failed"       // the cloud says the node failed
+	ReasonSurplus     ReasonCode = "surplus"      // its pool keeps enough deallocated nodes without it
 	ReasonRetry       ReasonCode = "retry"        // the cloud does not know a request that is still wanted
 	ReasonWantedAgain ReasonCode = "wanted_again" // work came for a node that was to drain
 	ReasonDrained     ReasonCode = "drained"      // the node was seen drained and empty
@@ -150,7 +151,7 @@ func Reasons() []ReasonInfo {
 }
 
 var reasonOrder = []ReasonCode{
-	ReasonDemand, ReasonMinimum, ReasonIdle, ReasonBootTimeout, ReasonFailed, ReasonRetry, ReasonWantedAgain, ReasonDrained,
+	ReasonDemand, ReasonMinimum, ReasonIdle, ReasonBootTimeout, ReasonFailed, ReasonSurplus, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnNew, ReasonPart,
 	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonPoolInvalid, ReasonReserved, ReasonCapacity, ReasonLimit, ReasonBudget, ReasonNoPrice,
 	ReasonWanted, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
@@ -165,6 +166,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonIdle:        {"nobody wanted it for {for} (limit {of}{, schedule})", ""},
 	ReasonBootTimeout: {"not ready {for} after it was asked for (limit {of}): {detail}", "Look at the node's status message in CycleCloud; raise boot_timeout if nodes really take that long."},
 	ReasonFailed:      {"the cloud says it failed: {detail}", "Look at the node's status message in CycleCloud."},
+	ReasonSurplus:     {"deallocated for longest; pool {subject} keeps {want} deallocated", "Raise keep_deallocated if its disk is worth keeping."},
 	ReasonRetry:       {"the cloud does not know request {subject}, which is still wanted", ""},
 	ReasonWantedAgain: {"work came for it before it was drained", ""},
 	ReasonDrained:     {"drained, empty and unwanted for {for} (limit {of}{, schedule})", ""},
@@ -203,7 +205,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonUnmanaged:    {"no pool of the config names its nodearray", "Add a pool to the config if it is to be managed."},
 	ReasonLeaving:      {"its removal is under way", ""},
 	ReasonOddState:     {"its state is not known: {detail}", ""},
-	ReasonDeallocated:  {"deallocated", ""},
+	ReasonDeallocated:  {"deallocated; it costs no compute and can be started again", ""},
 
 	ReasonGrows:     {"{have} new node{s}: {detail}", ""},
 	ReasonShrinks:   {"{have} node{s} of it to go", ""},

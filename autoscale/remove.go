@@ -15,34 +15,37 @@ func (b *board) sendAway(n *nodeState, reason Reason) Reason {
 		}
 		reason.Code = ReasonDrained
 	}
+	how := b.removalOf(n)
 	for i := range b.plan.Remove {
-		if r := &b.plan.Remove[i]; r.Pool == n.node.Pool && r.Reason.Code == reason.Code {
+		if r := &b.plan.Remove[i]; r.Pool == n.node.Pool && r.Reason.Code == reason.Code && r.Removal == how {
 			r.Nodes = append(r.Nodes, *n.node)
 			return reason
 		}
 	}
-	b.plan.Remove = append(b.plan.Remove, Remove{Pool: n.node.Pool, Nodes: []Node{*n.node}, Reason: reason})
+	b.plan.Remove = append(b.plan.Remove, Remove{Pool: n.node.Pool, Nodes: []Node{*n.node}, Removal: how, Reason: reason})
 	return reason
 }
 
-// keep withdraws our drain mark from a node that stays.
+// keep withdraws our drain mark from a node that stays. One that is not up keeps
+// it, or the queue would send it work.
 func (b *board) keep(n *nodeState, reason Reason) {
-	if n.use.Drain == DrainOurs && !n.leaving {
+	down := n.node.Phase == PhaseDeallocated || n.node.Phase == PhaseFailed
+	if n.use.Drain == DrainOurs && !n.leaving && !down {
 		b.plan.Undrain = append(b.plan.Undrain, Drained{Node: *n.node, Reason: Reason{Code: ReasonWantedAgain, Detail: reason.String()}})
 	}
 }
 
 // retryRemoves sends a removal that the cloud does not know again under its own
-// id, where all of its nodes are to go anyway.
+// id, where all of its nodes are to go anyway, and in the same way.
 func (b *board) retryRemoves() {
-	going := make(map[NodeID]bool)
+	going := make(map[NodeID]Removal)
 	for _, r := range b.plan.Remove {
 		for i := range r.Nodes {
-			going[r.Nodes[i].ID] = true
+			going[r.Nodes[i].ID] = r.Removal
 		}
 	}
 	for _, op := range b.absentRemoves() {
-		if !all(op.Nodes, going) {
+		if !allGo(op, going) {
 			continue
 		}
 		b.plan.Retry = append(b.plan.Retry, Retry{Operation: *op, Reason: Reason{Code: ReasonRetry, Subject: string(op.Request)}})
@@ -52,7 +55,7 @@ func (b *board) retryRemoves() {
 	}
 	for i := range b.plan.Remove {
 		r := &b.plan.Remove[i]
-		r.Nodes = slices.DeleteFunc(r.Nodes, func(n Node) bool { return !going[n.ID] })
+		r.Nodes = slices.DeleteFunc(r.Nodes, func(n Node) bool { return going[n.ID] == "" })
 	}
 	b.plan.Remove = slices.DeleteFunc(b.plan.Remove, func(r Remove) bool { return len(r.Nodes) == 0 })
 }
@@ -74,11 +77,13 @@ func byIntent(x, y *Operation) int {
 	return cmp.Or(x.Intended.Compare(y.Intended), cmp.Compare(x.Request, y.Request))
 }
 
-func all(ids []NodeID, in map[NodeID]bool) bool {
-	for _, id := range ids {
-		if !in[id] {
+// allGo tells whether the plan sends all of a removal's nodes away as it would.
+func allGo(op *Operation, going map[NodeID]Removal) bool {
+	how := cmp.Or(op.Removal, RemovalTerminate)
+	for _, id := range op.Nodes {
+		if going[id] != how {
 			return false
 		}
 	}
-	return len(ids) > 0
+	return len(op.Nodes) > 0
 }

@@ -1,10 +1,14 @@
 package autoscale
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // retire says of every node why it stays or goes, and plans the removals: late
 // and failed nodes, and those that nobody has wanted for their pool's idle time,
-// the longest idle first, down to the pool's min.
+// the longest idle first, down to the pool's min. Deallocated ones stay, as many
+// as their pool keeps.
 func (b *board) retire() {
 	var going []leaver
 	b.plan.Nodes = make([]NodeVerdict, 0, len(b.nodes))
@@ -22,9 +26,9 @@ func (b *board) retire() {
 		b.plan.Nodes = append(b.plan.Nodes, NodeVerdict{Node: n.node.ID, For: n.tenants, Reason: reason})
 	}
 	slices.SortStableFunc(going, func(x, y leaver) int {
-		return x.memory.IdleSince().Compare(y.memory.IdleSince())
+		return x.since().Compare(y.since())
 	})
-	spare := b.spare()
+	spare := b.spares(going)
 	for _, x := range going {
 		b.plan.Nodes[x.verdict].Reason = b.leave(x, spare)
 	}
@@ -38,32 +42,56 @@ type leaver struct {
 	reason  Reason
 }
 
-// leave sends a node away, unless its pool's min needs it.
-func (b *board) leave(x leaver, spare []int) Reason {
-	if !x.supply {
+// since is from when the node waits to go: the longest waiting goes first.
+func (x leaver) since() time.Time {
+	if x.node.Phase == PhaseDeallocated {
+		return x.memory.Deallocated
+	}
+	return x.memory.IdleSince()
+}
+
+// leave sends a node away, unless its pool keeps so many of its kind.
+func (b *board) leave(x leaver, s spares) Reason {
+	policy := b.pools[x.pool].policy
+	p := &b.policy.Pools[policy]
+	var spare []int
+	var kept Reason
+	switch {
+	case x.supply:
+		spare, kept = s.standing, p.minimum()
+	case x.node.Phase == PhaseDeallocated:
+		spare, kept = s.deallocated, Reason{Code: ReasonDeallocated}
+	default:
 		return b.sendAway(x.nodeState, x.reason)
 	}
-	policy := b.pools[x.pool].policy
 	if spare[policy] > 0 {
 		spare[policy]--
 		return b.sendAway(x.nodeState, x.reason)
 	}
-	reason := b.policy.Pools[policy].minimum()
-	b.keep(x.nodeState, reason)
-	return reason
+	b.keep(x.nodeState, kept)
+	return kept
 }
 
-// spare is how many nodes each policy has above its min. Nodes that are only asked
-// for, or planned, don't count: what they are to replace stays until they are there.
-func (b *board) spare() []int {
-	spare := make([]int, len(b.policy.Pools))
+// spares are how many nodes of each kind a policy has beyond what it keeps.
+type spares struct{ standing, deallocated []int }
+
+// spares counts. Of standing nodes those that are only asked for, or planned,
+// don't count: what they are to replace stays until they are there.
+func (b *board) spares(going []leaver) spares {
+	s := spares{standing: make([]int, len(b.policy.Pools)), deallocated: make([]int, len(b.policy.Pools))}
 	for i := range b.pools {
 		if p := b.pools[i].policy; p >= 0 {
-			spare[p] += b.pools[i].alive
+			s.standing[p] += b.pools[i].alive
 		}
 	}
-	for p := range spare {
-		spare[p] = max(0, spare[p]-b.policy.Pools[p].Min)
+	for _, x := range going {
+		if x.node.Phase == PhaseDeallocated {
+			s.deallocated[b.pools[x.pool].policy]++
+		}
 	}
-	return spare
+	for p := range b.policy.Pools {
+		s.standing[p] -= b.policy.Pools[p].Min
+		s.deallocated[p] -= b.policy.Pools[p].KeepDeallocated
+	}
+	return s
 }

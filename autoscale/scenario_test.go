@@ -92,6 +92,9 @@ type scenarioPolicy struct {
 		Min, Max *int
 		Idle     int `yaml:"idle"`
 	} `yaml:"schedules"`
+
+	Removal         Removal `yaml:"removal"`
+	KeepDeallocated int     `yaml:"keep_deallocated"`
 }
 
 type scenarioPool struct {
@@ -128,6 +131,8 @@ type scenarioNode struct {
 	Drain     Drain    `yaml:"drain"`
 	// Evicted: it was there in the last look, and is not now.
 	Evicted bool `yaml:"evicted"`
+
+	Deallocated int `yaml:"deallocated"`
 }
 
 type scenarioOperation struct {
@@ -259,7 +264,7 @@ func (n scenarioNode) add(s *State) {
 		}
 		return start.Add(-time.Duration(seconds) * time.Second)
 	}
-	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != ""}
+	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != "", Deallocated: ago(n.Deallocated)}
 	use := HostUse{Used: Resources{Cores: n.UsedCores}, Whole: len(n.Runs) > 0 && n.UsedCores == 0, Drain: n.Drain}
 	for _, j := range n.Runs {
 		use.Jobs = append(use.Jobs, JobID(j))
@@ -324,6 +329,7 @@ func (s scenario) policy() Policy {
 		one := aPolicy(pool.Nodearray).Pools[0]
 		one.Priority, one.Min, one.Max, one.PricePerHour, one.SpotPricePerHour = pool.Priority, pool.Min, pool.Max, pool.Price, pool.SpotPrice
 		one.MaxGroups = pool.MaxGroups
+		one.Removal, one.KeepDeallocated = pool.Removal, pool.KeepDeallocated
 		if pool.Idle > 0 {
 			one.IdleTime = time.Duration(pool.Idle) * time.Second
 		}
@@ -364,7 +370,7 @@ func printPlan(p Plan, d Demand) string {
 	}
 	for _, r := range p.Remove {
 		for _, n := range r.Nodes {
-			line("remove  %s: %s", n.ID, r.Reason)
+			line("remove  %s%s: %s", n.ID, by(r.Removal), r.Reason)
 		}
 	}
 	if p.Empty() {
@@ -467,4 +473,12 @@ func noteReasons(seen map[ReasonCode]bool, p Plan) {
 	for _, v := range p.Nodes {
 		seen[v.Reason.Code] = true
 	}
+}
+
+// by is the way in which nodes go, where it is not the usual one.
+func by(how Removal) string {
+	if how == RemovalTerminate {
+		return ""
+	}
+	return " (" + string(how) + ")"
 }

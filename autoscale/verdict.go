@@ -10,8 +10,6 @@ func (b *board) verdict(n *nodeState) (reason Reason, goes bool) {
 		return Reason{Code: ReasonUnmanaged}, false
 	case n.leaving:
 		return Reason{Code: ReasonLeaving}, false
-	case n.node.Phase == PhaseDeallocated:
-		return Reason{Code: ReasonDeallocated}, false
 	case n.node.Phase == PhaseUnknown:
 		return Reason{Code: ReasonOddState, Detail: n.node.Message}, false
 	case n.use.Busy():
@@ -24,10 +22,21 @@ func (b *board) verdict(n *nodeState) (reason Reason, goes bool) {
 		return Reason{Code: ReasonForeignDrain}, false
 	case !n.memory.Ours && !n.node.Owned:
 		return Reason{Code: ReasonForeign}, false
+	case n.node.Phase == PhaseDeallocated:
+		return b.deallocatedVerdict(n)
 	case n.node.Phase == PhaseFailed:
 		return Reason{Code: ReasonFailed, Detail: n.node.Message}, true
 	}
 	return b.idleVerdict(n)
+}
+
+// deallocatedVerdict judges a deallocated node of ours that the plan has no use for.
+func (b *board) deallocatedVerdict(n *nodeState) (reason Reason, goes bool) {
+	p := &b.policy.Pools[b.pools[n.pool].policy]
+	if p.KeepDeallocated == 0 {
+		return Reason{Code: ReasonDeallocated}, false
+	}
+	return Reason{Code: ReasonSurplus, Subject: p.Name, Want: int64(p.KeepDeallocated)}, true
 }
 
 // idleVerdict judges a node of ours on which nothing runs and that the plan

@@ -110,6 +110,9 @@ type Pool struct {
 	BootTimeout  *Duration `key:"boot_timeout" least:"1s" help:"As the policy's, for this pool."`
 	PricePerHour float64   `key:"price_per_hour" default:"0" least:"0" help:"Price of one node, in any currency, for order: cheapest. 0: not known."`
 
+	Removal         string `key:"removal" default:"terminate" enum:"terminate,shutdown,deallocate,remove" help:"How nodes go that nobody wants: terminate, deallocate (the disk stays, and they are started again before others are created), shutdown (as each node's ShutdownPolicy says), remove (terminate that takes the record of a Fixed node too)."`
+	KeepDeallocated int    `key:"keep_deallocated" default:"0" least:"0" help:"Most deallocated nodes that stay while nobody wants them; those deallocated longest are terminated. 0: all stay."`
+
 	Schedules []Schedule `key:"schedules" help:"Windows of time in which min, max or idle_time are others. Of open ones the last listed that sets a key wins; a min above max is cut to max."`
 }
 

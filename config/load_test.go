@@ -53,7 +53,7 @@ func TestMinimalConfigGetsEveryDefault(t *testing.T) {
 	require.Equal(t, autoscale.Policy{
 		Order: autoscale.AsListed, GroupName: autoscale.DefaultGroupName, AbsentFor: autoscale.DefaultAbsentFor, GangPatience: autoscale.DefaultGangPatience,
 		Pools: []autoscale.PoolPolicy{{
-			Name: "execute", IdleTime: autoscale.DefaultIdleTime, BootTimeout: autoscale.DefaultBootTimeout,
+			Name: "execute", IdleTime: autoscale.DefaultIdleTime, BootTimeout: autoscale.DefaultBootTimeout, Removal: autoscale.RemovalTerminate,
 			Match: autoscale.Selector{All: []autoscale.Selector{autoscale.HasLabel("nodearray", "execute")}},
 		}},
 	}, c.Clusters[0].Policy())
@@ -88,7 +88,7 @@ clusters:
         - {name: matlab, tokens: 50}
       pools:
         - {name: spot, nodearray: htc, machine_types: [Standard_F4s_v2, Standard_F8s_v2], spot: true, priority: -5, max: 50, max_groups: 3, idle_time: 60s, boot_timeout: 10m, price_per_hour: 0.5}
-        - {name: rest, nodearray: htc, spot: false, min: 2}
+        - {name: rest, nodearray: htc, spot: false, min: 2, removal: deallocate, keep_deallocated: 7}
 `
 
 func TestEveryKeyReachesTheConfig(t *testing.T) {
@@ -112,9 +112,9 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 				Pools: []Pool{
 					{
 						Name: "spot", Nodearray: "htc", MachineTypes: []string{"Standard_F4s_v2", "Standard_F8s_v2"}, Spot: &yes,
-						Priority: -5, Max: 50, MaxGroups: 3, IdleTime: &idle, BootTimeout: &boot, PricePerHour: 0.5,
+						Priority: -5, Max: 50, MaxGroups: 3, IdleTime: &idle, BootTimeout: &boot, PricePerHour: 0.5, Removal: "terminate",
 					},
-					{Name: "rest", Nodearray: "htc", Spot: &no, Min: 2},
+					{Name: "rest", Nodearray: "htc", Spot: &no, Min: 2, Removal: "deallocate", KeepDeallocated: 7},
 				},
 			},
 		}},
@@ -131,6 +131,8 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 	}}, p.Pools[0].Match)
 	require.Equal(t, 0.5, p.Pools[0].PricePerHour)
 	require.Equal(t, 3, p.Pools[0].MaxGroups)
+	require.Equal(t, autoscale.RemovalDeallocate, p.Pools[1].Removal)
+	require.Equal(t, 7, p.Pools[1].KeepDeallocated)
 	require.Equal(t, time.Minute, p.Pools[0].IdleTime)
 	require.Equal(t, time.Duration(0), p.Pools[1].IdleTime, "the policy's")
 	require.Equal(t, 90*time.Minute, p.Pools[1].BootTimeout, "the policy's")

@@ -32,6 +32,7 @@ func (s *Scaling) pool(p *Pool) autoscale.PoolPolicy {
 	out := autoscale.PoolPolicy{
 		Name: p.Name, Match: p.selector(), Priority: p.Priority, Min: p.Min, Max: p.Max, MaxGroups: p.MaxGroups,
 		PricePerHour: p.PricePerHour, IdleTime: s.IdleTime.Std(), BootTimeout: s.BootTimeout.Std(),
+		Removal: autoscale.Removal(p.Removal), KeepDeallocated: p.KeepDeallocated,
 	}
 	if p.IdleTime != nil {
 		out.IdleTime = p.IdleTime.Std()

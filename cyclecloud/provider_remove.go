@@ -7,33 +7,50 @@ import (
 	"autoscaled/autoscale"
 )
 
-// Remove terminates nodes, once, under r.Request. A node that is gone already,
-// or on its way, is success; one that the server doesn't take is refused in the
-// receipt. A request id that the server has seen is success.
+// Remove sends nodes away as r.Removal says, once, under r.Request. A node that is
+// gone so far already, or on its way, is success; one that the server doesn't take is
+// refused in the receipt. A request id that the server has seen is success.
 func (p *Provider) Remove(ctx context.Context, r autoscale.Remove) (autoscale.Receipt, error) {
 	request := NodeManagementRequest{RequestID: string(r.Request)}
 	for i := range r.Nodes {
 		request.IDs = append(request.IDs, string(r.Nodes[i].ID))
 	}
-	result, err := p.options.Client.TerminateNodes(ctx, p.options.Cluster, request)
+	result, err := p.removal(r.Removal)(ctx, p.options.Cluster, request)
 	if _, seen := seenBefore(err); seen {
 		return autoscale.Receipt{Message: "seen before"}, nil
 	}
 	if errors.Is(err, ErrInvalidInput) && len(request.IDs) > 0 {
 		// Perhaps only since the nodes are gone: then all is well.
-		if left, listErr := p.stillThere(ctx, request.IDs); listErr == nil && len(left) == 0 {
+		if left, listErr := p.stillThere(ctx, r.Removal, request.IDs); listErr == nil && len(left) == 0 {
 			return autoscale.Receipt{Message: "gone already"}, nil
 		}
 	}
 	if err != nil {
 		return autoscale.Receipt{}, p.translateAct("remove", err)
 	}
-	return autoscale.Receipt{CloudID: result.OperationID, Refused: p.refused(ctx, request.IDs, result)}, nil
+	refused := p.refused(request.IDs, result, func(suspects []string) ([]string, error) {
+		return p.stillThere(ctx, r.Removal, suspects)
+	})
+	return autoscale.Receipt{CloudID: result.OperationID, Refused: refused}, nil
 }
 
-// refused are the nodes that the server didn't take and that still are there,
-// with its words. If it can't be asked what is there, its first word stands.
-func (p *Provider) refused(ctx context.Context, asked []string, result NodeManagementResult) map[autoscale.NodeID]string {
+// removal is the call that makes nodes go so.
+func (p *Provider) removal(how autoscale.Removal) func(context.Context, string, NodeManagementRequest) (NodeManagementResult, error) {
+	switch how {
+	case autoscale.RemovalShutdown:
+		return p.options.Client.ShutdownNodes
+	case autoscale.RemovalDeallocate:
+		return p.options.Client.DeallocateNodes
+	case autoscale.RemovalRemove:
+		return p.options.Client.RemoveNodes
+	}
+	return p.options.Client.TerminateNodes
+}
+
+// refused are the nodes that the server didn't take, with its words, but for those
+// that have come as far all the same: untouched finds the others. If the server
+// can't be asked, its first word stands.
+func (p *Provider) refused(asked []string, result NodeManagementResult, untouched func([]string) ([]string, error)) map[autoscale.NodeID]string {
 	words := make(map[string]string, len(asked))
 	for _, id := range asked {
 		words[id] = "the server's answer doesn't mention it"
@@ -52,7 +69,7 @@ func (p *Provider) refused(ctx context.Context, asked []string, result NodeManag
 	for id := range words {
 		suspects = append(suspects, id)
 	}
-	if left, err := p.stillThere(ctx, suspects); err == nil {
+	if left, err := untouched(suspects); err == nil {
 		suspects = left
 	}
 	refused := make(map[autoscale.NodeID]string, len(suspects))
@@ -62,16 +79,20 @@ func (p *Provider) refused(ctx context.Context, asked []string, result NodeManag
 	return refused
 }
 
-// stillThere returns those of the ids whose nodes are neither gone nor leaving.
-func (p *Provider) stillThere(ctx context.Context, ids []string) ([]string, error) {
+// stillThere returns those of the ids whose nodes don't show that they go so.
+func (p *Provider) stillThere(ctx context.Context, how autoscale.Removal, ids []string) ([]string, error) {
+	return p.nodesThat(ctx, ids, func(phase autoscale.Phase) bool { return !how.Touches(phase) })
+}
+
+// nodesThat returns those of the ids whose nodes are there and in such a phase.
+func (p *Provider) nodesThat(ctx context.Context, ids []string, want func(autoscale.Phase) bool) ([]string, error) {
 	list, err := p.options.Client.Nodes(ctx, p.options.Cluster, NodeQuery{})
 	if err != nil {
 		return nil, err
 	}
 	there := make(map[string]bool, len(list.Nodes))
 	for i := range list.Nodes {
-		phase := phaseOf(&list.Nodes[i])
-		there[list.Nodes[i].NodeID] = phase != autoscale.PhaseGone && phase != autoscale.PhaseStopping
+		there[list.Nodes[i].NodeID] = want(phaseOf(&list.Nodes[i]))
 	}
 	var left []string
 	for _, id := range ids {

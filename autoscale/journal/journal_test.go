@@ -63,7 +63,7 @@ func TestPutThenReopenKeepsEveryField(t *testing.T) {
 	j := open(t, dir)
 	op := autoscale.Operation{}
 	fill(t, reflect.ValueOf(&op).Elem(), 1)
-	op.Kind, op.Phase = autoscale.OperationCreate, autoscale.OpSent
+	op.Kind, op.Phase, op.Removal = autoscale.OperationCreate, autoscale.OpSent, autoscale.RemovalDeallocate
 	m := autoscale.Memory{}
 	fill(t, reflect.ValueOf(&m).Elem(), 1)
 	require.NoError(t, j.Put(t.Context(), op))

@@ -31,6 +31,7 @@ type operationRecord struct {
 	Draws    []autoscale.Draw         `json:"draws,omitempty"`
 	Added    int                      `json:"added,omitempty"`
 	Nodes    []autoscale.NodeID       `json:"nodes,omitempty"`
+	Removal  autoscale.Removal        `json:"removal,omitempty"`
 	CloudID  string                   `json:"cloud_id,omitempty"`
 	Message  string                   `json:"message,omitempty"`
 	Class    autoscale.ErrorClass     `json:"class,omitempty"`
@@ -48,7 +49,7 @@ func encodeOperation(op autoscale.Operation, seq uint64) ([]byte, error) {
 		V: recordVersion, Seq: seq,
 		Request: op.Request, Kind: op.Kind, Phase: op.Phase,
 		Pool: op.Pool, Group: op.Group, Count: op.Count, Draws: op.Draws, Added: op.Added,
-		Nodes: op.Nodes, CloudID: op.CloudID, Message: op.Message, Class: op.Class,
+		Nodes: op.Nodes, Removal: op.Removal, CloudID: op.CloudID, Message: op.Message, Class: op.Class,
 		Jobs: op.Jobs, Reason: op.Reason,
 		Intended: utc(op.Intended), Sent: utc(op.Sent), Answered: utc(op.Answered), Ended: utc(op.Ended),
 		Attempts: op.Attempts,
@@ -72,6 +73,11 @@ func decodeOperation(data []byte) (operationRecord, error) {
 	if err := checkKind(r.Kind); err != nil {
 		return operationRecord{}, fmt.Errorf("operation %s: %w: %w", r.Request, ErrCorrupt, err)
 	}
+	switch r.Removal {
+	case "", autoscale.RemovalTerminate, autoscale.RemovalShutdown, autoscale.RemovalDeallocate, autoscale.RemovalRemove:
+	default:
+		return operationRecord{}, fmt.Errorf("operation %s: %w: removal %q", r.Request, ErrCorrupt, r.Removal)
+	}
 	if _, open := follows[r.Phase]; r.Phase == unwritten || !open && !r.Phase.Final() {
 		return operationRecord{}, fmt.Errorf("operation %s: %w: phase %q", r.Request, ErrCorrupt, r.Phase)
 	}
@@ -87,7 +93,7 @@ func (r operationRecord) operation() autoscale.Operation {
 	return autoscale.Operation{
 		Request: r.Request, Kind: r.Kind, Phase: r.Phase,
 		Pool: r.Pool, Group: r.Group, Count: r.Count, Draws: r.Draws, Added: r.Added,
-		Nodes: r.Nodes, CloudID: r.CloudID, Message: r.Message, Class: r.Class,
+		Nodes: r.Nodes, Removal: r.Removal, CloudID: r.CloudID, Message: r.Message, Class: r.Class,
 		Jobs: r.Jobs, Reason: r.Reason,
 		Intended: utc(r.Intended), Sent: utc(r.Sent), Answered: utc(r.Answered), Ended: utc(r.Ended),
 		Attempts: r.Attempts,

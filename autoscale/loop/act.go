@@ -82,7 +82,7 @@ func (t *tick) removes() (calls []call) {
 	for _, r := range t.report.Plan.Remove {
 		calls = append(calls, t.remove(autoscale.Operation{}, autoscale.Operation{
 			Request: r.Request, Kind: autoscale.OperationRemove,
-			Pool: r.Pool, Count: len(r.Nodes), Nodes: idsOf(r.Nodes),
+			Pool: r.Pool, Count: len(r.Nodes), Nodes: idsOf(r.Nodes), Removal: r.Removal,
 			Reason: r.Reason, Intended: t.at,
 		}, r.Nodes))
 	}
@@ -92,7 +92,9 @@ func (t *tick) removes() (calls []call) {
 func (t *tick) remove(before, op autoscale.Operation, nodes []autoscale.Node) call {
 	op = t.sent(op)
 	return call{change{before, op}, func(ctx context.Context) (autoscale.Receipt, error) {
-		return t.Cloud.Remove(ctx, autoscale.Remove{Request: op.Request, Pool: op.Pool, Nodes: nodes, Reason: op.Reason})
+		return t.Cloud.Remove(ctx, autoscale.Remove{
+			Request: op.Request, Pool: op.Pool, Nodes: nodes, Removal: op.Removal, Reason: op.Reason,
+		})
 	}}
 }
 

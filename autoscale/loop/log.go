@@ -165,7 +165,7 @@ func (r *reporter) change(c change) {
 	case op.Phase == autoscale.OpAccepted && op.Kind == autoscale.OperationCreate:
 		r.log.Info("nodes are being created", fields...)
 	case op.Phase == autoscale.OpAccepted:
-		r.log.Info("nodes are being removed", append(fields, zap.Any("nodes", op.Nodes))...)
+		r.log.Info("nodes are being removed", append(fields, zap.Any("nodes", op.Nodes), zap.String("removal", string(op.Removal)))...)
 	case op.Phase == autoscale.OpRejected:
 		r.log.Debug("operation was refused", fields...)
 	case op.Phase == autoscale.OpAbsent:

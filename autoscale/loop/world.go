@@ -159,12 +159,10 @@ func (w *world) judgeRemove(op autoscale.Operation, answer autoscale.Resolution)
 	return w.stillDoubtful(op, answer)
 }
 
-// allGone tells whether no target of a remove is left. A deallocated VM costs
-// nothing and is as gone.
+// allGone tells whether every target of a remove has gone as far as it is to go.
 func (w *world) allGone(op autoscale.Operation) bool {
 	for _, id := range op.Nodes {
-		n, there := w.nodes[id]
-		if there && n.Phase != autoscale.PhaseGone && n.Phase != autoscale.PhaseDeallocated {
+		if n, there := w.nodes[id]; there && !op.Removal.Ends(n.Phase) {
 			return false
 		}
 	}
@@ -174,13 +172,7 @@ func (w *world) allGone(op autoscale.Operation) bool {
 // untouched are the targets of a remove that do not even show signs of going.
 func (w *world) untouched(op autoscale.Operation) (ids []autoscale.NodeID) {
 	for _, id := range op.Nodes {
-		n, there := w.nodes[id]
-		if !there {
-			continue
-		}
-		switch n.Phase {
-		case autoscale.PhaseStopping, autoscale.PhaseGone, autoscale.PhaseDeallocated:
-		default:
+		if n, there := w.nodes[id]; there && !op.Removal.Touches(n.Phase) {
 			ids = append(ids, id)
 		}
 	}

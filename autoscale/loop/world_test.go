@@ -43,6 +43,11 @@ func removeOf(phase autoscale.OperationPhase, targets ...autoscale.NodeID) autos
 	return op
 }
 
+func by(how autoscale.Removal, op autoscale.Operation) autoscale.Operation {
+	op.Removal = how
+	return op
+}
+
 // nodesIn are n1, n2, … made by request r, in these phases.
 func nodesIn(phases ...autoscale.Phase) (nodes []autoscale.Node) {
 	for i, phase := range phases {
@@ -115,7 +120,11 @@ func TestJudgeRemove(t *testing.T) {
 	for _, c := range []judged{
 		{name: "all gone, in doubt", op: removeOf(autoscale.OpSent, two...), answer: unknown, want: autoscale.OpConverged},
 		{name: "all gone, absent", op: removeOf(autoscale.OpAbsent, two...), answer: absent, want: autoscale.OpConverged},
-		{name: "gone and deallocated", op: removeOf(autoscale.OpAccepted, two...), nodes: nodesIn(gone, parked), want: autoscale.OpConverged},
+		{name: "gone and deallocated", op: by(autoscale.RemovalDeallocate, removeOf(autoscale.OpAccepted, two...)), nodes: nodesIn(gone, parked), want: autoscale.OpConverged},
+		{name: "shut down, deallocated", op: by(autoscale.RemovalShutdown, removeOf(autoscale.OpSent, two...)), nodes: nodesIn(parked, parked), answer: unknown, want: autoscale.OpConverged},
+		{name: "to be terminated, deallocated", op: removeOf(autoscale.OpAccepted, two...), nodes: nodesIn(parked, parked), want: autoscale.OpAccepted},
+		{name: "to be terminated, still deallocated", op: removeOf(autoscale.OpSent, two...), nodes: nodesIn(parked, parked), answer: absent, want: autoscale.OpAbsent},
+		{name: "to be removed, deallocated", op: by(autoscale.RemovalRemove, removeOf(autoscale.OpAccepted, two...)), nodes: nodesIn(gone, parked), after: removeWithin + 1, want: autoscale.OpShort},
 		{name: "on their way out, in doubt", op: removeOf(autoscale.OpSent, two...), nodes: nodesIn(stopping, stopping), answer: unknown, want: autoscale.OpAccepted},
 		{name: "one untouched, in doubt", op: removeOf(autoscale.OpSent, two...), nodes: nodesIn(stopping, ready), answer: unknown, want: autoscale.OpSent},
 		{name: "one untouched, arrived", op: removeOf(autoscale.OpSent, two...), nodes: nodesIn(stopping, ready), answer: arrived, want: autoscale.OpAccepted},

@@ -62,9 +62,11 @@ type planNode struct {
 }
 
 type planRemove struct {
-	Pool   autoscale.PoolID `json:"pool"`
-	Nodes  []string         `json:"nodes"` // names
-	Reason planReason       `json:"reason"`
+	Pool  autoscale.PoolID `json:"pool"`
+	Nodes []string         `json:"nodes"` // names
+	// Removal is terminate, shutdown, deallocate or remove.
+	Removal autoscale.Removal `json:"removal"`
+	Reason  planReason        `json:"reason"`
 }
 
 type planOperation struct {
@@ -116,7 +118,7 @@ func newPlanDocument(cluster string, r loop.Report) planDocument {
 		Drain:   each(r.Plan.Drain, drainedOf),
 		Undrain: each(r.Plan.Undrain, drainedOf),
 		Remove: each(r.Plan.Remove, func(x autoscale.Remove) planRemove {
-			return planRemove{x.Pool, each(x.Nodes, nodeName), reasonOf(x.Reason)}
+			return planRemove{x.Pool, each(x.Nodes, nodeName), x.Removal, reasonOf(x.Reason)}
 		}),
 		Retry: each(r.Plan.Retry, func(x autoscale.Retry) planOperation { return operationOf(x.Operation, x.Reason) }),
 		Hold:  anyReason(r.Plan.Hold),

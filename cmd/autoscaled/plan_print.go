@@ -99,7 +99,7 @@ func (p *planPrinter) actions() {
 		p.row("create", plural(g.Count, "node", "nodes"), where, why)
 	}
 	for _, r := range plan.Remove {
-		p.row("remove", plural(len(r.Nodes), "node", "nodes"), string(r.Pool), r.Reason.String()+": "+nodeList(r.Nodes))
+		p.row(removeVerb(r.Removal), plural(len(r.Nodes), "node", "nodes"), string(r.Pool), r.Reason.String()+": "+nodeList(r.Nodes))
 	}
 	p.drains("drain", plan.Drain)
 	p.drains("undrain", plan.Undrain)
@@ -112,6 +112,14 @@ func (p *planPrinter) actions() {
 	case plan.Empty():
 		p.row("nothing")
 	}
+}
+
+// removeVerb names the way in which nodes go, where it is not the usual one.
+func removeVerb(how autoscale.Removal) string {
+	if how == autoscale.RemovalTerminate {
+		how = autoscale.RemovalRemove
+	}
+	return string(cmp.Or(how, autoscale.RemovalRemove))
 }
 
 // drains tells of nodes to mark, those with equal words in one line.
