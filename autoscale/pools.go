@@ -59,8 +59,8 @@ func (b *board) poolReason(pool int, did Reason) Reason {
 		return Reason{Code: ReasonUnmanaged}
 	case did.Code != "":
 		return did
-	case p.Invalid != "":
-		return Reason{Code: ReasonPoolInvalid, Subject: string(p.ID), Detail: p.Invalid}
+	case p.closed():
+		return p.shut
 	}
 	return Reason{Code: ReasonNotNeeded}
 }

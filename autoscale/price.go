@@ -30,6 +30,9 @@ type priceKey struct {
 // NewPrices indexes a list of prices. One that is no price, zero included, is not
 // known; of two for the same the higher holds.
 func NewPrices(list []Price) Prices {
+	if len(list) == 0 {
+		return Prices{}
+	}
 	p := Prices{perHour: make(map[priceKey]Money, len(list))}
 	for _, x := range list {
 		if price, known := nodePrice(x.PerHour); known {

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Changes lists the keys whose values differ, in the order of the file.
+// Changes lists the keys whose values differ, or what is in the files they name,
+// in the order of the file.
 func Changes(old, new *Config) []string {
 	return differences("", reflect.ValueOf(*old), reflect.ValueOf(*new))
 }
@@ -27,8 +28,11 @@ func differences(path string, old, new reflect.Value) []string {
 	case reflect.Struct:
 		var keys []string
 		for i := range old.NumField() {
-			if key, ok := old.Type().Field(i).Tag.Lookup("key"); ok {
+			tag := old.Type().Field(i).Tag
+			if key, ok := tag.Lookup("key"); ok {
 				keys = append(keys, differences(join(path, key), old.Field(i), new.Field(i))...)
+			} else if key, ok := tag.Lookup("content"); ok && !slices.Contains(keys, join(path, key)) && different(old.Field(i), new.Field(i)) {
+				keys = append(keys, join(path, key))
 			}
 		}
 		return keys
@@ -45,8 +49,12 @@ func differences(path string, old, new reflect.Value) []string {
 			return keys
 		}
 	}
-	if reflect.DeepEqual(old.Interface(), new.Interface()) {
-		return nil
+	if different(old, new) {
+		return []string{path}
 	}
-	return []string{path}
+	return nil
+}
+
+func different(old, new reflect.Value) bool {
+	return !reflect.DeepEqual(old.Interface(), new.Interface())
 }

@@ -1,5 +1,7 @@
 package config
 
+import "autoscaled/autoscale"
+
 // Config is a checked configuration. The tags describe each key: its name, its
 // default as it would stand in the file, its bounds, and its help for editors.
 // Tag path:"yes" marks file names, which are relative to the config's folder.
@@ -80,7 +82,10 @@ type ExecQueue struct {
 // Scaling is the policy of a cluster; [Cluster.Policy] makes it the planner's.
 type Scaling struct {
 	Order        string    `key:"order" default:"as_listed" enum:"as_listed,cheapest,least_waste" help:"Which pool is tried first, after a job's own preferences and the pools' priorities."`
+	Spot         string    `key:"spot" default:"" enum:"first,last" help:"Whether pools of spot nodes are tried first or last, after priorities and before order; the others are the fallback. Not set: neither."`
 	Max          int       `key:"max" default:"0" least:"0" help:"Most nodes over all pools. 0: no such limit."`
+	Budget       Budget    `key:"budget" help:"What the managed nodes may cost. No node is made beyond it, nor one without a known price; none is ever removed for it."`
+	PricesFile   string    `key:"prices_file" default:"" path:"yes" help:"CSV with the header machine_type,region,spot,price_per_hour, for pools without a price of their own. An empty region stands for any. Followed without a restart."`
 	IdleTime     Duration  `key:"idle_time" default:"5m" help:"How long a node is kept that nobody wants. Pools may differ."`
 	BootTimeout  Duration  `key:"boot_timeout" default:"30m" least:"1s" help:"How long a node may take from being asked for to ready. Pools may differ."`
 	AbsentFor    Duration  `key:"absent_for" default:"10m" help:"How long a request that the cloud does not know is watched before it is given up. Longer than cyclecloud.timeout."`
@@ -88,6 +93,16 @@ type Scaling struct {
 	GroupName    string    `key:"group_name" default:"{machine_type}_pg{n}" help:"Names of new placement groups; {nodearray}, {machine_type} and {n} are filled in."`
 	Licences     []Licence `key:"licences" help:"Tokens that jobs may draw on."`
 	Pools        []Pool    `key:"pools" required:"yes" help:"What is managed, in order of preference. A nodearray that no pool names is never touched."`
+
+	// Prices are what [Load] and [Check] found in PricesFile.
+	Prices []autoscale.Price `content:"prices_file"`
+}
+
+// Budget bounds what nodes cost, in the currency of the prices.
+type Budget struct {
+	PerHour  float64 `key:"per_hour" default:"0" least:"0" help:"Most that an hour of all nodes may cost that run or are asked for. 0: no such limit."`
+	PerMonth float64 `key:"per_month" default:"0" least:"0" help:"Most that may be spent in a calendar month; what runs is counted an hour ahead. 0: no such limit."`
+	TimeZone string  `key:"time_zone" default:"UTC" help:"Where the month begins, such as Europe/Berlin."`
 }
 
 // Licence is a number of tokens that jobs draw on as licence/NAME.
@@ -98,17 +113,18 @@ type Licence struct {
 
 // Pool is a set of CycleCloud buckets under one policy.
 type Pool struct {
-	Name         string    `key:"name" required:"yes" help:"Name in logs, metrics and plans."`
-	Nodearray    string    `key:"nodearray" required:"yes" help:"The nodearray, by its name on the server."`
-	MachineTypes []string  `key:"machine_types" help:"Only these machine types of the nodearray. None: all."`
-	Spot         *bool     `key:"spot" help:"Only spot nodes, or only regular ones. Not set: both."`
-	Priority     int       `key:"priority" default:"0" help:"The highest is tried first."`
-	Min          int       `key:"min" default:"0" least:"0" help:"Fewest nodes, kept even if nobody wants them."`
-	Max          int       `key:"max" default:"0" least:"0" help:"Most nodes. 0: no such limit."`
-	MaxGroups    int       `key:"max_groups" default:"0" least:"0" help:"Most placement groups that have nodes at once; further coupled jobs wait. 0: no such limit."`
-	IdleTime     *Duration `key:"idle_time" help:"As the policy's, for this pool."`
-	BootTimeout  *Duration `key:"boot_timeout" least:"1s" help:"As the policy's, for this pool."`
-	PricePerHour float64   `key:"price_per_hour" default:"0" least:"0" help:"Price of one node, in any currency, for order: cheapest. 0: not known."`
+	Name             string    `key:"name" required:"yes" help:"Name in logs, metrics and plans."`
+	Nodearray        string    `key:"nodearray" required:"yes" help:"The nodearray, by its name on the server."`
+	MachineTypes     []string  `key:"machine_types" help:"Only these machine types of the nodearray. None: all."`
+	Spot             *bool     `key:"spot" help:"Only spot nodes, or only regular ones. Not set: both."`
+	Priority         int       `key:"priority" default:"0" help:"The highest is tried first."`
+	Min              int       `key:"min" default:"0" least:"0" help:"Fewest nodes, kept even if nobody wants them."`
+	Max              int       `key:"max" default:"0" least:"0" help:"Most nodes. 0: no such limit."`
+	MaxGroups        int       `key:"max_groups" default:"0" least:"0" help:"Most placement groups that have nodes at once; further coupled jobs wait. 0: no such limit."`
+	IdleTime         *Duration `key:"idle_time" help:"As the policy's, for this pool."`
+	BootTimeout      *Duration `key:"boot_timeout" least:"1s" help:"As the policy's, for this pool."`
+	PricePerHour     float64   `key:"price_per_hour" default:"0" least:"0" help:"Price of one node, in any currency, for budget and order: cheapest. 0: as the price file says."`
+	SpotPricePerHour float64   `key:"spot_price_per_hour" default:"0" least:"0" help:"Price of one spot node, where the pool has others too. 0: as price_per_hour."`
 
 	Removal         string `key:"removal" default:"terminate" enum:"terminate,shutdown,deallocate,remove" help:"How nodes go that nobody wants: terminate, deallocate (the disk stays, and they are started again before others are created), shutdown (as each node's ShutdownPolicy says), remove (terminate that takes the record of a Fixed node too)."`
 	KeepDeallocated int    `key:"keep_deallocated" default:"0" least:"0" help:"Most deallocated nodes that stay while nobody wants them; those deallocated longest are terminated. 0: all stay."`

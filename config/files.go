@@ -9,7 +9,7 @@ import (
 // and that must be there from the start: secrets and certificates, not the
 // queue's document. What can't be read is told with all other mistakes.
 func Check(path string) (*Config, error) {
-	text, err := readFile(path)
+	text, err := readFile(path, maxFile)
 	if err != nil {
 		return nil, Problems{{File: path, What: err.Error()}}
 	}
@@ -17,6 +17,7 @@ func Check(path string) (*Config, error) {
 }
 
 func (s *source) files(c *Config) {
+	s.prices(c)
 	s.readable("web_config_file", c.WebConfigFile)
 	for i := range c.Clusters {
 		at := fmt.Sprintf("clusters[%d]", i)
@@ -29,6 +30,18 @@ func (s *source) files(c *Config) {
 			s.tlsReadable(at+".queue.http.tls", &q.TLS)
 		}
 	}
+}
+
+// Files are those, beside the configuration's own, of which a running daemon must
+// load the configuration anew when they change.
+func (c *Config) Files() []string {
+	var files []string
+	for i := range c.Clusters {
+		if path := c.Clusters[i].Scaling.PricesFile; path != "" {
+			files = append(files, path)
+		}
+	}
+	return files
 }
 
 func (s *source) tlsReadable(at string, t *TLS) {

@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -18,28 +19,28 @@ import (
 // maxFile bounds a config, in bytes.
 const maxFile = 1 << 20
 
-// Load reads and checks a config. All mistakes of the file and the environment
+// Load reads and checks a config and the price files that it names. All mistakes of the file and the environment
 // are told at once, as [Problems]; then there is no config.
 func Load(path string) (*Config, error) {
-	text, err := readFile(path)
+	text, err := readFile(path, maxFile)
 	if err != nil {
 		return nil, Problems{{File: path, What: err.Error()}}
 	}
-	return Parse(path, text)
+	return parseFile(path, text, (*source).prices)
 }
 
-func readFile(path string) ([]byte, error) {
+func readFile(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, short(err)
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
 	switch {
 	case err != nil:
 		return nil, short(err)
-	case len(text) > maxFile:
-		return nil, errors.New("is longer than 1 MiB")
+	case int64(len(text)) > most:
+		return nil, fmt.Errorf("is longer than %d MiB", most>>20)
 	}
 	return text, nil
 }
@@ -53,7 +54,7 @@ func short(err error) error {
 	return err
 }
 
-// Parse is Load on the text of a file; path is its name in problems, and its
+// Parse is Load on the text of a file, price files left out; path is its name in problems, and its
 // folder is where relative paths start.
 func Parse(path string, text []byte) (*Config, error) {
 	return parseFile(path, text, nil)

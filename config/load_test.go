@@ -52,6 +52,7 @@ func TestMinimalConfigGetsEveryDefault(t *testing.T) {
 
 	require.Equal(t, autoscale.Policy{
 		Order: autoscale.AsListed, GroupName: autoscale.DefaultGroupName, AbsentFor: autoscale.DefaultAbsentFor, GangPatience: autoscale.DefaultGangPatience,
+		Budget: autoscale.Budget{Zone: time.UTC},
 		Pools: []autoscale.PoolPolicy{{
 			Name: "execute", IdleTime: autoscale.DefaultIdleTime, BootTimeout: autoscale.DefaultBootTimeout, Removal: autoscale.RemovalTerminate,
 			Match: autoscale.Selector{All: []autoscale.Selector{autoscale.HasLabel("nodearray", "execute")}},
@@ -78,6 +79,9 @@ clusters:
       exec: {command: [./jobs, --all], timeout: 5s}
     policy:
       order: cheapest
+      spot: first
+      budget: {per_hour: 12.5, per_month: 4000, time_zone: Europe/Berlin}
+      prices_file: prices.csv
       max: 100
       idle_time: 0
       boot_timeout: 1h30m
@@ -107,7 +111,8 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 			},
 			Queue: Queue{Exec: &ExecQueue{Command: []string{"/etc/autoscaled/jobs", "--all"}, Timeout: Duration(5 * time.Second)}},
 			Scaling: Scaling{
-				Order: "cheapest", Max: 100, BootTimeout: Duration(90 * time.Minute), AbsentFor: Duration(90 * time.Second), GangPatience: Duration(time.Hour),
+				Order: "cheapest", Spot: "first", Budget: Budget{PerHour: 12.5, PerMonth: 4000, TimeZone: "Europe/Berlin"}, PricesFile: "/etc/autoscaled/prices.csv",
+				Max: 100, BootTimeout: Duration(90 * time.Minute), AbsentFor: Duration(90 * time.Second), GangPatience: Duration(time.Hour),
 				GroupName: "{nodearray}-{machine_type}_{n}", Licences: []Licence{{Name: "matlab", Tokens: 50}},
 				Pools: []Pool{
 					{
@@ -133,6 +138,8 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 	require.Equal(t, 3, p.Pools[0].MaxGroups)
 	require.Equal(t, autoscale.RemovalDeallocate, p.Pools[1].Removal)
 	require.Equal(t, 7, p.Pools[1].KeepDeallocated)
+	require.Equal(t, autoscale.SpotFirst, p.Spot)
+	require.Equal(t, []any{12.5, 4000.0, "Europe/Berlin"}, []any{p.Budget.PerHour, p.Budget.PerMonth, p.Budget.Zone.String()})
 	require.Equal(t, time.Minute, p.Pools[0].IdleTime)
 	require.Equal(t, time.Duration(0), p.Pools[1].IdleTime, "the policy's")
 	require.Equal(t, 90*time.Minute, p.Pools[1].BootTimeout, "the policy's")

@@ -11,7 +11,10 @@ func (c *Cluster) Policy() autoscale.Policy {
 	s := &c.Scaling
 	p := autoscale.Policy{
 		Order:        autoscale.Order(s.Order),
+		Spot:         autoscale.SpotPreference(s.Spot),
 		Max:          s.Max,
+		Budget:       s.Budget.budget(),
+		Prices:       autoscale.NewPrices(s.Prices),
 		GroupName:    s.GroupName,
 		AbsentFor:    s.AbsentFor.Std(),
 		GangPatience: s.GangPatience.Std(),
@@ -31,7 +34,7 @@ func (c *Cluster) Policy() autoscale.Policy {
 func (s *Scaling) pool(p *Pool) autoscale.PoolPolicy {
 	out := autoscale.PoolPolicy{
 		Name: p.Name, Match: p.selector(), Priority: p.Priority, Min: p.Min, Max: p.Max, MaxGroups: p.MaxGroups,
-		PricePerHour: p.PricePerHour, IdleTime: s.IdleTime.Std(), BootTimeout: s.BootTimeout.Std(),
+		PricePerHour: p.PricePerHour, SpotPricePerHour: p.SpotPricePerHour, IdleTime: s.IdleTime.Std(), BootTimeout: s.BootTimeout.Std(),
 		Removal: autoscale.Removal(p.Removal), KeepDeallocated: p.KeepDeallocated,
 	}
 	if p.IdleTime != nil {

@@ -45,7 +45,8 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// Problems are all mistakes of a config, in the order of their lines.
+// Problems are all mistakes of a config, in the order of their lines, and after
+// them those of its price files.
 type Problems []Problem
 
 // Error lists them, one a line.
@@ -62,7 +63,18 @@ func (p Problems) err() error {
 	if len(p) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(p, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+	first := p[0].File // the price files' follow
+	slices.SortStableFunc(p, func(a, b Problem) int {
+		switch {
+		case a.File == b.File:
+			return cmp.Compare(a.Line, b.Line)
+		case a.File == first:
+			return -1
+		case b.File == first:
+			return 1
+		}
+		return cmp.Compare(a.File, b.File)
+	})
 	return p
 }
 

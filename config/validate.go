@@ -181,6 +181,7 @@ func (s *source) scaling(c *Cluster, at string) {
 		}
 	}
 	s.pools(p, at)
+	s.money(p, at)
 }
 
 // name checks that an entry of a list has a name that no earlier one has.

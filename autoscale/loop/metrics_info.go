@@ -41,6 +41,8 @@ var (
 	infoNodes       = MetricInfo{"autoscaled_nodes", "gauge", []string{"cluster", "pool", "phase"}, "Nodes that the cloud shows."}
 	infoLimitMax    = MetricInfo{"autoscaled_limit_max", "gauge", []string{"cluster", "limit", "unit"}, "Ceiling of a limit, in its unit."}
 	infoLimitUsed   = MetricInfo{"autoscaled_limit_used", "gauge", []string{"cluster", "limit", "unit"}, "What is used of a limit once the tick's plan is carried out, in its unit."}
+	infoSpendMonth  = MetricInfo{"autoscaled_spend_month", "gauge", []string{"cluster"}, "What nodes have cost in this calendar month, as far as their prices are known."}
+	infoSpendHour   = MetricInfo{"autoscaled_spend_per_hour", "gauge", []string{"cluster"}, "What an hour of the nodes costs that exist, as far as their prices are known."}
 	infoOperations  = MetricInfo{"autoscaled_operations_open", "gauge", []string{"cluster", "kind", "phase"}, "Operations that are not final."}
 	infoHolds       = MetricInfo{"autoscaled_holds", "gauge", []string{"cluster", "reason"}, "Pools, or the whole cloud, that are held back, by why."}
 )
@@ -50,7 +52,7 @@ func MetricInfos() []MetricInfo {
 	return slices.Concat(
 		[]MetricInfo{infoDemandKnown, infoSupplyKnown, infoTicks, infoTickSeconds, infoLastGood},
 		[]MetricInfo{infoJobs, infoTasks, infoCores, infoServed, infoWaiting},
-		[]MetricInfo{infoNodes, infoLimitMax, infoLimitUsed, infoCreated, infoRemoved, infoEvicted, infoBootSeconds},
+		[]MetricInfo{infoNodes, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoCreated, infoRemoved, infoEvicted, infoBootSeconds},
 		[]MetricInfo{infoOperations, infoTransitions, infoErrors, infoDecisions, infoHolds},
 	)
 }

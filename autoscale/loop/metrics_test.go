@@ -150,7 +150,7 @@ func TestUnknownKeepsTheLastGauges(t *testing.T) {
 
 // everything has happened to the rig that metrics tell of.
 func eventful(t *testing.T) *rig {
-	r := newRig(t)
+	r := newRig(t, func(o *Options) { o.Policy.Pools[0].PricePerHour = 1.5 })
 	r.queue.submit(r.at, 3)
 	r.queue.pending[0].Held = "JobHeldUser"
 	r.ticks(10)
@@ -217,4 +217,13 @@ func TestOperationKindsAndPhasesAreAnnounced(t *testing.T) {
 		require.True(t, p.Final())
 	}
 	require.Equal(t, autoscale.OpIntended, phases[0])
+}
+
+// Money is shown in whole currency, and only once something is known of it.
+func TestMoneyGauges(t *testing.T) {
+	require.Empty(t, spendGauges(autoscale.Spend{}))
+	gauges := append(spendGauges(autoscale.Spend{Month: "2026-03", Amount: 12.5, PerHour: 1_500_000, At: time.Unix(1, 0)}),
+		limitGauges(Report{Plan: autoscale.Plan{At: time.Unix(1, 0), Limits: []autoscale.Limit{{ID: autoscale.BudgetPerHour, Unit: autoscale.UnitMoney, Max: 10_000_000, Used: 9_250_000}}}})...)
+	labels := []string{"budget/hour", "money"}
+	require.Equal(t, []gauge{{infoSpendMonth, nil, 12.5}, {infoSpendHour, nil, 1.5}, {infoLimitMax, labels, 10}, {infoLimitUsed, labels, 9.25}}, gauges)
 }

@@ -1,6 +1,8 @@
 package loop
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"autoscaled/autoscale"
@@ -32,7 +34,7 @@ func (v *view) next(r Report, p autoscale.Policy) *view {
 		n.demand = demandGauges(r, v.demand)
 	}
 	if r.Observation.SupplyProblem == "" {
-		n.supply = append(nodeGauges(r.Observation.Supply, p), limitGauges(r)...)
+		n.supply = slices.Concat(nodeGauges(r.Observation.Supply, p), limitGauges(r), spendGauges(r.Memory.Spend))
 	}
 	n.gauges = append(operationGauges(r.Operations), holdGauges(r.Plan, v.gauges)...)
 	n.gauges = append(n.gauges,
@@ -107,9 +109,17 @@ func limitGauges(r Report) []gauge {
 		}
 		known[l.ID] = true
 		labels := []string{string(l.ID), string(l.Unit)}
-		list = append(list, gauge{infoLimitMax, labels, float64(l.Max)}, gauge{infoLimitUsed, labels, float64(l.Used)})
+		list = append(list, gauge{infoLimitMax, labels, l.Unit.Amount(l.Max)}, gauge{infoLimitUsed, labels, l.Unit.Amount(l.Used)})
 	}
 	return list
+}
+
+// spendGauges tell what nodes cost, once the price of any has been known.
+func spendGauges(s autoscale.Spend) []gauge {
+	if s.At.IsZero() {
+		return nil
+	}
+	return []gauge{{infoSpendMonth, nil, s.Amount}, {infoSpendHour, nil, s.PerHour.Float()}}
 }
 
 func managed(pool *autoscale.Pool, p autoscale.Policy) bool {
@@ -201,7 +211,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 // gaugeInfos are the metrics that a view holds.
 var gaugeInfos = []MetricInfo{
 	infoDemandKnown, infoSupplyKnown, infoLastGood, infoJobs, infoTasks, infoCores, infoServed, infoWaiting,
-	infoNodes, infoLimitMax, infoLimitUsed, infoOperations, infoHolds,
+	infoNodes, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoOperations, infoHolds,
 }
 
 func (i MetricInfo) desc() *prometheus.Desc {

@@ -289,6 +289,26 @@ func TestRunReloadsOnSIGHUP(t *testing.T) {
 	require.Zero(t, p.stop(syscall.SIGTERM))
 }
 
+// A price file is part of the configuration: followed when it changes, and refused
+// with it, also one that was refused before it was ever read.
+func TestRunFollowsItsPrices(t *testing.T) {
+	const head = "machine_type,region,spot,price_per_hour\n"
+	s := newSite(t, nil)
+	s.write("queue.yaml", "jobs: [{id: a, tasks: 3, exclusive: task}]\nrunning: []\n")
+	p := s.start()
+	eventually(t, "three nodes", func() bool { return s.nodes() == 3 })
+
+	require.NoError(t, os.Mkdir(s.path("prices"), 0o755))
+	s.write("prices/new.csv", "nonsense\n")
+	s.configure("max", "20\n      prices_file: prices/new.csv")
+	require.Contains(t, p.logged("changed configuration refused")["problems"].([]any)[0], "new.csv:1: the first line must be")
+	s.write("prices/new.csv", head+"Standard_F4s_v2,,false,2\n")
+	require.Equal(t, []any{"clusters[0].policy.prices_file"}, p.logged("configuration reloaded")["changed"])
+	p.shows(`autoscaled_spend_per_hour{cluster="demo"}`, "6")
+	s.write("prices/new.csv", head+"Standard_F4s_v2,,false,0.5\n")
+	p.shows(`autoscaled_spend_per_hour{cluster="demo"}`, "1.5")
+}
+
 // Kubernetes mounts a file as a link into a folder that is itself a link, and
 // turns that one; others link to a folder elsewhere.
 func TestRunFollowsAConfigBehindLinks(t *testing.T) {

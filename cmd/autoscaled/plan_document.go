@@ -27,6 +27,8 @@ type planDocument struct {
 	Pools []planPool  `json:"pools"`
 	// Operations are those under way, whose nodes may not be seen yet.
 	Operations []planOperation `json:"operations"`
+	// Money is there where the price of any node is known, or a budget is set.
+	Money *planMoney `json:"money,omitempty"`
 }
 
 // planReason is a reason with its sentence. Durations are in seconds.
@@ -34,8 +36,8 @@ type planReason struct {
 	Code    autoscale.ReasonCode `json:"code"`
 	Says    string               `json:"says"`
 	Subject string               `json:"subject,omitempty"`
-	Have    int64                `json:"have,omitempty"`
-	Want    int64                `json:"want,omitempty"`
+	Have    float64              `json:"have,omitempty"`
+	Want    float64              `json:"want,omitempty"`
 	Unit    autoscale.Unit       `json:"unit,omitempty"`
 	For     float64              `json:"for_seconds,omitempty"`
 	Of      float64              `json:"of_seconds,omitempty"`
@@ -110,6 +112,21 @@ type planPool struct {
 	Reason *planReason `json:"reason,omitempty"`
 }
 
+// planMoney is what nodes cost, in the currency of the prices.
+type planMoney struct {
+	Month   string       `json:"month,omitempty"`
+	Spent   float64      `json:"spent"` // in the month
+	PerHour float64      `json:"per_hour"`
+	Budgets []planBudget `json:"budgets"`
+}
+
+// planBudget is a budget and what is taken of it once the plan is carried out.
+type planBudget struct {
+	ID   autoscale.LimitID `json:"id"`
+	Max  float64           `json:"max"`
+	Used float64           `json:"used"`
+}
+
 func newPlanDocument(cluster string, r loop.Report) planDocument {
 	s := newSummary(r)
 	d := planDocument{
@@ -127,6 +144,7 @@ func newPlanDocument(cluster string, r loop.Report) planDocument {
 			return planPool{ID: p.id, Now: p.now, Grow: p.grow, Gone: p.remove, Held: p.verdict.Held, Reason: anyReason(p.verdict.Reason)}
 		}),
 		Operations: each(r.Operations, func(op autoscale.Operation) planOperation { return operationOf(op, op.Reason) }),
+		Money:      s.money(),
 	}
 	d.Jobs = []planJob{}
 	for job := range r.Plan.Jobs(r.Observation.Demand) {
@@ -150,7 +168,7 @@ func growOf(g autoscale.Grow) planGrow {
 
 func reasonOf(r autoscale.Reason) planReason {
 	return planReason{
-		Code: r.Code, Says: r.String(), Subject: r.Subject, Have: r.Have, Want: r.Want, Unit: r.Unit,
+		Code: r.Code, Says: r.String(), Subject: r.Subject, Have: r.Unit.Amount(r.Have), Want: r.Unit.Amount(r.Want), Unit: r.Unit,
 		For: r.For.Seconds(), Of: r.Of.Seconds(), Detail: r.Detail,
 	}
 }

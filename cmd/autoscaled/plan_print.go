@@ -32,6 +32,7 @@ func writePlan(out io.Writer, cluster string, r loop.Report, everyJob bool) erro
 	p.section("Nodes", p.verdicts)
 	p.section("Under way", p.operations)
 	p.section("Pools", p.poolTable)
+	p.section("Money", p.money)
 	_, err := p.text.WriteTo(out)
 	return err
 }
@@ -221,6 +222,21 @@ func (p *planPrinter) poolTable() {
 		}
 		cells = append(cells, count(other), count(pool.grow), count(pool.remove), withHelp(pool.verdict.Reason))
 		p.row(cells...)
+	}
+}
+
+// money tells what nodes cost, and what is taken of the budgets once the plan is
+// carried out.
+func (p *planPrinter) money() {
+	spend := p.report.Memory.Spend
+	if !spend.At.IsZero() {
+		p.row("spent in "+spend.Month, fmt.Sprintf("%.2f", spend.Amount))
+		p.row("an hour of what runs", spend.PerHour.String())
+	}
+	for _, l := range p.report.Plan.Limits {
+		if l.Kind == autoscale.LimitBudget {
+			p.row(string(l.ID), l.Unit.Format(l.Used)+" of "+l.Unit.Format(l.Max))
+		}
 	}
 }
 

@@ -81,6 +81,7 @@ func richReport() loop.Report {
 	create := autoscale.Operation{Request: "r-1", Kind: autoscale.OperationCreate, Phase: autoscale.OpAbsent, Pool: other, Group: "pg0", Count: 4, Nodes: nil,
 		Reason: autoscale.Reason{Code: autoscale.ReasonDemand, Have: 1}}
 	limit := autoscale.Reason{Code: autoscale.ReasonLimit, Subject: "family/F/cores", Have: 80, Want: 80, Unit: autoscale.UnitCores}
+	budget := autoscale.Reason{Code: autoscale.ReasonBudget, Subject: "budget/hour", Have: 9_250_000, Want: 10_000_000, Need: 3_600_000, Unit: autoscale.UnitMoney}
 	return loop.Report{
 		At: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC),
 		Observation: autoscale.Observation{
@@ -91,6 +92,7 @@ func richReport() loop.Report {
 			}},
 		},
 		Operations: []autoscale.Operation{create},
+		Memory:     autoscale.Memory{Spend: autoscale.Spend{Month: "2026-07", Amount: 123.456, PerHour: 7_250_000, At: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)}},
 		Plan: autoscale.Plan{
 			Grow:    []autoscale.Grow{{Pool: pool, Count: 20, Jobs: []autoscale.JobID{"4", "5", "6"}, JobCount: 95, Reason: autoscale.Reason{Code: autoscale.ReasonDemand, Have: 95}}},
 			Drain:   []autoscale.Drained{{Node: nodes[0], Reason: idle}},
@@ -99,8 +101,9 @@ func richReport() loop.Report {
 			Retry:   []autoscale.Retry{{Operation: create, Reason: autoscale.Reason{Code: autoscale.ReasonRetry, Subject: "r-1"}}},
 			Pools: []autoscale.PoolVerdict{
 				{Pool: pool, Held: true, Reason: limit},
-				{Pool: other, Reason: autoscale.Reason{Code: autoscale.ReasonPoolInvalid, Subject: string(other), Detail: "NotActivated"}},
+				{Pool: other, Held: true, Reason: budget},
 			},
+			Limits: []autoscale.Limit{{ID: autoscale.BudgetPerHour, Kind: autoscale.LimitBudget, Unit: autoscale.UnitMoney, Max: 10_000_000, Used: 9_250_000}, {ID: "x", Kind: autoscale.LimitFamily}},
 			Outcomes: []autoscale.Outcome{
 				{Class: 0, From: 0, To: 3, Tasks: 1, Served: []autoscale.Serving{{Nodes: []autoscale.NodeID{"id1", "id2", "id3"}, Grow: -1, Pool: pool, Count: 3, PerNode: 1, Tasks: 3}}, Reason: autoscale.Reason{Code: autoscale.ReasonOnReady}},
 				{Class: 0, From: 3, To: 98, Tasks: 1, Served: []autoscale.Serving{{Grow: 0, Pool: pool, Count: 20, PerNode: 5, Tasks: 95}}, Reason: autoscale.Reason{Code: autoscale.ReasonOnNew}},

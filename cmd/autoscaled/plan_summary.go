@@ -41,6 +41,21 @@ func (s *summary) problems() []string {
 	return list
 }
 
+// money is what nodes cost; nil where nothing is known of it.
+func (s *summary) money() *planMoney {
+	spend := s.report.Memory.Spend
+	m := planMoney{Month: spend.Month, Spent: spend.Amount, PerHour: spend.PerHour.Float(), Budgets: []planBudget{}}
+	for _, l := range s.report.Plan.Limits {
+		if l.Kind == autoscale.LimitBudget {
+			m.Budgets = append(m.Budgets, planBudget{ID: l.ID, Max: l.Unit.Amount(l.Max), Used: l.Unit.Amount(l.Used)})
+		}
+	}
+	if spend.At.IsZero() && len(m.Budgets) == 0 {
+		return nil
+	}
+	return &m
+}
+
 // poolCount is what a pool has and what the plan does with it.
 type poolCount struct {
 	id           autoscale.PoolID

@@ -1,10 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,7 +23,7 @@ import (
 // quiet is how long a burst of file events is given to end, in real time.
 const quiet = 250 * time.Millisecond
 
-// reloader follows the configuration file. What a running daemon can follow, it
+// reloader follows the configuration file and the files that it names. What a running daemon can follow, it
 // does; of the rest it says that it needs a restart.
 type reloader struct {
 	path    string
@@ -35,9 +35,13 @@ type reloader struct {
 	metrics *web.Metrics
 	// current is the config in force, started the one the daemon began with.
 	current, started *config.Config
-	// text is the file as it was last looked at; unread why it couldn't be.
-	text   []byte
-	unread string
+	// seen is what was in the files when they were last looked at, or why they
+	// could not be read.
+	seen map[string]string
+	// named are the files beside path that are part of the configuration, or of
+	// one that was refused.
+	named   []string
+	watcher *fsnotify.Watcher // nil: changes are not seen
 
 	mu      sync.Mutex
 	refused string // why the file as it is now can't be used; empty: it is in force
@@ -47,7 +51,7 @@ type reloader struct {
 func (r *reloader) run(ctx context.Context) error {
 	events, stop := r.watch()
 	defer stop()
-	r.look()
+	r.follow(r.current.Files())
 	r.metrics.ConfigLoaded(time.Now())
 	var settled <-chan time.Time
 	for {
@@ -69,25 +73,14 @@ func (r *reloader) run(ctx context.Context) error {
 	}
 }
 
-// watch watches the file's folder, since editors and Kubernetes replace a file
-// rather than write into it, and the folder that a symbolic link leads to. Where
-// that can't be done SIGHUP is left.
+// watch begins to watch the files. Where that can't be done SIGHUP is left.
 func (r *reloader) watch() (events <-chan fsnotify.Event, stop func()) {
 	watcher, err := fsnotify.NewWatcher()
-	if err == nil {
-		err = watcher.Add(filepath.Dir(r.path))
-		if target, linked := filepath.EvalSymlinks(r.path); linked == nil && err == nil {
-			err = watcher.Add(filepath.Dir(target)) // adding a folder twice is harmless
-		}
-	}
 	if err != nil {
 		r.log.Warn("changes of the configuration file are not seen; send SIGHUP", zap.Error(err))
-		return nil, func() {
-			if watcher != nil {
-				watcher.Close()
-			}
-		}
+		return nil, func() {}
 	}
+	r.watcher = watcher
 	go func() {
 		for err := range watcher.Errors {
 			r.log.Warn("a change of the configuration file may have been missed", zap.Error(err))
@@ -96,24 +89,53 @@ func (r *reloader) watch() (events <-chan fsnotify.Event, stop func()) {
 	return watcher.Events, func() { watcher.Close() }
 }
 
-// look tells whether the file is another one than at the last look. One that is
+// follow makes these files part of what is looked at.
+func (r *reloader) follow(named []string) {
+	r.named = named
+	for _, path := range r.files() {
+		if err := r.watchFolders(path); err != nil {
+			r.log.Warn("changes of a file are not seen; send SIGHUP", zap.String("file", path), zap.Error(err))
+		}
+	}
+	r.look()
+}
+
+// watchFolders watches a file's folder, since editors and Kubernetes replace a file
+// rather than write into it, and the folder that a symbolic link leads to.
+func (r *reloader) watchFolders(path string) error {
+	if r.watcher == nil {
+		return nil
+	}
+	err := r.watcher.Add(filepath.Dir(path)) // adding a folder twice is harmless
+	if target, linked := filepath.EvalSymlinks(path); linked == nil && err == nil {
+		err = r.watcher.Add(filepath.Dir(target))
+	}
+	return err
+}
+
+func (r *reloader) files() []string { return append([]string{r.path}, r.named...) }
+
+// look tells whether a file is another one than at the last look. One that is
 // still missing is not: else each line of a log in the same folder, an event of
 // the folder, would be answered by another.
 func (r *reloader) look() (changed bool) {
-	text, err := os.ReadFile(r.path)
-	unread := ""
-	if err != nil {
-		unread = err.Error()
+	seen := make(map[string]string)
+	for _, path := range r.files() {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			text = []byte("cannot be read: " + err.Error())
+		}
+		seen[path] = string(text)
 	}
-	changed = !bytes.Equal(text, r.text) || unread != r.unread
-	r.text, r.unread = text, unread
+	changed = !maps.Equal(seen, r.seen)
+	r.seen = seen
 	return changed
 }
 
 // reload loads the file and follows it as far as a running daemon can.
 func (r *reloader) reload() {
 	r.look()
-	c, err := r.load()
+	c, err := r.loadNamed()
 	if err != nil {
 		r.refuse(err)
 		return
@@ -134,6 +156,35 @@ func (r *reloader) reload() {
 	if len(restart) > 0 {
 		r.log.Warn("some changes of the configuration need a restart", zap.Strings("keys", restart))
 	}
+}
+
+// loadNamed loads the configuration, and once more where it names other files than
+// before: a change of theirs since they were read would not be noticed.
+func (r *reloader) loadNamed() (*config.Config, error) {
+	c, err := r.load()
+	if named := r.namedBy(c, err); !slices.Equal(named, r.named) {
+		r.follow(named)
+		c, err = r.load()
+	}
+	return c, err
+}
+
+// namedBy are the files that are part of what was loaded, or of what could not be:
+// then those with mistakes, and those of the configuration in force.
+func (r *reloader) namedBy(c *config.Config, err error) []string {
+	if err == nil {
+		return c.Files()
+	}
+	named := r.current.Files()
+	var problems config.Problems
+	if errors.As(err, &problems) {
+		for _, p := range problems {
+			if p.File != r.path && !slices.Contains(named, p.File) {
+				named = append(named, p.File)
+			}
+		}
+	}
+	return named
 }
 
 // otherCluster are the keys that say which cluster the policy is for. A policy
