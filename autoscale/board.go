@@ -80,6 +80,8 @@ type poolState struct {
 	alive int
 	// groupActive counts the nodes of each placement group, planned ones included.
 	groupActive map[string]int
+	// groups are those with room, once all that exist are counted.
+	groups groupRoom
 }
 
 // nodeState is a node with its memory, its use, and its part in this plan.
@@ -369,7 +371,7 @@ func (b *board) drawInFlight() {
 			pool.groupActive[f.operation.Group] += f.count
 		}
 	}
-	b.addGroupLimits()
+	b.addGroups()
 	for i := range b.inFlight {
 		f := &b.inFlight[i]
 		f.barred = f.operation.Phase == OpAbsent && (f.operation.Attempts >= attemptsAtMost || b.overfull(f))

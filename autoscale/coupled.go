@@ -15,6 +15,7 @@ type option struct {
 	rank     int // of its pool for this class
 	have     int // tasks that its existing nodes take
 	own      int // of these, on nodes that an earlier plan gave to this class
+	room     int // what its size leaves for new nodes
 	newNodes int // that the rest of the job would need there
 	tasks    int // that can be had in all
 }
@@ -39,56 +40,75 @@ func (b *board) findCoupled(c *classState) (takes []take, left int) {
 	return b.drawNew(c, takes, left, best.place, min(best.newNodes, b.roomInGroup(c, best.place)))
 }
 
-// bestOption compares all groups, in any order: no two options are equal.
+// bestOption compares, of each pool, the groups whose nodes have room for the class,
+// the tightest of the other groups that could grow, an empty one, and a new one. No
+// two options are equal, so it does not matter in which order.
 func (b *board) bestOption(c *classState) (best option, found bool) {
+	consider := func(o option) {
+		if o.tasks > 0 && (!found || compareOptions(o, best) < 0) {
+			best, found = o, true
+		}
+	}
 	have := b.roomInGroups(c)
-	for rank, pool := range c.order {
-		consider := func(group string) {
-			o := b.option(c, place{pool, group}, rank, have)
-			if o.tasks > 0 && (!found || compareOptions(o, best) < 0) {
-				best, found = o, true
-			}
+	rank := make([]int, len(b.pools))
+	for n, pool := range c.order {
+		rank[pool] = n
+		needed := min(ceilDiv(c.Tasks, b.perNode(c, pool)), b.roomFor(c, place{pool, newGroup}))
+		if name, ok := b.pools[pool].groups.tightest(needed); ok {
+			at := place{pool, name}
+			consider(b.option(c, at, n, have[at]))
 		}
-		consider("") // a new group
-		for group, active := range b.pools[pool].groupActive {
-			if active > 0 || !b.groupInUse(group) {
-				consider(group)
-			}
+		if name, ok := b.emptyGroup(pool); ok {
+			consider(b.option(c, place{pool, name}, n, groupUse{}))
 		}
+		consider(b.option(c, place{pool, ""}, n, groupUse{}))
+	}
+	for at, use := range have {
+		consider(b.option(c, at, rank[at.pool], use))
 	}
 	return best, found
 }
 
-// roomInGroups is how many tasks of the class the existing nodes of each group take.
-func (b *board) roomInGroups(c *classState) map[place]option {
-	have := make(map[place]option)
+// groupUse is how many tasks of a class the existing nodes of a group take, and how
+// many of these on nodes that an earlier plan gave to the class.
+type groupUse struct{ have, own int }
+
+// roomInGroups is what the existing nodes of each group have room for. Lots that are
+// full are passed once, and then taken off.
+func (b *board) roomInGroups(c *classState) map[place]groupUse {
+	var rooms map[place]groupUse
+	l := &b.lots
 	for s := sourceReady; s < sources; s++ {
-		for _, pool := range c.order {
-			for i := b.lots.head[b.lots.list(s, grouped, pool)]; i >= 0; i = b.lots.all[i].next {
-				x := &b.lots.all[i]
-				if x.full {
+		for n := 0; l.any[s][grouped] && n < len(c.order); n++ {
+			list, prev := l.list(s, grouped, c.order[n]), -1
+			for i := l.head[list]; i >= 0; i = l.all[i].next {
+				x := &l.all[i]
+				if x.full && i != l.tail[list] {
+					l.unlink(list, prev, i)
 					continue
 				}
-				if fit := b.fit(c, x, nil); fit > 0 {
-					o := have[place{x.pool, x.group}]
-					o.have += fit * x.count
-					if turnOf(x, c.Key) >= 0 {
-						o.own += fit * x.count
+				prev = i
+				if fit := b.fit(c, x, nil); fit > 0 && !x.full {
+					if rooms == nil {
+						rooms = make(map[place]groupUse)
 					}
-					have[place{x.pool, x.group}] = o
+					use := rooms[place{x.pool, x.group}]
+					use.have += fit * x.count
+					if turnOf(x, c.Key) >= 0 {
+						use.own += fit * x.count
+					}
+					rooms[place{x.pool, x.group}] = use
 				}
 			}
 		}
 	}
-	return have
+	return rooms
 }
 
-func (b *board) option(c *classState, at place, rank int, have map[place]option) option {
-	o := option{place: at, rank: rank}
-	if at.group != "" {
-		o.have, o.own = have[at].have, min(have[at].own, c.Tasks)
-	}
+func (b *board) option(c *classState, at place, rank int, use groupUse) option {
+	o := option{place: at, rank: rank, have: use.have, own: min(use.own, c.Tasks)}
 	perNode := b.perNode(c, at.pool)
+	o.room = b.pools[at.pool].GroupSize - b.pools[at.pool].groupActive[at.group]
 	o.newNodes = min(ceilDiv(max(0, c.Tasks-o.have), perNode), b.roomInGroup(c, at))
 	o.tasks = min(c.Tasks, o.have+o.newNodes*perNode)
 	return o
@@ -97,22 +117,20 @@ func (b *board) option(c *classState, at place, rank int, have map[place]option)
 // roomInGroup is how many new nodes a group, or a new group, can have.
 func (b *board) roomInGroup(c *classState, at place) int {
 	pool := &b.pools[at.pool]
-	active := 0
-	if at.group != "" {
-		active = pool.groupActive[at.group]
-	}
+	left := pool.GroupSize - pool.groupActive[at.group]
 	if at.group == "" {
 		at.group = newGroup
 	}
 	if b.tooManyGroups(at) {
 		return 0
 	}
-	return max(0, min(pool.GroupSize-active, b.roomFor(c, at)))
+	return max(0, min(left, b.roomFor(c, at)))
 }
 
 // compareOptions: the most tasks, then no new nodes, then the group that an
-// earlier plan gave to this class, then the pool's order, then
-// the fewest new nodes, then existing groups by name before a new one.
+// earlier plan gave to this class, then the pool's order, then the fewest new
+// nodes, then the group that leaves the least room, then existing groups by name
+// before a new one.
 func compareOptions(x, y option) int {
 	return cmp.Or(
 		cmp.Compare(y.tasks, x.tasks),
@@ -120,8 +138,19 @@ func compareOptions(x, y option) int {
 		cmp.Compare(y.own, x.own),
 		cmp.Compare(x.rank, y.rank),
 		cmp.Compare(x.newNodes, y.newNodes),
+		cmp.Compare(x.room, y.room),
 		cmp.Compare(boolRank(x.group == ""), boolRank(y.group == "")),
 		cmp.Compare(x.group, y.group))
+}
+
+// emptyGroup is the first by name of a pool's groups that have no nodes anywhere.
+func (b *board) emptyGroup(pool int) (name string, ok bool) {
+	for _, name := range b.pools[pool].groups.empty {
+		if !b.groupInUse(name) {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // freshGroup names a new placement group after the policy's template. Names of

@@ -1,8 +1,8 @@
 package autoscale
 
-// addGroupLimits enters how many placement groups with nodes the pools of each
-// policy may have. Those that exist, even too many, count.
-func (b *board) addGroupLimits() {
+// addGroups lists the placement groups that may have more nodes, and enters how
+// many groups with nodes the pools of each policy may have. Those that exist, even too many, count.
+func (b *board) addGroups() {
 	b.groupLimit = make([]int, len(b.policy.Pools))
 	for i, p := range b.policy.Pools {
 		b.groupLimit[i] = -1
@@ -11,7 +11,9 @@ func (b *board) addGroupLimits() {
 		}
 	}
 	for i := range b.pools {
-		for _, active := range b.pools[i].groupActive {
+		pool := &b.pools[i]
+		pool.groups = newGroupRoom(pool.GroupSize, pool.groupActive)
+		for _, active := range pool.groupActive {
 			if active > 0 {
 				b.ledger.take(b.groupClaims(i), 1)
 			}
@@ -48,5 +50,7 @@ func (b *board) enterGroup(at place, nodes int) {
 	if b.opens(at) {
 		b.ledger.take(b.groupClaims(at.pool), 1)
 	}
-	b.pools[at.pool].groupActive[at.group] += nodes
+	pool := &b.pools[at.pool]
+	pool.groups.enter(at.group, pool.groupActive[at.group], nodes)
+	pool.groupActive[at.group] += nodes
 }

@@ -108,28 +108,48 @@ func (r Reason) String() string {
 	if !known {
 		return string(r.Code)
 	}
-	plural := "s"
-	if r.Have == 1 {
-		plural = ""
+	var text strings.Builder
+	for left := entry.says; left != ""; {
+		words, from, _ := strings.Cut(left, "{")
+		name, rest, _ := strings.Cut(from, "}")
+		text.WriteString(words)
+		text.WriteString(r.field(name))
+		left = rest
 	}
-	by := ""
-	if r.Subject != "" {
-		by = ", " + r.Subject
+	return strings.TrimRight(strings.TrimSpace(text.String()), ":,; ")
+}
+
+// field is what stands for a name in braces in a reason's sentence.
+func (r Reason) field(name string) string {
+	switch name {
+	case "s":
+		if r.Have != 1 {
+			return "s"
+		}
+	case "subject":
+		return r.Subject
+	case ", schedule":
+		if r.Subject != "" {
+			return ", " + r.Subject
+		}
+	case "have":
+		return r.Unit.Format(r.Have)
+	case "want":
+		return r.Unit.Format(r.Want)
+	case "need":
+		return r.Unit.Format(r.Need)
+	case "unit":
+		return string(r.Unit)
+	case "for":
+		return r.For.Round(time.Second).String()
+	case "of":
+		return r.Of.Round(time.Second).String()
+	case "class":
+		return string(r.Class)
+	case "detail":
+		return r.Detail
 	}
-	text := strings.NewReplacer(
-		"{s}", plural,
-		"{subject}", r.Subject,
-		"{, schedule}", by,
-		"{have}", r.Unit.Format(r.Have),
-		"{want}", r.Unit.Format(r.Want),
-		"{need}", r.Unit.Format(r.Need),
-		"{unit}", string(r.Unit),
-		"{for}", r.For.Round(time.Second).String(),
-		"{of}", r.Of.Round(time.Second).String(),
-		"{class}", string(r.Class),
-		"{detail}", r.Detail,
-	).Replace(entry.says)
-	return strings.TrimRight(strings.TrimSpace(text), ":,; ")
+	return ""
 }
 
 // ReasonInfo documents a reason.
