@@ -35,6 +35,7 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 	}
 	noteRemovals(next.Nodes, operations)
 	next.Offerings = advanceOfferings(m, next.Nodes, o, operations)
+	next.Breaker = advanceBreaker(m, next.Nodes, o, operations, &p)
 	next.Spend = advanceSpend(m, next.Nodes, o, &p)
 	return next
 }
@@ -94,7 +95,7 @@ func Remember(m Memory, p Plan) Memory {
 	if p.holdsAll() {
 		return m // it does not say whom nodes are for
 	}
-	next := Memory{Nodes: maps.Clone(m.Nodes), Offerings: m.Offerings, Promises: maps.Clone(p.Promises), Spend: m.Spend}
+	next := Memory{Nodes: maps.Clone(m.Nodes), Offerings: m.Offerings, Promises: maps.Clone(p.Promises), Spend: m.Spend, Breaker: m.Breaker}
 	if p.Blocked != "" {
 		next.Blocked = Blocked{Job: p.Blocked, Since: p.At}
 		if m.Blocked.Job == p.Blocked {

@@ -35,6 +35,10 @@ type board struct {
 	growOf map[place]int
 	// holds are what stopped a pool, by pool; a zero reason: nothing did.
 	holds []Reason
+	// breaker is what the cloud's breaker means for the plan, and trialLimit the
+	// limit of its trial.
+	breaker    breaker
+	trialLimit int
 	// reserved are the limits whose room is kept for a gang, by index, and kept
 	// is what it would take of them.
 	reserved map[int]JobID
@@ -114,8 +118,8 @@ type flight struct {
 	// unwanted: they are no supply for jobs.
 	unwanted bool
 	// barred: the cloud does not know the request, and it may not be sent
-	// again: its pool is closed, a limit was lowered since, or it was sent
-	// often enough.
+	// again: its pool is closed, the breaker is open, a limit was lowered since,
+	// or it was sent often enough.
 	barred bool
 	// used counts how many of them the plan gave work.
 	used int
@@ -132,6 +136,7 @@ func newBoard(s *State, p *Policy, unwanted map[RequestID]bool) *board {
 	b.addFlights(poolIndex, unwanted)
 	b.addMax()
 	b.addBudgets()
+	b.addBreaker()
 	b.drawInFlight()
 	b.addCapacity()
 	b.addLots()
@@ -374,7 +379,7 @@ func (b *board) drawInFlight() {
 	b.addGroups()
 	for i := range b.inFlight {
 		f := &b.inFlight[i]
-		f.barred = f.operation.Phase == OpAbsent && (f.operation.Attempts >= attemptsAtMost || b.overfull(f))
+		f.barred = f.operation.Phase == OpAbsent && (f.operation.Attempts >= attemptsAtMost || b.breaker.reason.Code != "" || b.overfull(f))
 	}
 }
 

@@ -53,11 +53,7 @@ func (o Offering) nextProbe() time.Time {
 	if o.Probed.IsZero() {
 		return o.Failed // told by the cloud: we have not tried ourselves
 	}
-	wait := firstBackoff
-	for range o.Failures - 1 {
-		wait = min(2*wait, lastBackoff)
-	}
-	return o.Probed.Add(max(wait, o.Notice))
+	return o.Probed.Add(max(backoff(o.Failures-1), o.Notice))
 }
 
 // offerings folds what an observation tells of capacity into what is remembered.
@@ -148,7 +144,8 @@ func (f offerings) operation(op *Operation) {
 		return
 	}
 	id := offeringOf(op.Pool, op.Group != "")
-	if op.Ended.Equal(f.at) && (op.Phase == OpShort || op.Phase == OpRejected) {
+	unauthorized := op.Phase == OpRejected && op.Class == ErrorAuth // which tells nothing of what there is
+	if op.Ended.Equal(f.at) && (op.Phase == OpShort || op.Phase == OpRejected) && !unauthorized {
 		f.fail(failure{of: id, at: op.Ended, asked: op.Intended, class: op.Class, detail: op.Message})
 	}
 	if was, known := f.all[id]; known && op.Intended.After(was.Probed) {
@@ -159,7 +156,7 @@ func (f offerings) operation(op *Operation) {
 
 func (f offerings) node(n *Node, before, now NodeMemory) {
 	id := offeringOf(n.Pool, n.Group != "")
-	if now.Failed && !before.Failed || now.Late && !before.Late {
+	if failedNow(before, now) {
 		f.fail(failure{of: id, at: f.at, asked: now.Asked, class: n.Trouble(), detail: n.Message})
 		return
 	}
@@ -184,27 +181,47 @@ func (b *board) addCapacity() {
 }
 
 // newOffer is what can be had of an offering: as much as the pool's limits allow, or,
-// after a failure, its budget less what is on its way.
+// after a failure, its budget less what is on its way; and a trial's share, where
+// the breaker allows only that.
 func (b *board) newOffer(i int, grouped bool) offer {
 	pool := &b.pools[i]
+	x := offer{claims: pool.claims}
+	if b.breaker.trial {
+		x.limit(b.trialLimit)
+	}
 	id := offeringOf(pool.ID, grouped)
 	o, failed := b.state.Memory.Offerings[id]
 	if !failed {
-		return offer{claims: pool.claims}
+		return x
 	}
 	limit := Limit{ID: LimitID("capacity/" + id), Kind: LimitCapacity, Name: string(id), Unit: UnitNodes, Max: int64(o.Budget), Used: b.onTheirWay(i, grouped)}
 	if b.state.At.Before(o.nextProbe()) {
 		limit.Used = max(limit.Used, limit.Max)
 	}
-	capacity := claim{limit: b.ledger.add(limit), amount: 1}
-	return offer{claims: append(slices.Clip(pool.claims), capacity), limited: true}
+	x.limit(b.ledger.add(limit))
+	return x
 }
 
 // offer is what new nodes of an offering draw on.
 type offer struct {
 	claims []claim
-	// limited: the last of the claims is the capacity budget.
-	limited bool
+	// trials are those of the limits that bound what is risked.
+	trials []int
+}
+
+func (o *offer) limit(limit int) {
+	o.claims = append(slices.Clip(o.claims), claim{limit: limit, amount: 1})
+	o.trials = append(o.trials, limit)
+}
+
+// untried tells whether nothing is at risk yet of what there is at risk at all.
+func (b *board) untried(o *offer) bool {
+	for _, limit := range o.trials {
+		if b.ledger.limits[limit].Used > 0 {
+			return false
+		}
+	}
+	return len(o.trials) > 0
 }
 
 // offerAt is the offering that new nodes at a place are of.
@@ -222,7 +239,7 @@ func (b *board) roomFor(c *classState, at place) int {
 		return 0
 	}
 	o := b.offerAt(at)
-	if o.limited && c.required > 1 && b.ledger.limits[o.claims[len(o.claims)-1].limit].Used == 0 {
+	if c.required > 1 && b.untried(o) {
 		return b.ledger.room(b.pools[at.pool].claims)
 	}
 	return b.ledger.room(o.claims)

@@ -36,8 +36,8 @@ func Decide(s State, p Policy) Plan {
 }
 
 // blindness is why nothing may be decided, if so: unknown demand grows nothing
-// and removes nothing, unknown supply does nothing at all, and a cluster that
-// is not started holds.
+// and removes nothing, unknown supply does nothing at all, a cluster that is
+// not started holds, and so does a cloud that refuses our credentials.
 func blindness(s State) (Reason, bool) {
 	switch {
 	case s.SupplyProblem != "":
@@ -46,6 +46,9 @@ func blindness(s State) (Reason, bool) {
 		return Reason{Code: ReasonClusterStopped, Detail: s.Supply.Stopped}, true
 	case s.DemandProblem != "":
 		return Reason{Code: ReasonDemandUnknown, Detail: s.DemandProblem}, true
+	}
+	if b := s.breaker(); b.everything && !b.trial {
+		return b.reason, true
 	}
 	return Reason{}, false
 }
@@ -78,6 +81,7 @@ func holdAll(s State, p Policy, reason Reason) Plan {
 // finish hands the plan over, with its shared lists in order.
 func (b *board) finish() Plan {
 	b.retryWanted()
+	b.onlyTrial()
 	b.explainPools()
 	b.giveBack(b.kept) // nothing of it is used yet
 	b.plan.Limits = b.limits()
@@ -86,7 +90,7 @@ func (b *board) finish() Plan {
 
 // limits lists what is left of each limit that the cloud or the policy sets.
 func (b *board) limits() []Limit {
-	list := slices.DeleteFunc(slices.Clone(b.ledger.limits), func(l Limit) bool { return l.Kind == LimitCapacity })
+	list := slices.DeleteFunc(slices.Clone(b.ledger.limits), func(l Limit) bool { return l.Kind == LimitCapacity || l.Kind == LimitBreaker })
 	slices.SortFunc(list, func(x, y Limit) int { return cmp.Compare(x.ID, y.ID) })
 	return list
 }

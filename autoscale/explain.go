@@ -173,7 +173,10 @@ func (b *board) stop(at place, nodes int) (Reason, bool) {
 		return r, false
 	}
 	limit := &b.ledger.limits[b.ledger.index[LimitID(r.Subject)]]
-	if limit.Kind == LimitCapacity {
+	switch limit.Kind {
+	case LimitBreaker:
+		return b.breaker.reason, true
+	case LimitCapacity:
 		return b.soldOut(offeringOf(pool.ID, at.group != "")), true
 	}
 	if job, kept := b.keptFor(limit.ID); kept {

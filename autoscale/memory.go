@@ -30,6 +30,8 @@ type Memory struct {
 	Nodes map[NodeID]NodeMemory `json:"nodes,omitempty"`
 	// Offerings are those that ran out of capacity lately.
 	Offerings map[OfferingID]Offering `json:"offerings,omitempty"`
+	// Breaker counts the failures that waiting does not end.
+	Breaker Breaker `json:"breaker,omitzero"`
 	// Blocked is the gang that patience is counted for.
 	Blocked Blocked `json:"blocked,omitzero"`
 	// Spend is what nodes have cost this month.

@@ -23,7 +23,7 @@ func TestPropertyEveryPoolIsExplainedOnce(t *testing.T) {
 			case v.Reason.Code == ReasonGrows:
 				require.EqualValues(t, grown[id], v.Reason.Have)
 			case v.Held:
-				require.Contains(t, []ReasonCode{ReasonLimit, ReasonBudget, ReasonNoPrice, ReasonCapacity, ReasonReserved, ReasonPoolInvalid}, v.Reason.Code)
+				require.Contains(t, []ReasonCode{ReasonLimit, ReasonBudget, ReasonNoPrice, ReasonCapacity, ReasonBreaker, ReasonReserved, ReasonPoolInvalid}, v.Reason.Code)
 			default:
 				require.Zero(t, grown[id], "pool %s grows, and says %s", id, v.Reason.Code)
 			}

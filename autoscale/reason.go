@@ -43,6 +43,7 @@ const (
 	ReasonPoolInvalid   ReasonCode = "pool_invalid"    // the cloud makes no new nodes in the pools that would do
 	ReasonReserved      ReasonCode = "reserved"        // room is kept for a gang that has waited long
 	ReasonCapacity      ReasonCode = "capacity"        // the pool ran out of capacity lately
+	ReasonBreaker       ReasonCode = "breaker"         // the cloud is stopped, for waiting does not end its errors
 	ReasonLimit         ReasonCode = "limit"           // a limit is reached
 	ReasonBudget        ReasonCode = "budget"          // a budget of money is reached
 	ReasonNoPrice       ReasonCode = "no_price"        // there is a budget, and the price of the pools that would do is not known
@@ -173,7 +174,7 @@ func Reasons() []ReasonInfo {
 var reasonOrder = []ReasonCode{
 	ReasonDemand, ReasonMinimum, ReasonIdle, ReasonBootTimeout, ReasonFailed, ReasonSurplus, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnNew, ReasonPart,
-	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonPoolInvalid, ReasonReserved, ReasonCapacity, ReasonLimit, ReasonBudget, ReasonNoPrice,
+	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonPoolInvalid, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonBudget, ReasonNoPrice,
 	ReasonWanted, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
 	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonLeaving, ReasonOddState, ReasonDeallocated,
 	ReasonGrows, ReasonShrinks, ReasonNotNeeded,
@@ -209,6 +210,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonPoolInvalid:   {"the cloud makes no new nodes in {subject}: {detail}", "Activate the machine type in CycleCloud."},
 	ReasonReserved:      {"what limit {detail} leaves is kept for job {subject}, which is before it and needs much at once", "Wait, raise the limit, or raise gang_patience."},
 	ReasonCapacity:      {"{subject} fell short {for} ago ({class}) and is on trial with {have} at a time: {detail}", "Wait, or allow another machine type or nodearray."},
+	ReasonBreaker:       {"{class} errors have stopped this cloud for {for}; one try at a time, the next in {of}: {detail}", "auth: mend the credentials or their role. config: mend what the words name, such as an image, a subnet or a machine type of the nodearray. It goes on by itself after a try that succeeds."},
 	ReasonLimit:         {"limit {subject} is in the way: {have} of {want} {unit} are in use or on their way, {need} more would be needed", "Raise the limit or wait until nodes are freed."},
 
 	ReasonWanted:       {"the plan gives it work", ""},

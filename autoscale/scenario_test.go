@@ -51,6 +51,16 @@ type scenario struct {
 		Job JobID `yaml:"job"`
 		For int   `yaml:"for"`
 	} `yaml:"blocked"`
+	// Breaker is open for so many seconds after so many failed trials, the latest
+	// of them as long ago as Failed says.
+	Breaker struct {
+		Class   ErrorClass `yaml:"class"`
+		Refused bool       `yaml:"refused"`
+		Open    int        `yaml:"open"`
+		Failed  int        `yaml:"failed"`
+		Trials  int        `yaml:"trials"`
+		Detail  string     `yaml:"detail"`
+	} `yaml:"breaker"`
 	// Problems and states that hold everything.
 	SupplyProblem string `yaml:"supply_problem"`
 	DemandProblem string `yaml:"demand_problem"`
@@ -215,6 +225,10 @@ func (s scenario) state() State {
 	st.Demand.Classes = Intern(all)
 	st.Memory.Blocked = Blocked{Job: s.Blocked.Job, Since: start.Add(-time.Duration(s.Blocked.For) * time.Second)}
 	st.Memory.Spend = Spend{Month: "2026-03", Amount: s.Spent}
+	if b := s.Breaker; b.Class != "" {
+		ago := func(seconds int) time.Time { return start.Add(-time.Duration(seconds) * time.Second) }
+		st.Memory.Breaker = Breaker{Class: b.Class, Refused: b.Refused, Failures: failuresToOpen, Last: ago(b.Failed), Opened: ago(b.Open), Trials: b.Trials, Detail: b.Detail}
+	}
 	st.Memory.Offerings = Advance(st.Memory, st.Observation, operations, Policy{}).Offerings
 	return st
 }

@@ -30,6 +30,8 @@ const (
 	unavailable
 	cutShort // a create brings one node, whatever was asked
 	soldOut  // a create is taken and brings none
+	forbidden
+	badImage
 )
 
 var errLost = fmt.Errorf("connection reset: %w", autoscale.ErrUncertain)
@@ -168,6 +170,10 @@ func (c *fakeCloud) call(ctx context.Context, name string, id autoscale.RequestI
 	switch c.fault(name, id) {
 	case refused:
 		return fmt.Errorf("%s: quota: %w", name, autoscale.ErrRejected)
+	case forbidden:
+		return fmt.Errorf("%s: 403 Forbidden: %w", name, autoscale.ErrUnauthorized)
+	case badImage:
+		return badImageError{}
 	case unavailable:
 		return fmt.Errorf("%s: %w", name, autoscale.ErrUnavailable)
 	case lostBefore:
@@ -385,3 +391,10 @@ func (q *fakeQueue) runs(id autoscale.NodeID) bool {
 	}
 	return false
 }
+
+// badImageError is a refusal that its vendor has classed.
+type badImageError struct{}
+
+func (badImageError) Error() string                    { return "InvalidParameter: image x does not exist" }
+func (badImageError) Is(target error) bool             { return target == autoscale.ErrRejected }
+func (badImageError) ErrorClass() autoscale.ErrorClass { return autoscale.ErrorConfig }

@@ -190,6 +190,19 @@ func (r *reporter) evicted(id autoscale.NodeID, pool autoscale.PoolID) {
 	r.log.Warn("node is gone, and not by us", zap.String("node", string(id)), zap.String("pool", string(pool)))
 }
 
+// breaker tells when errors stop the cloud, when a try fails, and when it works again.
+func (r *reporter) breaker(before, now autoscale.Breaker) {
+	fields := []zap.Field{zap.String("class", string(now.Class)), zap.String("error", now.Detail), zap.Int("failed_tries", now.Trials)}
+	switch {
+	case now.Open() && !before.Open():
+		r.log.Error("errors that waiting does not end have stopped this cloud", fields...)
+	case now.Open() && now.Trials > before.Trials:
+		r.log.Error("a stopped cloud was tried in vain", fields...)
+	case before.Open() && !now.Open():
+		r.log.Info("a stopped cloud works again", zap.String("class", string(before.Class)))
+	}
+}
+
 // unmatched tells once of pools of the policy to which nothing in the cloud
 // belongs: a name is probably misspelt, and its jobs would wait without a word.
 func (r *reporter) unmatched(policy autoscale.Policy, supply autoscale.Supply) {

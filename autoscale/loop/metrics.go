@@ -168,6 +168,7 @@ func (t *tick) measure(before autoscale.Memory) {
 			t.Metrics.failed(t.Cluster, n.Trouble())
 		}
 	}
+	t.log.breaker(before.Breaker, t.report.Memory.Breaker)
 	for _, id := range autoscale.Evicted(before, o, t.operations) {
 		pool := before.Nodes[id].Pool
 		t.log.evicted(id, pool)

@@ -44,6 +44,7 @@ var (
 	infoSpendMonth  = MetricInfo{"autoscaled_spend_month", "gauge", []string{"cluster"}, "What nodes have cost in this calendar month, as far as their prices are known."}
 	infoSpendHour   = MetricInfo{"autoscaled_spend_per_hour", "gauge", []string{"cluster"}, "What an hour of the nodes costs that exist, as far as their prices are known."}
 	infoOperations  = MetricInfo{"autoscaled_operations_open", "gauge", []string{"cluster", "kind", "phase"}, "Operations that are not final."}
+	infoBreaker     = MetricInfo{"autoscaled_breaker_open", "gauge", []string{"cluster", "class"}, "Whether errors of a class have stopped the cloud."}
 	infoHolds       = MetricInfo{"autoscaled_holds", "gauge", []string{"cluster", "reason"}, "Pools, or the whole cloud, that are held back, by why."}
 )
 
@@ -53,7 +54,7 @@ func MetricInfos() []MetricInfo {
 		[]MetricInfo{infoDemandKnown, infoSupplyKnown, infoTicks, infoTickSeconds, infoLastGood},
 		[]MetricInfo{infoJobs, infoTasks, infoCores, infoServed, infoWaiting},
 		[]MetricInfo{infoNodes, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoCreated, infoRemoved, infoEvicted, infoBootSeconds},
-		[]MetricInfo{infoOperations, infoTransitions, infoErrors, infoDecisions, infoHolds},
+		[]MetricInfo{infoOperations, infoTransitions, infoErrors, infoDecisions, infoHolds, infoBreaker},
 	)
 }
 

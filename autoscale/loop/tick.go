@@ -89,6 +89,9 @@ func (t *tick) decide(before autoscale.Memory) {
 	r := &t.report
 	r.Operations = open(t.operations)
 	r.Memory = autoscale.Advance(before, r.Observation, slices.Concat(t.operations, t.lateEnds()), t.policy)
+	if t.DryRun { // which tries nothing, and would never close it
+		r.Memory.Breaker = before.Breaker
+	}
 	r.Plan = autoscale.Decide(autoscale.State{
 		Observation: r.Observation,
 		Operations:  r.Operations,

@@ -14,7 +14,9 @@ type view struct {
 	// demand and supply are the gauges that an unreadable queue or cloud leaves
 	// as they were.
 	demand, supply []gauge
-	lastGood       float64
+	// breaker is kept where there was no plan.
+	breaker  []gauge
+	lastGood float64
 }
 
 type gauge struct {
@@ -32,6 +34,10 @@ func (v *view) next(r Report, p autoscale.Policy) *view {
 	planned := !r.Plan.At.IsZero()
 	if r.Observation.DemandProblem == "" && planned {
 		n.demand = demandGauges(r, v.demand)
+	}
+	n.breaker = v.breaker
+	if planned {
+		n.breaker = breakerGauges(r.Memory.Breaker)
 	}
 	if r.Observation.SupplyProblem == "" {
 		n.supply = slices.Concat(nodeGauges(r.Observation.Supply, p), limitGauges(r), spendGauges(r.Memory.Spend))
@@ -165,6 +171,15 @@ func holdGauges(p autoscale.Plan, before []gauge) []gauge {
 	return byLabel(infoHolds, count, before)
 }
 
+// breakerGauges shows each class that can stop a cloud.
+func breakerGauges(b autoscale.Breaker) []gauge {
+	var list []gauge
+	for _, class := range []autoscale.ErrorClass{autoscale.ErrorAuth, autoscale.ErrorConfig} {
+		list = append(list, gauge{infoBreaker, []string{string(class)}, yes(b.Open() && b.Class == class)})
+	}
+	return list
+}
+
 // byLabel lists a gauge for each reason counted, and zero for those that were
 // there before, so that no series ends when its reason does.
 func byLabel(info MetricInfo, count map[string]int, before []gauge) []gauge {
@@ -199,7 +214,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for cluster, v := range m.views {
-		for _, list := range [][]gauge{v.gauges, v.demand, v.supply, {{infoLastGood, nil, v.lastGood}}} {
+		for _, list := range [][]gauge{v.gauges, v.breaker, v.demand, v.supply, {{infoLastGood, nil, v.lastGood}}} {
 			for _, g := range list {
 				labels := append([]string{cluster}, g.labels...)
 				out <- prometheus.MustNewConstMetric(g.info.desc(), prometheus.GaugeValue, g.value, labels...)
@@ -211,7 +226,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 // gaugeInfos are the metrics that a view holds.
 var gaugeInfos = []MetricInfo{
 	infoDemandKnown, infoSupplyKnown, infoLastGood, infoJobs, infoTasks, infoCores, infoServed, infoWaiting,
-	infoNodes, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoOperations, infoHolds,
+	infoNodes, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoOperations, infoHolds, infoBreaker,
 }
 
 func (i MetricInfo) desc() *prometheus.Desc {
