@@ -21,6 +21,7 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 		}
 	}
 	next := Memory{Nodes: make(map[NodeID]NodeMemory, len(o.Supply.Nodes)), Promises: m.Promises, Blocked: m.Blocked}
+	next.Removed = recentlyRemoved(m.Removed, o.At)
 	hosts := newHosts(&o.Demand)
 	timeouts := bootTimeouts(o.Supply.Pools, &p)
 	for i := range o.Supply.Nodes {
@@ -101,6 +102,10 @@ func Remember(m Memory, p Plan) Memory {
 		if m.Blocked.Job == p.Blocked {
 			next.Blocked.Since = m.Blocked.Since
 		}
+	}
+	next.Removed = m.Removed
+	for _, r := range p.Remove {
+		next.Removed = addRemoved(next.Removed, Removed{At: p.At, Count: len(r.Nodes)})
 	}
 	for _, g := range p.Grow {
 		if next.Promises == nil {

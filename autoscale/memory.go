@@ -36,6 +36,8 @@ type Memory struct {
 	Blocked Blocked `json:"blocked,omitzero"`
 	// Spend is what nodes have cost this month.
 	Spend Spend `json:"spend,omitzero"`
+	// Removed are the nodes that plans removed within the last hour, by minute.
+	Removed []Removed `json:"removed,omitempty"`
 	// Promises are whom the nodes of open requests are for, once they are seen.
 	Promises map[RequestID]Promise `json:"promises,omitempty"`
 }

@@ -63,6 +63,10 @@ type Policy struct {
 	// GangPatience is how long the first gang in order waits until room is
 	// kept for it. 0: never.
 	GangPatience time.Duration
+	// RemovalsPerTick and RemovalsPerHour are the most nodes that are removed
+	// in one plan and within an hour, for whatever reason. 0: no such limit.
+	RemovalsPerTick int
+	RemovalsPerHour int
 	// AbsentFor is how long a request that the cloud does not know is
 	// watched before it is given up. It must be longer than a request's time-out.
 	AbsentFor time.Duration
@@ -99,6 +103,9 @@ type PoolPolicy struct {
 	// Schedules change Min, Max and IdleTime at times. Of open ones the last
 	// that sets a value wins. Where they leave a Min above Max, Max holds.
 	Schedules []Schedule
+	// RemoveGroupsWhole: nodes of a placement group go only when all may go, and
+	// then together. Failed and late ones go by themselves.
+	RemoveGroupsWhole bool
 
 	set setBy
 }

@@ -63,6 +63,8 @@ const (
 	ReasonForeign      ReasonCode = "foreign"       // not made by us
 	ReasonProtected    ReasonCode = "protected"     // head node, or its nodearray forbids autoscaling
 	ReasonUnmanaged    ReasonCode = "unmanaged"     // no policy names its pool
+	ReasonRemovalRate  ReasonCode = "removal_rate"  // it may go, and as many as may go now do
+	ReasonGroupStays   ReasonCode = "group_stays"   // its placement group goes whole, and another node of it stays
 	ReasonLeaving      ReasonCode = "leaving"       // its removal is under way
 	ReasonOddState     ReasonCode = "odd_state"     // its state is unknown
 	ReasonDeallocated  ReasonCode = "deallocated"   // it is deallocated and costs no compute
@@ -176,7 +178,7 @@ var reasonOrder = []ReasonCode{
 	ReasonOnReady, ReasonOnStarting, ReasonOnNew, ReasonPart,
 	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonPoolInvalid, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonBudget, ReasonNoPrice,
 	ReasonWanted, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
-	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonLeaving, ReasonOddState, ReasonDeallocated,
+	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonRemovalRate, ReasonGroupStays, ReasonLeaving, ReasonOddState, ReasonDeallocated,
 	ReasonGrows, ReasonShrinks, ReasonNotNeeded,
 	ReasonSupplyUnknown, ReasonDemandUnknown, ReasonClusterStopped,
 }
@@ -225,6 +227,8 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonForeign:      {"not made by this daemon", ""},
 	ReasonProtected:    {"never touched: {detail}", ""},
 	ReasonUnmanaged:    {"no pool of the config names its nodearray", "Add a pool to the config if it is to be managed."},
+	ReasonRemovalRate:  {"it may go, but {subject} allows {want} and {have} went or go before it", "Wait, or raise the rate."},
+	ReasonGroupStays:   {"goes only with all of placement group {subject}, of which stays {detail}", ""},
 	ReasonLeaving:      {"its removal is under way", ""},
 	ReasonOddState:     {"its state is not known: {detail}", ""},
 	ReasonDeallocated:  {"deallocated; it costs no compute and can be started again", ""},

@@ -5,25 +5,64 @@ import (
 	"slices"
 )
 
-// sendAway plans a removal. Where the queue can drain, a node that was up is
-// marked first, and goes once a later read shows the mark and nothing running.
-func (b *board) sendAway(n *nodeState, reason Reason) Reason {
-	if b.state.CanDrain && reason.Code == ReasonIdle && !n.memory.Ready.IsZero() {
-		if n.use.Drain != DrainOurs {
-			b.plan.Drain = append(b.plan.Drain, Drained{Node: *n.node, Reason: reason})
-			return Reason{Code: ReasonDraining}
+// sendAway plans a removal. Where the queue can drain, nodes that were up are
+// marked first, and go once a later read shows all marks and nothing running. Not
+// ok: as many as the rates allow go before.
+func (b *board) sendAway(p *party, r *rates) (why Reason, ok bool) {
+	var unmarked []leaver
+	code := p.members[0].reason.Code
+	for _, x := range p.members {
+		if b.drains(x) {
+			code = ReasonDrained
+			if x.use.Drain != DrainOurs {
+				unmarked = append(unmarked, x)
+			}
 		}
-		reason.Code = ReasonDrained
 	}
+	if len(unmarked) > 0 {
+		return b.mark(p, unmarked, r)
+	}
+	if why, ok := r.remove(len(p.members)); !ok {
+		return why, false
+	}
+	for _, x := range p.members {
+		x.reason.Code = code
+		b.plan.Nodes[x.verdict].Reason = x.reason
+		b.remove(x.nodeState, x.reason)
+	}
+	return Reason{}, true
+}
+
+// drains tells whether a node is drained before it goes: one that was up and goes
+// because nobody wants it.
+func (b *board) drains(x leaver) bool {
+	return b.state.CanDrain && x.reason.Code == ReasonIdle && !x.memory.Ready.IsZero()
+}
+
+// mark plans drain marks for those of a party that have none yet.
+func (b *board) mark(p *party, unmarked []leaver, r *rates) (why Reason, ok bool) {
+	if why, ok := r.mark(len(p.members)); !ok {
+		return why, false
+	}
+	for _, x := range unmarked {
+		b.plan.Drain = append(b.plan.Drain, Drained{Node: *x.node, Reason: x.reason})
+	}
+	for _, x := range p.members {
+		b.plan.Nodes[x.verdict].Reason = Reason{Code: ReasonDraining}
+	}
+	return Reason{}, true
+}
+
+// remove enters a node into the removals of its pool for a reason.
+func (b *board) remove(n *nodeState, reason Reason) {
 	how := b.removalOf(n)
 	for i := range b.plan.Remove {
 		if r := &b.plan.Remove[i]; r.Pool == n.node.Pool && r.Reason.Code == reason.Code && r.Removal == how {
 			r.Nodes = append(r.Nodes, *n.node)
-			return reason
+			return
 		}
 	}
 	b.plan.Remove = append(b.plan.Remove, Remove{Pool: n.node.Pool, Nodes: []Node{*n.node}, Removal: how, Reason: reason})
-	return reason
 }
 
 // keep withdraws our drain mark from a node that stays. One that is not up keeps

@@ -1,16 +1,26 @@
 package autoscale
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
-// retire says of every node why it stays or goes, and plans the removals: late
-// and failed nodes, and those that nobody has wanted for their pool's idle time,
-// the longest idle first, down to the pool's min. Deallocated ones stay, as many
-// as their pool keeps.
+// retire says of every node why it stays or goes, and plans the removals: first
+// late and failed nodes, then those that nobody has wanted for their pool's idle
+// time, the longest idle first, down to the pool's min and as far as the rates
+// allow. Deallocated ones stay, as many as their pool keeps.
 func (b *board) retire() {
-	var going []leaver
+	going, anchors := b.judge()
+	parties := b.parties(going, anchors)
+	slices.SortStableFunc(parties, compareParties)
+	s, r := b.spares(going), b.newRates()
+	for i := range parties {
+		b.leave(&parties[i], s, &r)
+	}
+	b.retryRemoves()
+}
+
+// judge lists the nodes that may go by what is seen of each, and, of placement groups
+// that go only whole, why they can't.
+func (b *board) judge() (going []leaver, anchors map[place]Reason) {
+	anchors = make(map[place]Reason)
 	b.plan.Nodes = make([]NodeVerdict, 0, len(b.nodes))
 	for i := range b.nodes {
 		n := &b.nodes[i]
@@ -22,17 +32,11 @@ func (b *board) retire() {
 			going = append(going, leaver{n, len(b.plan.Nodes), reason})
 		} else {
 			b.keep(n, reason)
+			b.anchor(n, reason, anchors)
 		}
 		b.plan.Nodes = append(b.plan.Nodes, NodeVerdict{Node: n.node.ID, For: n.tenants, Reason: reason})
 	}
-	slices.SortStableFunc(going, func(x, y leaver) int {
-		return x.since().Compare(y.since())
-	})
-	spare := b.spares(going)
-	for _, x := range going {
-		b.plan.Nodes[x.verdict].Reason = b.leave(x, spare)
-	}
-	b.retryRemoves()
+	return going, anchors
 }
 
 // leaver is a node that may go, with its place in Plan.Nodes and why it may.
@@ -42,34 +46,47 @@ type leaver struct {
 	reason  Reason
 }
 
-// since is from when the node waits to go: the longest waiting goes first.
-func (x leaver) since() time.Time {
-	if x.node.Phase == PhaseDeallocated {
-		return x.memory.Deallocated
-	}
-	return x.memory.IdleSince()
+// stay keeps a node that might have gone.
+func (b *board) stay(x leaver, why Reason) {
+	b.keep(x.nodeState, why)
+	b.plan.Nodes[x.verdict].Reason = why
 }
 
-// leave sends a node away, unless its pool keeps so many of its kind.
-func (b *board) leave(x leaver, s spares) Reason {
-	policy := b.pools[x.pool].policy
-	p := &b.policy.Pools[policy]
-	var spare []int
-	var kept Reason
+// leave sends a party away, unless its pool keeps so many of its kind. One that
+// the rates hold back is next, and keeps its drain marks.
+func (b *board) leave(p *party, s spares, r *rates) {
+	policy, n := b.pools[p.members[0].pool].policy, len(p.members)
+	spare, kept := b.keeps(p, s)
+	if spare != nil && spare[policy] < n {
+		for _, x := range p.members {
+			b.stay(x, kept)
+		}
+		return
+	}
+	why, ok := b.sendAway(p, r)
+	if !ok {
+		for _, x := range p.members {
+			b.plan.Nodes[x.verdict].Reason = why
+		}
+		return
+	}
+	if spare != nil {
+		spare[policy] -= n
+	}
+}
+
+// keeps is how many nodes of the party's kind can be spared, by policy, and why
+// others are kept. Late and failed nodes are not kept at all: nil.
+func (b *board) keeps(p *party, s spares) (spare []int, why Reason) {
+	first := p.members[0]
+	policy := b.poolPolicy(first.pool)
 	switch {
-	case x.supply:
-		spare, kept = s.standing, p.minimum()
-	case x.node.Phase == PhaseDeallocated:
-		spare, kept = s.deallocated, Reason{Code: ReasonDeallocated}
-	default:
-		return b.sendAway(x.nodeState, x.reason)
+	case first.supply:
+		return s.standing, policy.minimum()
+	case first.node.Phase == PhaseDeallocated:
+		return s.deallocated, Reason{Code: ReasonDeallocated}
 	}
-	if spare[policy] > 0 {
-		spare[policy]--
-		return b.sendAway(x.nodeState, x.reason)
-	}
-	b.keep(x.nodeState, kept)
-	return kept
+	return nil, Reason{}
 }
 
 // spares are how many nodes of each kind a policy has beyond what it keeps.

@@ -26,13 +26,15 @@ const planMarker = "--- plan\n"
 // scenario is the world of a file. Times are seconds before the observation.
 type scenario struct {
 	Policy struct {
-		Order  Order            `yaml:"order"`
-		Spot   SpotPreference   `yaml:"spot"`
-		Budget scenarioBudget   `yaml:"budget"`
-		Prices []scenarioPrice  `yaml:"prices"`
-		Max    int              `yaml:"max"`
-		Limits []scenarioLimit  `yaml:"limits"`
-		Pools  []scenarioPolicy `yaml:"pools"`
+		Order           Order            `yaml:"order"`
+		Spot            SpotPreference   `yaml:"spot"`
+		Budget          scenarioBudget   `yaml:"budget"`
+		Prices          []scenarioPrice  `yaml:"prices"`
+		Max             int              `yaml:"max"`
+		Limits          []scenarioLimit  `yaml:"limits"`
+		Pools           []scenarioPolicy `yaml:"pools"`
+		RemovalsPerTick int              `yaml:"removals_per_tick"`
+		RemovalsPerHour int              `yaml:"removals_per_hour"`
 		// Patience with gangs, in seconds.
 		Patience int `yaml:"patience"`
 	} `yaml:"policy"`
@@ -61,6 +63,8 @@ type scenario struct {
 		Trials  int        `yaml:"trials"`
 		Detail  string     `yaml:"detail"`
 	} `yaml:"breaker"`
+	// Removed is how many nodes went how many seconds ago.
+	Removed []struct{ Count, Ago int } `yaml:"removed"`
 	// Problems and states that hold everything.
 	SupplyProblem string `yaml:"supply_problem"`
 	DemandProblem string `yaml:"demand_problem"`
@@ -87,14 +91,15 @@ type scenarioPrice struct {
 }
 
 type scenarioPolicy struct {
-	Nodearray string  `yaml:"nodearray"`
-	Priority  int     `yaml:"priority"`
-	Min       int     `yaml:"min"`
-	Max       int     `yaml:"max"`
-	MaxGroups int     `yaml:"max_groups"`
-	Idle      int     `yaml:"idle"`
-	Price     float64 `yaml:"price"`
-	SpotPrice float64 `yaml:"spot_price"`
+	Nodearray   string  `yaml:"nodearray"`
+	Priority    int     `yaml:"priority"`
+	Min         int     `yaml:"min"`
+	Max         int     `yaml:"max"`
+	MaxGroups   int     `yaml:"max_groups"`
+	Idle        int     `yaml:"idle"`
+	Price       float64 `yaml:"price"`
+	SpotPrice   float64 `yaml:"spot_price"`
+	WholeGroups bool    `yaml:"whole_groups"`
 	// Schedules hold daily between two hours of UTC; the world is at 08:00.
 	Schedules []struct {
 		Name     string `yaml:"name"`
@@ -223,6 +228,9 @@ func (s scenario) state() State {
 		all = append(all, j.jobs(len(all))...)
 	}
 	st.Demand.Classes = Intern(all)
+	for _, r := range s.Removed {
+		st.Memory.Removed = append(st.Memory.Removed, Removed{At: start.Add(-time.Duration(r.Ago) * time.Second), Count: r.Count})
+	}
 	st.Memory.Blocked = Blocked{Job: s.Blocked.Job, Since: start.Add(-time.Duration(s.Blocked.For) * time.Second)}
 	st.Memory.Spend = Spend{Month: "2026-03", Amount: s.Spent}
 	if b := s.Breaker; b.Class != "" {
@@ -331,6 +339,7 @@ func (j scenarioJob) jobs(offset int) []Job {
 
 func (s scenario) policy() Policy {
 	p := Policy{Order: s.Policy.Order, Spot: s.Policy.Spot, Budget: Budget{PerHour: s.Policy.Budget.Hour, PerMonth: s.Policy.Budget.Month}, Max: s.Policy.Max, GangPatience: time.Duration(s.Policy.Patience) * time.Second}
+	p.RemovalsPerTick, p.RemovalsPerHour = s.Policy.RemovalsPerTick, s.Policy.RemovalsPerHour
 	var prices []Price
 	for _, x := range s.Policy.Prices {
 		prices = append(prices, Price{MachineType: x.Type, Region: x.Region, Spot: x.Spot, PerHour: x.Price})
@@ -347,6 +356,7 @@ func (s scenario) policy() Policy {
 		if pool.Idle > 0 {
 			one.IdleTime = time.Duration(pool.Idle) * time.Second
 		}
+		one.RemoveGroupsWhole = pool.WholeGroups
 		for _, s := range pool.Schedules {
 			window := Schedule{Name: s.Name, Start: daily(s.From), End: daily(s.To), Min: s.Min, Max: s.Max}
 			if idle := time.Duration(s.Idle) * time.Second; idle > 0 {

@@ -94,6 +94,9 @@ type Scaling struct {
 	Licences     []Licence `key:"licences" help:"Tokens that jobs may draw on."`
 	Pools        []Pool    `key:"pools" required:"yes" help:"What is managed, in order of preference. A nodearray that no pool names is never touched."`
 
+	RemovalsPerTick int `key:"removals_per_tick" default:"0" least:"0" help:"Most nodes that are removed in one tick, for whatever reason. 0: no such limit."`
+	RemovalsPerHour int `key:"removals_per_hour" default:"0" least:"0" help:"Most nodes that are removed within an hour, for whatever reason. 0: no such limit."`
+
 	// Prices are what [Load] and [Check] found in PricesFile.
 	Prices []autoscale.Price `content:"prices_file"`
 }
@@ -129,7 +132,8 @@ type Pool struct {
 	Removal         string `key:"removal" default:"terminate" enum:"terminate,shutdown,deallocate,remove" help:"How nodes go that nobody wants: terminate, deallocate (the disk stays, and they are started again before others are created), shutdown (as each node's ShutdownPolicy says), remove (terminate that takes the record of a Fixed node too)."`
 	KeepDeallocated int    `key:"keep_deallocated" default:"0" least:"0" help:"Most deallocated nodes that stay while nobody wants them; those deallocated longest are terminated. 0: all stay."`
 
-	Schedules []Schedule `key:"schedules" help:"Windows of time in which min, max or idle_time are others. Of open ones the last listed that sets a key wins; a min above max is cut to max."`
+	RemoveGroupsWhole bool       `key:"remove_groups_whole" default:"false" help:"Nodes of a placement group go only when all may go, and together; failed and late ones by themselves."`
+	Schedules         []Schedule `key:"schedules" help:"Windows of time in which min, max or idle_time are others. Of open ones the last listed that sets a key wins; a min above max is cut to max."`
 }
 
 // Schedule is a window of time in which a pool has another policy. It is open when

@@ -19,6 +19,7 @@ func (c *Cluster) Policy() autoscale.Policy {
 		AbsentFor:    s.AbsentFor.Std(),
 		GangPatience: s.GangPatience.Std(),
 	}
+	p.RemovalsPerTick, p.RemovalsPerHour = s.RemovalsPerTick, s.RemovalsPerHour
 	for i := range s.Pools {
 		p.Pools = append(p.Pools, s.pool(&s.Pools[i]))
 	}
@@ -43,6 +44,7 @@ func (s *Scaling) pool(p *Pool) autoscale.PoolPolicy {
 	if p.BootTimeout != nil {
 		out.BootTimeout = p.BootTimeout.Std()
 	}
+	out.RemoveGroupsWhole = p.RemoveGroupsWhole
 	for i := range p.Schedules {
 		out.Schedules = append(out.Schedules, p.Schedules[i].schedule())
 	}

@@ -118,6 +118,9 @@ func (t *tick) lateEnds() []autoscale.Operation {
 // remember keeps, for the next tick, what was seen and decided.
 func (t *tick) remember() {
 	next := autoscale.Remember(t.report.Memory, t.report.Plan)
+	if t.DryRun {
+		next.Removed = t.report.Memory.Removed // nothing goes, so the rates stay free
+	}
 	t.memory = &next
 	if t.report.Observation.SupplyProblem == "" { // else nothing was learnt
 		t.failed = nil
