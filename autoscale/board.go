@@ -65,6 +65,8 @@ type place struct {
 type poolState struct {
 	*Pool
 	policy int // index in Policy.Pools; -1: not managed
+	// offers is what an empty node offers to jobs, full as a vector.
+	offers Resources
 	full   vector
 	// spotRank is the pool's place by the policy's preference of spot or regular.
 	spotRank int
@@ -127,9 +129,10 @@ type flight struct {
 
 func newBoard(s *State, p *Policy, unwanted map[RequestID]bool) *board {
 	b := &board{state: s, policy: p, plan: Plan{At: s.At}, growOf: make(map[place]int), reserved: make(map[int]JobID), nextGroup: make(map[string]int), choices: make(map[string]choice)}
-	b.dims = newDims(s.Supply.Pools, s.Demand.Classes)
+	offers := offersOf(s.Supply.Pools, p)
+	b.dims = newDims(offers, s.Demand.Classes)
 	b.ledger = newLedger(s.Supply.Limits, p.Limits)
-	poolIndex := b.addPools()
+	poolIndex := b.addPools(offers)
 	b.holds = make([]Reason, len(b.pools))
 	b.hosts = newHosts(&s.Demand)
 	b.addNodes(poolIndex)
@@ -146,10 +149,10 @@ func newBoard(s *State, p *Policy, unwanted map[RequestID]bool) *board {
 
 // addPools sorts the pools by the policy's order, so that the order in which
 // the cloud lists them plays no part.
-func (b *board) addPools() map[PoolID]int {
+func (b *board) addPools(offers []Resources) map[PoolID]int {
 	b.pools = make([]poolState, len(b.state.Supply.Pools))
 	for i := range b.pools {
-		b.pools[i] = b.newPool(&b.state.Supply.Pools[i])
+		b.pools[i] = b.newPool(&b.state.Supply.Pools[i], offers[i])
 	}
 	slices.SortFunc(b.pools, func(x, y poolState) int {
 		return cmp.Or(
@@ -167,8 +170,8 @@ func (b *board) addPools() map[PoolID]int {
 	return index
 }
 
-func (b *board) newPool(pool *Pool) poolState {
-	p := poolState{Pool: pool, policy: policyOf(pool, b.policy), full: b.dims.vector(pool.Node), spotRank: b.policy.Spot.rank(pool), draws: pool.Draws, groupActive: make(map[string]int)}
+func (b *board) newPool(pool *Pool, offer Resources) poolState {
+	p := poolState{Pool: pool, policy: policyOf(pool, b.policy), offers: offer, full: b.dims.vector(offer), spotRank: b.policy.Spot.rank(pool), draws: pool.Draws, groupActive: make(map[string]int)}
 	for _, g := range pool.Groups {
 		p.groupActive[g.Name] = g.Active
 	}

@@ -78,6 +78,12 @@ func drawPolicy(t *rapid.T) Policy {
 		p.Pools[i].KeepDeallocated = rapid.IntRange(0, 2).Draw(t, "keepDeallocated")
 		p.Pools[i].PricePerHour = rapid.SampledFrom([]float64{0, 1, 2.5}).Draw(t, "price")
 	}
+	if rapid.IntRange(0, 2).Draw(t, "hasRules") == 0 {
+		p.Resources = []ResourceRule{
+			{Match: HasLabel(LabelNodearray, "a"), CoresFrom: CoresPCPU},
+			{CoresFrom: CoresFixed, Cores: 3, Reserve: &Reserve{Bytes: GiB, Percent: rapid.Float64Range(0, 50).Draw(t, "reserve")}},
+		}
+	}
 	p.Spot = rapid.SampledFrom([]SpotPreference{"", SpotFirst, SpotLast}).Draw(t, "spot")
 	p.Prices = NewPrices([]Price{{MachineType: "f8", PerHour: 3}})
 	if rapid.IntRange(0, 2).Draw(t, "hasBudget") == 0 {
@@ -98,6 +104,7 @@ func drawSupply(t *rapid.T, s *State) {
 		cores := []int{4, 8, 4, 16}[i]
 		pool, limits := aPool(name, fmt.Sprintf("F%d", cores), cores, rapid.IntRange(0, 12).Draw(t, "bucket"))
 		pool.Draws = append(pool.Draws, Draw{shared.ID, int64(cores)})
+		pool.PCPUs = rapid.SampledFrom([]int{0, cores / 2}).Draw(t, "pcpus")
 		if name == "a" {
 			pool.Draws = append(pool.Draws, Draw{array.ID, 1})
 		}

@@ -123,6 +123,8 @@ type NodeVerdict struct {
 // PoolVerdict is what the plan does in a pool, or what stopped it.
 type PoolVerdict struct {
 	Pool PoolID
+	// Offers is what an empty node of it offers to jobs.
+	Offers Resources
 	// Held: nodes were wanted of it that it can't give, for Reason. It may give
 	// others, which Plan.Grow tells.
 	Held   bool

@@ -53,6 +53,9 @@ type Policy struct {
 	// Limits are ceilings from the config, such as licences. Their Used is
 	// what the config or the queue says; draws of jobs come on top.
 	Limits []Limit
+	// Resources say what nodes offer, in order: the first rule that matches and
+	// says holds for each resource.
+	Resources []ResourceRule
 	// Prices are those of the price file. A pool's own price wins over them.
 	Prices Prices
 	// Budget bounds what nodes cost.

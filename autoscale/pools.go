@@ -42,7 +42,7 @@ func (b *board) explainPools() {
 	did := b.whatPoolsDid()
 	b.plan.Pools = make([]PoolVerdict, len(b.pools))
 	for i := range b.pools {
-		v := PoolVerdict{Pool: b.pools[i].ID, Reason: b.holds[i]}
+		v := PoolVerdict{Pool: b.pools[i].ID, Offers: b.pools[i].offers, Reason: b.holds[i]}
 		v.Held = v.Reason.Code != ""
 		if !v.Held {
 			v.Reason = b.poolReason(i, did[v.Pool])

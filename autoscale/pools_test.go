@@ -38,8 +38,8 @@ func TestPoolThatJobsPassOverSaysWhy(t *testing.T) {
 	z, lz := aPool("z", "F4", 4, 100)
 	s := State{Observation: observe(start, Supply{Pools: []Pool{z, a}, Limits: append(la, lz...)}, jobs("j", 5, wholeNodes(1)), nil)}
 	require.Equal(t, []PoolVerdict{
-		{Pool: a.ID, Held: true, Reason: Reason{Code: ReasonLimit, Subject: "bucket/a/F4", Have: 3, Want: 3, Need: 2, Unit: UnitNodes}},
-		{Pool: z.ID, Reason: Reason{Code: ReasonGrows, Have: 2, Want: 2, Detail: "for 2 waiting jobs"}},
+		{Pool: a.ID, Offers: a.Node, Held: true, Reason: Reason{Code: ReasonLimit, Subject: "bucket/a/F4", Have: 3, Want: 3, Need: 2, Unit: UnitNodes}},
+		{Pool: z.ID, Offers: z.Node, Reason: Reason{Code: ReasonGrows, Have: 2, Want: 2, Detail: "for 2 waiting jobs"}},
 	}, Decide(s, aPolicy("a", "z")).Pools)
 
 	gang := gangOf(4)
@@ -48,7 +48,7 @@ func TestPoolThatJobsPassOverSaysWhy(t *testing.T) {
 		s.Supply.Pools[i].GroupSize = 10
 	}
 	require.Equal(t, []PoolVerdict{
-		{Pool: a.ID, Held: true, Reason: Reason{Code: ReasonLimit, Subject: "bucket/a/F4", Want: 3, Need: 4, Unit: UnitNodes}},
-		{Pool: z.ID, Reason: Reason{Code: ReasonGrows, Have: 4, Want: 1, Detail: "for 1 waiting job"}},
+		{Pool: a.ID, Offers: a.Node, Held: true, Reason: Reason{Code: ReasonLimit, Subject: "bucket/a/F4", Want: 3, Need: 4, Unit: UnitNodes}},
+		{Pool: z.ID, Offers: z.Node, Reason: Reason{Code: ReasonGrows, Have: 4, Want: 1, Detail: "for 1 waiting job"}},
 	}, Decide(s, aPolicy("a", "z")).Pools)
 }

@@ -21,6 +21,7 @@ type world struct {
 func newWorld(s State, p Policy) world {
 	w := world{State: s, policy: p, plan: Decide(s, p), pools: make(map[PoolID]Pool), nodes: make(map[NodeID]Node), leaving: make(map[NodeID]bool)}
 	for _, pool := range s.Supply.Pools {
+		pool.Node = p.Offer(&pool) // what jobs may use
 		w.pools[pool.ID] = pool
 	}
 	for _, n := range s.Supply.Nodes {

@@ -35,6 +35,7 @@ type scenario struct {
 		Pools           []scenarioPolicy `yaml:"pools"`
 		RemovalsPerTick int              `yaml:"removals_per_tick"`
 		RemovalsPerHour int              `yaml:"removals_per_hour"`
+		Resources       []scenarioRule   `yaml:"resources"`
 		// Patience with gangs, in seconds.
 		Patience int `yaml:"patience"`
 	} `yaml:"policy"`
@@ -78,6 +79,27 @@ type scenarioLimit struct {
 	Used int64   `yaml:"used"`
 }
 
+// scenarioRule is for a nodearray, or for all.
+type scenarioRule struct {
+	Nodearray  string           `yaml:"nodearray"`
+	Cores      CoresFrom        `yaml:"cores"` // vcpu or pcpu
+	ReserveGiB int              `yaml:"reserve_gib"`
+	ReservePct float64          `yaml:"reserve_percent"`
+	GPUs       *int             `yaml:"gpus"`
+	Custom     map[string]int64 `yaml:"custom"`
+}
+
+func (r scenarioRule) rule() ResourceRule {
+	out := ResourceRule{CoresFrom: r.Cores, GPUs: r.GPUs, Custom: r.Custom}
+	if r.Nodearray != "" {
+		out.Match = HasLabel(LabelNodearray, r.Nodearray)
+	}
+	if r.ReserveGiB > 0 || r.ReservePct > 0 {
+		out.Reserve = &Reserve{Bytes: Bytes(r.ReserveGiB) * GiB, Percent: r.ReservePct}
+	}
+	return out
+}
+
 type scenarioBudget struct {
 	Hour  float64 `yaml:"hour"`
 	Month float64 `yaml:"month"`
@@ -118,6 +140,7 @@ type scenarioPool struct {
 	Cores     int               `yaml:"cores"`
 	GiB       int               `yaml:"gib"`
 	GPUs      int               `yaml:"gpus"`
+	PCPUs     int               `yaml:"pcpus"`
 	Available int               `yaml:"available"`
 	Used      int               `yaml:"used"` // of Available
 	GroupSize int               `yaml:"group_size"`
@@ -185,6 +208,7 @@ type scenarioJob struct {
 	Cores        int              `yaml:"cores"`
 	GiB          int              `yaml:"gib"`
 	GPUs         int              `yaml:"gpus"`
+	Custom       map[string]int64 `yaml:"custom"`
 	TasksPerNode int              `yaml:"tasks_per_node"`
 	Exclusive    bool             `yaml:"exclusive"`
 	Coupled      bool             `yaml:"coupled"`
@@ -254,7 +278,7 @@ func (p scenarioPool) add(s *Supply) {
 		limits[0].ID = LimitID("bucket/" + string(p.ID))
 		pool.Draws[0].Limit = limits[0].ID
 	}
-	pool.Node.GPUs = p.GPUs
+	pool.Node.GPUs, pool.PCPUs = p.GPUs, p.PCPUs
 	if p.GiB > 0 {
 		pool.Node.Memory = Bytes(p.GiB) * GiB
 	}
@@ -298,7 +322,7 @@ func (n scenarioNode) add(s *State) {
 
 func (j scenarioJob) jobs(offset int) []Job {
 	shape := Shape{
-		Tasks: max(j.Tasks, 1), PerTask: Resources{Cores: j.Cores, Memory: Bytes(j.GiB) * GiB, GPUs: j.GPUs},
+		Tasks: max(j.Tasks, 1), PerTask: Resources{Cores: j.Cores, Memory: Bytes(j.GiB) * GiB, GPUs: j.GPUs, Custom: j.Custom},
 		TasksPerNode: j.TasksPerNode, AtLeast: j.AtLeast, Held: j.Held, DependsOn: j.After,
 		Gang: map[string]GangMode{"": GangDefault, "all": GangAll, "at_least": GangAtLeast, "best_effort": GangBestEffort}[j.Gang],
 	}
@@ -340,6 +364,9 @@ func (j scenarioJob) jobs(offset int) []Job {
 func (s scenario) policy() Policy {
 	p := Policy{Order: s.Policy.Order, Spot: s.Policy.Spot, Budget: Budget{PerHour: s.Policy.Budget.Hour, PerMonth: s.Policy.Budget.Month}, Max: s.Policy.Max, GangPatience: time.Duration(s.Policy.Patience) * time.Second}
 	p.RemovalsPerTick, p.RemovalsPerHour = s.Policy.RemovalsPerTick, s.Policy.RemovalsPerHour
+	for _, r := range s.Policy.Resources {
+		p.Resources = append(p.Resources, r.rule())
+	}
 	var prices []Price
 	for _, x := range s.Policy.Prices {
 		prices = append(prices, Price{MachineType: x.Type, Region: x.Region, Spot: x.Spot, PerHour: x.Price})

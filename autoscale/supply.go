@@ -30,8 +30,11 @@ type Supply struct {
 type Pool struct {
 	ID     PoolID
 	Labels map[string]string
-	// Node is what one empty node of the pool offers to jobs.
+	// Node is what one node of the pool has: all of its VM, its cores being
+	// vCPUs. Policy.Offer tells what of it jobs get.
 	Node Resources
+	// PCPUs are the physical cores of one node. 0: not known.
+	PCPUs int
 	// Invalid is why the cloud makes no new nodes here ("DisabledMachineType").
 	// Empty: it does.
 	Invalid string

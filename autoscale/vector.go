@@ -23,10 +23,10 @@ const (
 type vector []int64
 
 // newDims finds the custom resources that any pool offers or any class asks.
-func newDims(pools []Pool, classes []Class) dims {
+func newDims(offers []Resources, classes []Class) dims {
 	names := make(map[string]bool)
-	for i := range pools {
-		for name := range pools[i].Node.Custom {
+	for i := range offers {
+		for name := range offers[i].Custom {
 			names[name] = true
 		}
 	}

@@ -81,18 +81,19 @@ type ExecQueue struct {
 
 // Scaling is the policy of a cluster; [Cluster.Policy] makes it the planner's.
 type Scaling struct {
-	Order        string    `key:"order" default:"as_listed" enum:"as_listed,cheapest,least_waste" help:"Which pool is tried first, after a job's own preferences and the pools' priorities."`
-	Spot         string    `key:"spot" default:"" enum:"first,last" help:"Whether pools of spot nodes are tried first or last, after priorities and before order; the others are the fallback. Not set: neither."`
-	Max          int       `key:"max" default:"0" least:"0" help:"Most nodes over all pools. 0: no such limit."`
-	Budget       Budget    `key:"budget" help:"What the managed nodes may cost. No node is made beyond it, nor one without a known price; none is ever removed for it."`
-	PricesFile   string    `key:"prices_file" default:"" path:"yes" help:"CSV with the header machine_type,region,spot,price_per_hour, for pools without a price of their own. An empty region stands for any. Followed without a restart."`
-	IdleTime     Duration  `key:"idle_time" default:"5m" help:"How long a node is kept that nobody wants. Pools may differ."`
-	BootTimeout  Duration  `key:"boot_timeout" default:"30m" least:"1s" help:"How long a node may take from being asked for to ready. Pools may differ."`
-	AbsentFor    Duration  `key:"absent_for" default:"10m" help:"How long a request that the cloud does not know is watched before it is given up. Longer than cyclecloud.timeout."`
-	GangPatience Duration  `key:"gang_patience" default:"15m" help:"How long the first job in order that needs much at once waits until room is kept for it. 0: never."`
-	GroupName    string    `key:"group_name" default:"{machine_type}_pg{n}" help:"Names of new placement groups; {nodearray}, {machine_type} and {n} are filled in."`
-	Licences     []Licence `key:"licences" help:"Tokens that jobs may draw on."`
-	Pools        []Pool    `key:"pools" required:"yes" help:"What is managed, in order of preference. A nodearray that no pool names is never touched."`
+	Order        string         `key:"order" default:"as_listed" enum:"as_listed,cheapest,least_waste" help:"Which pool is tried first, after a job's own preferences and the pools' priorities."`
+	Spot         string         `key:"spot" default:"" enum:"first,last" help:"Whether pools of spot nodes are tried first or last, after priorities and before order; the others are the fallback. Not set: neither."`
+	Max          int            `key:"max" default:"0" least:"0" help:"Most nodes over all pools. 0: no such limit."`
+	Budget       Budget         `key:"budget" help:"What the managed nodes may cost. No node is made beyond it, nor one without a known price; none is ever removed for it."`
+	PricesFile   string         `key:"prices_file" default:"" path:"yes" help:"CSV with the header machine_type,region,spot,price_per_hour, for pools without a price of their own. An empty region stands for any. Followed without a restart."`
+	IdleTime     Duration       `key:"idle_time" default:"5m" help:"How long a node is kept that nobody wants. Pools may differ."`
+	BootTimeout  Duration       `key:"boot_timeout" default:"30m" least:"1s" help:"How long a node may take from being asked for to ready. Pools may differ."`
+	AbsentFor    Duration       `key:"absent_for" default:"10m" help:"How long a request that the cloud does not know is watched before it is given up. Longer than cyclecloud.timeout."`
+	GangPatience Duration       `key:"gang_patience" default:"15m" help:"How long the first job in order that needs much at once waits until room is kept for it. 0: never."`
+	GroupName    string         `key:"group_name" default:"{machine_type}_pg{n}" help:"Names of new placement groups; {nodearray}, {machine_type} and {n} are filled in."`
+	Licences     []Licence      `key:"licences" help:"Tokens that jobs may draw on."`
+	Resources    []ResourceRule `key:"resources" help:"What nodes offer to jobs, where that is not all that their VM has. For each resource the first rule holds that matches and sets it."`
+	Pools        []Pool         `key:"pools" required:"yes" help:"What is managed, in order of preference. A nodearray that no pool names is never touched."`
 
 	RemovalsPerTick int `key:"removals_per_tick" default:"0" least:"0" help:"Most nodes that are removed in one tick, for whatever reason. 0: no such limit."`
 	RemovalsPerHour int `key:"removals_per_hour" default:"0" least:"0" help:"Most nodes that are removed within an hour, for whatever reason. 0: no such limit."`
@@ -112,6 +113,24 @@ type Budget struct {
 type Licence struct {
 	Name   string `key:"name" required:"yes" help:"Jobs draw on it as licence/NAME."`
 	Tokens int    `key:"tokens" required:"yes" least:"0" help:"How many there are."`
+}
+
+// ResourceRule says what nodes offer to jobs.
+type ResourceRule struct {
+	Nodearray            string           `key:"nodearray" default:"" help:"Only nodes of this nodearray. Not set: of all."`
+	MachineTypes         []string         `key:"machine_types" help:"Only nodes of these machine types. None: all."`
+	Spot                 *bool            `key:"spot" help:"Only spot nodes, or only regular ones. Not set: both."`
+	Cores                *Cores           `key:"cores" help:"vcpu, the default; pcpu, the physical cores, where the cloud tells them; or a number."`
+	MemoryReserve        *Size            `key:"memory_reserve" help:"Memory that is kept from jobs, such as 1GiB. With memory_reserve_percent the greater of both."`
+	MemoryReservePercent *float64         `key:"memory_reserve_percent" least:"0" help:"The same as a share of the VM's memory; below 100."`
+	GPUs                 *int             `key:"gpus" least:"0" help:"Number of GPUs."`
+	Custom               []CustomResource `key:"custom" help:"Countable resources that jobs may ask for by name."`
+}
+
+// CustomResource is a countable resource of a node.
+type CustomResource struct {
+	Name   string `key:"name" required:"yes" help:"As jobs ask for it."`
+	Amount int    `key:"amount" required:"yes" least:"0" help:"How many a node has."`
 }
 
 // Pool is a set of CycleCloud buckets under one policy.

@@ -82,6 +82,10 @@ clusters:
       spot: first
       budget: {per_hour: 12.5, per_month: 4000, time_zone: Europe/Berlin}
       prices_file: prices.csv
+      resources:
+        - {nodearray: htc, machine_types: [F4], spot: true, cores: pcpu, gpus: 0, custom: [{name: slot, amount: 3}]}
+        - {cores: 6, memory_reserve: 1.5GiB, memory_reserve_percent: 5}
+        - {memory_reserve: 1000}
       max: 100
       idle_time: 0
       boot_timeout: 1h30m
@@ -99,6 +103,7 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 	c, err := parse(t, full)
 	require.NoError(t, err)
 	yes, no := true, false
+	physical, six, none, gib, bytes, five := Cores("pcpu"), Cores("6"), 0, Size(3<<29), Size(1000), 5.0
 	idle, boot := Duration(time.Minute), Duration(10*time.Minute)
 	require.Equal(t, &Config{
 		StateDir: "/etc/autoscaled/state", Listen: ":9000", WebConfigFile: "/etc/autoscaled/web.yaml",
@@ -112,6 +117,11 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 			Queue: Queue{Exec: &ExecQueue{Command: []string{"/etc/autoscaled/jobs", "--all"}, Timeout: Duration(5 * time.Second)}},
 			Scaling: Scaling{
 				Order: "cheapest", Spot: "first", Budget: Budget{PerHour: 12.5, PerMonth: 4000, TimeZone: "Europe/Berlin"}, PricesFile: "/etc/autoscaled/prices.csv",
+				Resources: []ResourceRule{
+					{Nodearray: "htc", MachineTypes: []string{"F4"}, Spot: &yes, Cores: &physical, GPUs: &none, Custom: []CustomResource{{Name: "slot", Amount: 3}}},
+					{Cores: &six, MemoryReserve: &gib, MemoryReservePercent: &five},
+					{MemoryReserve: &bytes},
+				},
 				Max: 100, BootTimeout: Duration(90 * time.Minute), AbsentFor: Duration(90 * time.Second), GangPatience: Duration(time.Hour),
 				GroupName: "{nodearray}-{machine_type}_{n}", Licences: []Licence{{Name: "matlab", Tokens: 50}},
 				Pools: []Pool{
@@ -139,6 +149,11 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 	require.Equal(t, autoscale.RemovalDeallocate, p.Pools[1].Removal)
 	require.Equal(t, 7, p.Pools[1].KeepDeallocated)
 	require.Equal(t, autoscale.SpotFirst, p.Spot)
+	require.Equal(t, []autoscale.ResourceRule{
+		{Match: selector("htc", []string{"F4"}, &yes), CoresFrom: autoscale.CoresPCPU, GPUs: &none, Custom: map[string]int64{"slot": 3}},
+		{CoresFrom: autoscale.CoresFixed, Cores: 6, Reserve: &autoscale.Reserve{Bytes: 3 << 29, Percent: 5}},
+		{Reserve: &autoscale.Reserve{Bytes: 1000}},
+	}, p.Resources)
 	require.Equal(t, []any{12.5, 4000.0, "Europe/Berlin"}, []any{p.Budget.PerHour, p.Budget.PerMonth, p.Budget.Zone.String()})
 	require.Equal(t, time.Minute, p.Pools[0].IdleTime)
 	require.Equal(t, time.Duration(0), p.Pools[1].IdleTime, "the policy's")

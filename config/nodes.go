@@ -151,6 +151,10 @@ func (k kind) says() string {
 		return "a number"
 	case kindDuration:
 		return "a duration such as 90s or 5m"
+	case kindSize:
+		return "a size such as 1GiB"
+	case kindCores:
+		return "vcpu, pcpu or a whole number"
 	case kindText:
 		return "text"
 	}
@@ -164,6 +168,8 @@ func (k kind) takes(tag string) bool {
 		return tag == "!!bool"
 	case kindInt:
 		return tag == "!!int"
+	case kindSize, kindCores:
+		return tag == "!!str" || tag == "!!int"
 	case kindNumber:
 		return tag == "!!int" || tag == "!!float"
 	case kindDuration:

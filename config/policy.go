@@ -23,6 +23,9 @@ func (c *Cluster) Policy() autoscale.Policy {
 	for i := range s.Pools {
 		p.Pools = append(p.Pools, s.pool(&s.Pools[i]))
 	}
+	for i := range s.Resources {
+		p.Resources = append(p.Resources, s.Resources[i].rule())
+	}
 	for _, l := range s.Licences {
 		p.Limits = append(p.Limits, autoscale.Limit{
 			ID: autoscale.LimitID("licence/" + l.Name), Kind: autoscale.LimitLicence, Name: l.Name,
@@ -34,7 +37,7 @@ func (c *Cluster) Policy() autoscale.Policy {
 
 func (s *Scaling) pool(p *Pool) autoscale.PoolPolicy {
 	out := autoscale.PoolPolicy{
-		Name: p.Name, Match: p.selector(), Priority: p.Priority, Min: p.Min, Max: p.Max, MaxGroups: p.MaxGroups,
+		Name: p.Name, Match: selector(p.Nodearray, p.MachineTypes, p.Spot), Priority: p.Priority, Min: p.Min, Max: p.Max, MaxGroups: p.MaxGroups,
 		PricePerHour: p.PricePerHour, SpotPricePerHour: p.SpotPricePerHour, IdleTime: s.IdleTime.Std(), BootTimeout: s.BootTimeout.Std(),
 		Removal: autoscale.Removal(p.Removal), KeepDeallocated: p.KeepDeallocated,
 	}
@@ -65,19 +68,22 @@ func (s *Schedule) schedule() autoscale.Schedule {
 	return out
 }
 
-// selector matches the buckets that the pool stands for, machine types in their
-// order.
-func (p *Pool) selector() autoscale.Selector {
-	all := []autoscale.Selector{autoscale.HasLabel(autoscale.LabelNodearray, p.Nodearray)}
-	if len(p.MachineTypes) > 0 {
+// selector matches the buckets of a nodearray, of machine types in their order, and
+// of spot or regular nodes; what is empty matches all.
+func selector(nodearray string, machineTypes []string, spot *bool) autoscale.Selector {
+	var all []autoscale.Selector
+	if nodearray != "" {
+		all = append(all, autoscale.HasLabel(autoscale.LabelNodearray, nodearray))
+	}
+	if len(machineTypes) > 0 {
 		var types autoscale.Selector
-		for _, t := range p.MachineTypes {
+		for _, t := range machineTypes {
 			types.Prefer = append(types.Prefer, autoscale.HasLabel(autoscale.LabelMachineType, t))
 		}
 		all = append(all, types)
 	}
-	if p.Spot != nil {
-		all = append(all, autoscale.HasLabel(autoscale.LabelSpot, strconv.FormatBool(*p.Spot)))
+	if spot != nil {
+		all = append(all, autoscale.HasLabel(autoscale.LabelSpot, strconv.FormatBool(*spot)))
 	}
 	return autoscale.Selector{All: all}
 }

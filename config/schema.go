@@ -47,6 +47,10 @@ func (f *field) schema() object {
 		return s
 	case kindDuration:
 		s["$ref"] = "#/$defs/duration"
+	case kindSize:
+		s["anyOf"] = []object{{"type": "string", "pattern": `^\s*[0-9]{1,12}(\.[0-9]{1,9})? ?[KMGT](i?B)?\s*$`}, {"type": "integer", "minimum": 0}}
+	case kindCores:
+		s["anyOf"] = []object{{"enum": []string{"vcpu", "pcpu"}}, {"type": "integer", "minimum": 1}}
 	case kindBool:
 		s["type"] = "boolean"
 	case kindInt:

@@ -16,6 +16,8 @@ const (
 	kindInt
 	kindNumber
 	kindDuration
+	kindSize
+	kindCores
 	kindTexts   // a list of texts
 	kindSection // a map of known keys
 	kindList    // a list of sections
@@ -69,6 +71,10 @@ func (f *field) setType(t reflect.Type) {
 	switch {
 	case t == reflect.TypeFor[Duration]():
 		f.kind = kindDuration
+	case t == reflect.TypeFor[Size]():
+		f.kind = kindSize
+	case t == reflect.TypeFor[Cores]():
+		f.kind = kindCores
 	case t == reflect.TypeFor[[]string]():
 		f.kind = kindTexts
 	case t.Kind() == reflect.String:
@@ -115,6 +121,10 @@ func (f *field) parse(text string) (any, error) {
 		value, err = parseNumber(text)
 	case kindDuration:
 		value, err = parseDuration(text)
+	case kindSize:
+		value, err = parseSize(text)
+	case kindCores:
+		value, err = parseCores(text)
 	default:
 		value, err = text, f.oneOf(text)
 	}

@@ -182,6 +182,7 @@ func (s *source) scaling(c *Cluster, at string) {
 	}
 	s.pools(p, at)
 	s.money(p, at)
+	s.resources(p, at)
 }
 
 // name checks that an entry of a list has a name that no earlier one has.

@@ -146,7 +146,7 @@ func (s *server) provider(t *testing.T) *cyclecloud.Provider {
 }
 
 const someArray = `"nodearrays":[{"name":"Execute","nodearray":{"Region":"westeurope"},"buckets":[
-	{"definition":{"machineType":"Standard_F4s_v2"},"availableCount":5,"virtualMachine":{"vcpuCount":4,"memory":8}}]}]`
+	{"definition":{"machineType":"Standard_F4s_v2"},"availableCount":5,"virtualMachine":{"vcpuCount":4,"pcpuCount":2,"memory":8}}]}]`
 
 func TestPhases(t *testing.T) {
 	const whole = `"InstanceId":"i","PrivateIp":"10.0.0.4","Hostname":"h"`
@@ -247,6 +247,7 @@ func TestNodesThatNoBucketOffers(t *testing.T) {
 	spot := pool(t, supply, "Execute/Standard_F4s_v2/spot")
 	require.NotEmpty(t, spot.Invalid)
 	require.Equal(t, 4, spot.Node.Cores)
+	require.Equal(t, 2, spot.PCPUs)
 	require.EqualValues(t, 2, limit(t, supply, "cluster/nodes").Used)
 	require.Zero(t, limit(t, supply, "bucket/Execute/Standard_F4s_v2/nodes").Used)
 }

@@ -116,6 +116,7 @@ func (s *survey) addBucket(array *Nodearray, b *Bucket, now time.Time) {
 		GPUs:   b.VirtualMachine.GPUCount,
 		Custom: customResources(&array.Record),
 	}
+	p.PCPUs = max(0, b.VirtualMachine.PCPUCount)
 	p.Invalid = invalidity(array, b)
 	p.GroupSize = groupSize(b)
 	if age := b.LastCapacityFailure; age != nil && *age >= 0 {

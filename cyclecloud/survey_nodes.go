@@ -83,7 +83,7 @@ func (s *survey) poolOf(record *Node, array *Nodearray) *pool {
 	other := key
 	other.spot = !key.spot
 	if twin := s.byKey[other]; twin != nil {
-		p.cores, p.Node, p.GroupSize = twin.cores, twin.Node, twin.GroupSize
+		p.cores, p.Node, p.PCPUs, p.GroupSize = twin.cores, twin.Node, twin.PCPUs, twin.GroupSize
 	}
 	return p
 }

@@ -145,11 +145,13 @@ func (c *connection) pin(ctx context.Context, part, url, key string) {
 // checkPool tells which buckets a pool of the config gets, those that an earlier
 // pool takes apart.
 func (c *connection) checkPool(pool *config.Pool, index int, all []autoscale.Pool) {
-	policies := c.cluster.Policy().Pools
+	policy := c.cluster.Policy()
+	budget := policy.Budget.PerHour > 0 || policy.Budget.PerMonth > 0
 	part := "pool"
 	var got, usable int
+	var unpriced []string
 	for i := range all {
-		first := slices.IndexFunc(policies, func(p autoscale.PoolPolicy) bool {
+		first := slices.IndexFunc(policy.Pools, func(p autoscale.PoolPolicy) bool {
 			_, ok := p.Match.Match(all[i].Labels)
 			return ok
 		})
@@ -158,6 +160,9 @@ func (c *connection) checkPool(pool *config.Pool, index int, all []autoscale.Poo
 			if all[i].Invalid == "" {
 				usable++
 			}
+			if _, known := policy.Price(&all[i]); budget && !known {
+				unpriced = append(unpriced, all[i].Labels[autoscale.LabelMachineType])
+			}
 		}
 	}
 	switch {
@@ -165,6 +170,8 @@ func (c *connection) checkPool(pool *config.Pool, index int, all []autoscale.Poo
 		c.fail(part, "%s: no bucket matches; %s", pool.Name, noBucket(pool, all))
 	case usable == 0:
 		c.fail(part, "%s: none of its %s makes new nodes", pool.Name, plural(got, "bucket", "buckets"))
+	case len(unpriced) > 0:
+		c.fail(part, "%s: there is a budget, and no price of %s; no such node will be made", pool.Name, strings.Join(unpriced, ", "))
 	default:
 		c.ok(part, "%s: %s", pool.Name, plural(got, "bucket", "buckets"))
 	}

@@ -59,7 +59,8 @@ func TestCheckConnects(t *testing.T) {
 		"pools that share a nodearray": {[]string{"pools", "[{name: small, nodearray: execute, machine_types: [Standard_F4s_v2]}, {name: rest, nodearray: execute}]"}, exitOK, []string{
 			`ok    pool     small: 1 bucket$`, `ok    pool     rest: 1 bucket$`,
 		}},
-		"spot": {[]string{"pools", "[{name: x, nodearray: execute, spot: true}]"}, exitBlind, []string{`FAIL  pool     x: no bucket matches; spot or regular`}},
+		"a price is missing": {[]string{"max", "20\n      budget: {per_hour: 5}"}, exitBlind, []string{"FAIL  pool     small: there is a budget, and no price of Standard_F4s_v2; no such node will be made\n"}},
+		"spot":               {[]string{"pools", "[{name: x, nodearray: execute, spot: true}]"}, exitBlind, []string{`FAIL  pool     x: no bucket matches; spot or regular`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, nil)

@@ -102,14 +102,31 @@ type planServing struct {
 }
 
 type planPool struct {
-	ID   autoscale.PoolID        `json:"id"`
-	Now  map[autoscale.Phase]int `json:"nodes"`
-	Grow int                     `json:"grow"`
-	Gone int                     `json:"remove"`
+	ID autoscale.PoolID `json:"id"`
+	// Offers is what an empty node offers to jobs; none where nothing was planned.
+	Offers *planResources          `json:"offers,omitempty"`
+	Now    map[autoscale.Phase]int `json:"nodes"`
+	Grow   int                     `json:"grow"`
+	Gone   int                     `json:"remove"`
 	// Held: it could not give all that was wanted of it, for Reason.
 	Held bool `json:"held"`
 	// Reason is what it did or what stopped it; none where nothing was planned.
 	Reason *planReason `json:"reason,omitempty"`
+}
+
+// planResources is an amount of each resource; memory in bytes.
+type planResources struct {
+	Cores  int              `json:"cores"`
+	Memory autoscale.Bytes  `json:"memory"`
+	GPUs   int              `json:"gpus"`
+	Custom map[string]int64 `json:"custom,omitempty"`
+}
+
+func resourcesOf(r autoscale.Resources) *planResources {
+	if r.IsZero() {
+		return nil
+	}
+	return &planResources{r.Cores, r.Memory, r.GPUs, r.Custom}
 }
 
 // planMoney is what nodes cost, in the currency of the prices.
@@ -141,7 +158,7 @@ func newPlanDocument(cluster string, r loop.Report) planDocument {
 		Hold:  anyReason(r.Plan.Hold),
 		Nodes: each(r.Plan.Nodes, func(v autoscale.NodeVerdict) planNode { return planNodeOf(s.node(v.Node), v.Reason) }),
 		Pools: each(s.pools(), func(p poolCount) planPool {
-			return planPool{ID: p.id, Now: p.now, Grow: p.grow, Gone: p.remove, Held: p.verdict.Held, Reason: anyReason(p.verdict.Reason)}
+			return planPool{ID: p.id, Offers: resourcesOf(p.verdict.Offers), Now: p.now, Grow: p.grow, Gone: p.remove, Held: p.verdict.Held, Reason: anyReason(p.verdict.Reason)}
 		}),
 		Operations: each(r.Operations, func(op autoscale.Operation) planOperation { return operationOf(op, op.Reason) }),
 		Money:      s.money(),
