@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -172,9 +173,10 @@ func (s *source) atMost(key string, value, most float64) {
 	}
 }
 
-// budget is in the planner's words. The zone was checked.
+// budget is in the planner's words. The zone was checked; a budget that no file
+// describes has none.
 func (b *Budget) budget() autoscale.Budget {
-	zone, err := parseZone(b.TimeZone)
+	zone, err := parseZone(cmp.Or(b.TimeZone, "UTC"))
 	if err != nil {
 		panic("config: budget was not checked: " + err.Error())
 	}

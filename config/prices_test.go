@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -96,6 +97,11 @@ func TestPriceFile(t *testing.T) {
 	write(path, text)
 	_, err = Load(path)
 	require.EqualError(t, err, prices+": clusters[0].policy.prices_file: is longer than 16 MiB")
+}
+
+// A cluster that was never read from a file has a policy too.
+func TestPolicyOfAClusterWithoutAFile(t *testing.T) {
+	require.Equal(t, autoscale.Budget{Zone: time.UTC}, (&Cluster{}).Policy().Budget)
 }
 
 // FuzzPrices: whatever the file holds, there are prices that can be looked up, or
