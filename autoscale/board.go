@@ -33,6 +33,8 @@ type board struct {
 	plan Plan
 	// growOf finds the one set per pool and group.
 	growOf map[place]int
+	// headroom is what each policy has in use, once jobs are placed.
+	headroom []headroom
 	// holds are what stopped a pool, by pool; a zero reason: nothing did.
 	holds []Reason
 	// breaker is what the cloud's breaker means for the plan, and trialLimit the

@@ -76,6 +76,9 @@ func drawPolicy(t *rapid.T) Policy {
 		p.Pools[i].Priority = rapid.IntRange(0, 1).Draw(t, "priority")
 		p.Pools[i].Removal = rapid.SampledFrom([]Removal{"", RemovalDeallocate, RemovalShutdown, RemovalRemove}).Draw(t, "removal")
 		p.Pools[i].KeepDeallocated = rapid.IntRange(0, 2).Draw(t, "keepDeallocated")
+		p.Pools[i].RemoveGroupsWhole = rapid.Bool().Draw(t, "wholeGroups")
+		p.Pools[i].Buffer = rapid.IntRange(0, 2).Draw(t, "buffer")
+		p.Pools[i].BufferPercent = rapid.SampledFrom([]int{0, 0, 10, 50}).Draw(t, "bufferPercent")
 		p.Pools[i].PricePerHour = rapid.SampledFrom([]float64{0, 1, 2.5}).Draw(t, "price")
 	}
 	if rapid.IntRange(0, 2).Draw(t, "hasRules") == 0 {

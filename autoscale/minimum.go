@@ -1,10 +1,12 @@
 package autoscale
 
-// fillMinimums plans the nodes that pools lack to their min. Late and failed
-// nodes don't count to it; nodes that are asked for do.
+// fillMinimums plans the nodes that pools lack to their min, or to what jobs use
+// and their buffer. Late and failed nodes don't count to it; nodes that are asked
+// for do.
 func (b *board) fillMinimums() {
+	b.addHeadroom()
 	for p := range b.policy.Pools {
-		lack := b.policy.Pools[p].Min - b.standing(p)
+		lack := b.target(p) - b.standing(p)
 		lack = b.wantAbsent(p, lack)
 		for i := range b.pools {
 			if b.pools[i].policy != p || lack <= 0 {
@@ -72,7 +74,7 @@ func (b *board) roomForMinimum(pool, lack int) int {
 func (b *board) reasonMinimum(pool, policy int) {
 	set := &b.plan.Grow[b.growOf[place{pool: pool}]]
 	if set.JobCount == 0 {
-		set.Reason = b.policy.Pools[policy].minimum()
+		set.Reason = b.targetReason(policy)
 	}
 }
 

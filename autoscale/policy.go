@@ -106,6 +106,10 @@ type PoolPolicy struct {
 	// Schedules change Min, Max and IdleTime at times. Of open ones the last
 	// that sets a value wins. Where they leave a Min above Max, Max holds.
 	Schedules []Schedule
+	// Buffer is how many nodes are kept beyond those that jobs use, and
+	// BufferPercent the share of those, rounded up; the larger counts. 0: none.
+	Buffer        int
+	BufferPercent int
 	// RemoveGroupsWhole: nodes of a placement group go only when all may go, and
 	// then together. Failed and late ones go by themselves.
 	RemoveGroupsWhole bool

@@ -237,7 +237,7 @@ func TestPropertyNothingIsDoneBlindly(t *testing.T) {
 	})
 }
 
-// Nodes are made for tasks, at least one each, or for a min.
+// Nodes are made for tasks, at least one each, or for a min or a buffer.
 func TestPropertyNoNodeIsMadeForNobody(t *testing.T) {
 	check(t, func(t *rapid.T, w world) {
 		tasks := make([]int, len(w.plan.Grow))
@@ -251,11 +251,11 @@ func TestPropertyNoNodeIsMadeForNobody(t *testing.T) {
 			}
 		}
 		for i, g := range w.plan.Grow {
-			if w.managed(g.Pool).Min == 0 {
+			if p := w.managed(g.Pool); p.Min+p.Buffer+p.BufferPercent == 0 {
 				require.GreaterOrEqual(t, tasks[i], g.Count)
 			}
 			if tasks[i] == 0 {
-				require.Equal(t, ReasonMinimum, g.Reason.Code)
+				require.Contains(t, []ReasonCode{ReasonMinimum, ReasonBuffer}, g.Reason.Code)
 				require.Empty(t, g.Group)
 			}
 		}

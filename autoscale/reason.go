@@ -13,6 +13,7 @@ type ReasonCode string
 const (
 	ReasonDemand      ReasonCode = "demand"       // nodes for waiting jobs
 	ReasonMinimum     ReasonCode = "minimum"      // nodes for a pool's min, or a node kept for it
+	ReasonBuffer      ReasonCode = "buffer"       // nodes for a pool's buffer, or a node kept for it
 	ReasonIdle        ReasonCode = "idle"         // nobody wanted the node for its idle time
 	ReasonBootTimeout ReasonCode = "boot_timeout" // the node did not come up in time
 	ReasonFailed      ReasonCode = "failed"       // the cloud says the node failed
@@ -174,7 +175,7 @@ func Reasons() []ReasonInfo {
 }
 
 var reasonOrder = []ReasonCode{
-	ReasonDemand, ReasonMinimum, ReasonIdle, ReasonBootTimeout, ReasonFailed, ReasonSurplus, ReasonRetry, ReasonWantedAgain, ReasonDrained,
+	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonBootTimeout, ReasonFailed, ReasonSurplus, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnNew, ReasonPart,
 	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonPoolInvalid, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonBudget, ReasonNoPrice,
 	ReasonWanted, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
@@ -186,6 +187,7 @@ var reasonOrder = []ReasonCode{
 var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonDemand:      {"for {have} waiting job{s}", ""},
 	ReasonMinimum:     {"pool {subject} keeps a minimum of {want}", ""},
+	ReasonBuffer:      {"pool {subject} keeps {want} beyond the {have} that jobs use", ""},
 	ReasonIdle:        {"nobody wanted it for {for} (limit {of}{, schedule})", ""},
 	ReasonBootTimeout: {"not ready {for} after it was asked for (limit {of}): {detail}", "Look at the node's status message in CycleCloud; raise boot_timeout if nodes really take that long."},
 	ReasonFailed:      {"the cloud says it failed: {detail}", "Look at the node's status message in CycleCloud."},

@@ -79,10 +79,9 @@ func (b *board) leave(p *party, s spares, r *rates) {
 // others are kept. Late and failed nodes are not kept at all: nil.
 func (b *board) keeps(p *party, s spares) (spare []int, why Reason) {
 	first := p.members[0]
-	policy := b.poolPolicy(first.pool)
 	switch {
 	case first.supply:
-		return s.standing, policy.minimum()
+		return s.standing, b.targetReason(b.pools[first.pool].policy)
 	case first.node.Phase == PhaseDeallocated:
 		return s.deallocated, Reason{Code: ReasonDeallocated}
 	}
@@ -107,7 +106,7 @@ func (b *board) spares(going []leaver) spares {
 		}
 	}
 	for p := range b.policy.Pools {
-		s.standing[p] -= b.policy.Pools[p].Min
+		s.standing[p] -= max(b.policy.Pools[p].Min, b.headroom[p].here+b.headroom[p].buffer)
 		s.deallocated[p] -= b.policy.Pools[p].KeepDeallocated
 	}
 	return s

@@ -113,15 +113,17 @@ type scenarioPrice struct {
 }
 
 type scenarioPolicy struct {
-	Nodearray   string  `yaml:"nodearray"`
-	Priority    int     `yaml:"priority"`
-	Min         int     `yaml:"min"`
-	Max         int     `yaml:"max"`
-	MaxGroups   int     `yaml:"max_groups"`
-	Idle        int     `yaml:"idle"`
-	Price       float64 `yaml:"price"`
-	SpotPrice   float64 `yaml:"spot_price"`
-	WholeGroups bool    `yaml:"whole_groups"`
+	Nodearray     string  `yaml:"nodearray"`
+	Priority      int     `yaml:"priority"`
+	Min           int     `yaml:"min"`
+	Max           int     `yaml:"max"`
+	MaxGroups     int     `yaml:"max_groups"`
+	Idle          int     `yaml:"idle"`
+	Price         float64 `yaml:"price"`
+	SpotPrice     float64 `yaml:"spot_price"`
+	Buffer        int     `yaml:"buffer"`
+	BufferPercent int     `yaml:"buffer_percent"`
+	WholeGroups   bool    `yaml:"whole_groups"`
 	// Schedules hold daily between two hours of UTC; the world is at 08:00.
 	Schedules []struct {
 		Name     string `yaml:"name"`
@@ -383,6 +385,7 @@ func (s scenario) policy() Policy {
 		if pool.Idle > 0 {
 			one.IdleTime = time.Duration(pool.Idle) * time.Second
 		}
+		one.Buffer, one.BufferPercent = pool.Buffer, pool.BufferPercent
 		one.RemoveGroupsWhole = pool.WholeGroups
 		for _, s := range pool.Schedules {
 			window := Schedule{Name: s.Name, Start: daily(s.From), End: daily(s.To), Min: s.Min, Max: s.Max}

@@ -151,6 +151,8 @@ type Pool struct {
 	Removal         string `key:"removal" default:"terminate" enum:"terminate,shutdown,deallocate,remove" help:"How nodes go that nobody wants: terminate, deallocate (the disk stays, and they are started again before others are created), shutdown (as each node's ShutdownPolicy says), remove (terminate that takes the record of a Fixed node too)."`
 	KeepDeallocated int    `key:"keep_deallocated" default:"0" least:"0" help:"Most deallocated nodes that stay while nobody wants them; those deallocated longest are terminated. 0: all stay."`
 
+	Buffer            int        `key:"buffer" default:"0" least:"0" help:"Nodes kept or made beyond those that jobs use, as far as max and all limits allow."`
+	BufferPercent     int        `key:"buffer_percent" default:"0" least:"0" help:"The same as a share of those that jobs use, rounded up: 10 keeps one more for every ten."`
 	RemoveGroupsWhole bool       `key:"remove_groups_whole" default:"false" help:"Nodes of a placement group go only when all may go, and together; failed and late ones by themselves."`
 	Schedules         []Schedule `key:"schedules" help:"Windows of time in which min, max or idle_time are others. Of open ones the last listed that sets a key wins; a min above max is cut to max."`
 }

@@ -81,6 +81,7 @@ func TestMistakes(t *testing.T) {
 		{"map as list", "clusters: {name: demo}\n", "c.yaml:1: clusters: must be a list"},
 		{"section as text", "log: info\n" + minimal, "c.yaml:1: log: must hold keys: level, format"},
 
+		{"two buffers", edit(pool, pool+"          buffer: 1\n          buffer_percent: 10\n"), "c.yaml:14: clusters[0].policy.pools[0].buffer_percent: buffer is set too; keep one of them"},
 		{"schedule without a name", scheduled("start: 0 8 * * *", "end: 0 9 * * *", "min: 1"), "c.yaml:13: clusters[0].policy.pools[0].schedules[0].name: is missing"},
 		{"schedule without a start", scheduled("name: x", "end: 0 9 * * *", "min: 1"), "c.yaml:13: clusters[0].policy.pools[0].schedules[0].start: is missing"},
 		{"schedule without an effect", scheduled("name: x", "start: 0 8 * * *", "end: 0 9 * * *"), "c.yaml:13: clusters[0].policy.pools[0].schedules[0]: changes nothing; set min, max or idle_time"},

@@ -47,6 +47,7 @@ func (s *Scaling) pool(p *Pool) autoscale.PoolPolicy {
 	if p.BootTimeout != nil {
 		out.BootTimeout = p.BootTimeout.Std()
 	}
+	out.Buffer, out.BufferPercent = p.Buffer, p.BufferPercent
 	out.RemoveGroupsWhole = p.RemoveGroupsWhole
 	for i := range p.Schedules {
 		out.Schedules = append(out.Schedules, p.Schedules[i].schedule())

@@ -231,6 +231,9 @@ func (s *source) pools(p *Scaling, at string) {
 		if pool.Max > 0 && pool.Min > pool.Max {
 			s.add(key+".min", fmt.Sprintf("%d is more than max (%d)", pool.Min, pool.Max))
 		}
+		if pool.Buffer > 0 && pool.BufferPercent > 0 {
+			s.add(key+".buffer_percent", "buffer is set too; keep one of them")
+		}
 		s.schedules(p, pool, key)
 		for j := range p.Pools[:i] {
 			if p.Pools[j].covers(pool) {
