@@ -47,6 +47,7 @@ type board struct {
 	kept     []take
 	// groupLimit is, by policy, the limit on its placement groups; -1: none.
 	groupLimit []int
+	names      names
 	// nextGroup is where to look on for a free number, by the group name's template.
 	nextGroup map[string]int
 }
@@ -144,6 +145,7 @@ func newBoard(s *State, p *Policy, unwanted map[RequestID]bool) *board {
 	b.addBreaker()
 	b.drawInFlight()
 	b.addCapacity()
+	b.addNames()
 	b.addLots()
 	b.addClasses()
 	return b

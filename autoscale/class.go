@@ -80,6 +80,8 @@ func (b *board) compile(c *classState) (Reason, bool) {
 	switch {
 	case len(c.order) == 0:
 		return Reason{Code: ReasonNoPool}, false
+	case len(c.Names) > 0:
+		return b.compileNamed(c)
 	case !slices.ContainsFunc(c.order, func(pool int) bool { return b.perNode(c, pool) > 0 }):
 		return b.tooLarge(c), false
 	}
@@ -92,7 +94,7 @@ func (b *board) compile(c *classState) (Reason, bool) {
 
 // inBulk tells whether many jobs of the class can be placed at a time.
 func (c *classState) inBulk() bool {
-	if c.Grouping == Coupled || c.required > 1 || c.Exclusive == ExclusiveJob {
+	if c.Grouping == Coupled || c.required > 1 || c.Exclusive == ExclusiveJob || len(c.Names) > 0 {
 		return false
 	}
 	return c.Tasks == 1 || c.TasksPerNode == 0 || c.Exclusive == ExclusiveTask

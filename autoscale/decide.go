@@ -25,6 +25,7 @@ func Decide(s State, p Policy) Plan {
 		if !b.placeJobs(queue) {
 			continue
 		}
+		b.askForNames()
 		b.fillMinimums()
 		if b.findUnwanted(unwanted) {
 			continue

@@ -171,9 +171,26 @@ func drawJobs(t *rapid.T) []Job {
 	for i := range rapid.IntRange(0, 8).Draw(t, "jobs") {
 		j := Job{ID: JobID(fmt.Sprintf("j%d", i)), Priority: int64(rapid.IntRange(0, 2).Draw(t, "priority")), Submitted: start.Add(-time.Duration(rapid.IntRange(0, 5).Draw(t, "age")) * time.Minute)}
 		j.Shape = drawShape(t)
+		if rapid.IntRange(0, 4).Draw(t, "named") == 0 {
+			drawNames(t, &j.Shape)
+		}
 		all = append(all, j)
 	}
 	return all
+}
+
+// nodeNames are names that nodes of a drawn world may have, and others.
+var nodeNames = []string{"n0", "n1", "n2", "n3", "N4", "a-8", "a-9", "a-10", "a-011", "b7c", "nameless"}
+
+// drawNames makes a job name its nodes.
+func drawNames(t *rapid.T, s *Shape) {
+	s.Names = rapid.SliceOfNDistinct(rapid.SampledFrom(nodeNames), 1, 4, rapid.ID).Draw(t, "names")
+	s.Tasks, s.TasksPerNode, s.Exclusive = len(s.Names), 0, ExclusiveTask
+	s.Group = rapid.SampledFrom([]string{"", "", "g0", "g9"}).Draw(t, "namedGroup")
+	s.Grouping = AnyPlace
+	if s.Group != "" {
+		s.Grouping = Coupled
+	}
 }
 
 func drawShape(t *rapid.T) Shape {
@@ -217,6 +234,9 @@ func drawOperations(t *rapid.T, s *State) {
 		} else {
 			op.Kind, op.Pool = OperationCreate, rapid.SampledFrom(s.Supply.Pools).Draw(t, "opPool").ID
 			op.Count = rapid.IntRange(1, 3).Draw(t, "count")
+			if rapid.IntRange(0, 2).Draw(t, "namedOp") == 0 {
+				op.Names = rapid.SliceOfNDistinct(rapid.SampledFrom(nodeNames[5:]), op.Count, op.Count, rapid.ID).Draw(t, "opNames")
+			}
 			op.Added = rapid.IntRange(0, op.Count).Draw(t, "added")
 			op.Attempts = rapid.IntRange(1, attemptsAtMost).Draw(t, "attempts")
 			op.Group = rapid.SampledFrom([]string{"", "", "g0", "g2"}).Draw(t, "opGroup")

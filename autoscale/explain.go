@@ -59,13 +59,17 @@ func (b *board) serve(c *classState, from, to, tasks int, parts []Serving, why R
 		if s.Grow < 0 || slices.ContainsFunc(parts[:i], func(p Serving) bool { return p.Grow == s.Grow }) {
 			continue
 		}
-		set := &b.plan.Grow[s.Grow]
-		set.JobCount += to - from
-		for m := from; m < to && len(set.Jobs) < jobsNamed; m++ {
-			set.Jobs = append(set.Jobs, c.Members[m].ID)
-		}
-		set.Reason = Reason{Code: ReasonDemand, Have: int64(set.JobCount)}
+		b.plan.Grow[s.Grow].serve(c.Members[from:to])
 	}
+}
+
+// serve records jobs that a set is for.
+func (g *Grow) serve(jobs []Member) {
+	g.JobCount += len(jobs)
+	for _, j := range jobs[:min(len(jobs), jobsNamed-len(g.Jobs))] {
+		g.Jobs = append(g.Jobs, j.ID)
+	}
+	g.Reason = Reason{Code: ReasonDemand, Have: int64(g.JobCount)}
 }
 
 // tell enters an outcome. There may be as many as jobs, and they are large, so room

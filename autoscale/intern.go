@@ -16,8 +16,8 @@ import (
 // to be served, and classes in the order of their first members, so that the
 // result does not depend on the order of the jobs.
 //
-// Shapes are equal when they mean the same: the order of Any, In, DependsOn and
-// Draws, the case of a label's values, a time's zone and custom amounts of zero
+// Shapes are equal when they mean the same: the order of Any, In, Names, DependsOn
+// and Draws, the case of a label's values, a time's zone and custom amounts of zero
 // make no difference. A class has the shape of its first member, and shares
 // slices and maps with it.
 func Intern(jobs []Job) []Class {
@@ -159,6 +159,8 @@ func (c *shapeCoder) encode(s *Shape) []byte {
 	c.int(int64(s.Grouping))
 	c.int(int64(s.Gang))
 	c.int(int64(s.AtLeast))
+	c.names(s.Names)
+	c.text(s.Group)
 	c.time(s.EarliestStart)
 	c.int(int64(s.ExpectedRuntime))
 	c.text(s.Held)
@@ -256,6 +258,11 @@ func (c *shapeCoder) dependencies(ids []JobID) {
 	for _, id := range ids {
 		c.texts = append(c.texts, string(id))
 	}
+	c.sortedTexts()
+}
+
+func (c *shapeCoder) names(list []string) {
+	c.texts = append(c.texts[:0], list...)
 	c.sortedTexts()
 }
 

@@ -46,6 +46,8 @@ func TestInternTellsEveryFieldApart(t *testing.T) {
 		"Grouping":        func(s *autoscale.Shape) { s.Grouping = autoscale.Coupled },
 		"Gang":            func(s *autoscale.Shape) { s.Gang = autoscale.GangAll },
 		"AtLeast":         func(s *autoscale.Shape) { s.AtLeast = 3 },
+		"Names":           func(s *autoscale.Shape) { s.Names = []string{"a-1"} },
+		"Group":           func(s *autoscale.Shape) { s.Group = "pg0" },
 		"EarliestStart":   func(s *autoscale.Shape) { s.EarliestStart = internEpoch },
 		"ExpectedRuntime": func(s *autoscale.Shape) { s.ExpectedRuntime = time.Second },
 		"Held":            func(s *autoscale.Shape) { s.Held = "why" },
@@ -59,7 +61,7 @@ func TestInternTellsEveryFieldApart(t *testing.T) {
 			require.Len(t, intern(other, other), 1)
 		})
 	}
-	require.Equal(t, 13, reflect.TypeFor[autoscale.Shape]().NumField(), "a new field of Shape belongs into its key")
+	require.Equal(t, 15, reflect.TypeFor[autoscale.Shape]().NumField(), "a new field of Shape belongs into its key")
 	require.Equal(t, 4, reflect.TypeFor[autoscale.Resources]().NumField(), "a new field of Resources belongs into its key")
 	require.Equal(t, 6, reflect.TypeFor[autoscale.Selector]().NumField(), "a new field of Selector belongs into its key")
 }
@@ -96,6 +98,7 @@ func TestInternJoinsWhatMeansTheSame(t *testing.T) {
 		Selector:      autoscale.Selector{Any: []autoscale.Selector{a, b}, Label: "machine_type", In: []string{"Standard_F4s_v2", "x"}},
 		EarliestStart: internEpoch,
 		DependsOn:     []autoscale.JobID{"1", "2"},
+		Names:         []string{"a-1", "a-2"},
 		Draws:         []autoscale.Draw{{Limit: "x", Amount: 1}, {Limit: "y", Amount: 2}},
 	}
 	right := autoscale.Shape{
@@ -104,12 +107,14 @@ func TestInternJoinsWhatMeansTheSame(t *testing.T) {
 		Selector:      autoscale.Selector{Any: []autoscale.Selector{b, a}, Label: "machine_type", In: []string{"X", "standard_f4s_v2"}},
 		EarliestStart: internEpoch.In(zone),
 		DependsOn:     []autoscale.JobID{"2", "1"},
+		Names:         []string{"a-2", "a-1"},
 		Draws:         []autoscale.Draw{{Limit: "y", Amount: 2}, {Limit: "x", Amount: 1}},
 	}
 	require.Len(t, intern(left, right), 1)
 	require.Len(t, left.Selector.In[0], len("Standard_F4s_v2"))
 	require.Equal(t, "Standard_F4s_v2", left.Selector.In[0], "Intern must not touch its input")
 	require.Equal(t, autoscale.JobID("2"), right.DependsOn[0])
+	require.Equal(t, "a-2", right.Names[0])
 	require.Equal(t, autoscale.LimitID("y"), right.Draws[0].Limit)
 }
 

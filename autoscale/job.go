@@ -70,6 +70,13 @@ type Shape struct {
 	Gang         GangMode
 	// AtLeast is the least number of tasks worth starting, for GangAtLeast.
 	AtLeast int
+	// Names are the nodes that the job waits for, where the queue has chosen
+	// them, as Slurm's power saving does: whole nodes, one task each, Tasks
+	// being their number. The selector says of which pool they are, and Group
+	// their placement group; empty: none. Nothing else about them is chosen or
+	// checked: a named node is never exchanged for another.
+	Names []string
+	Group string
 	// EarliestStart: before this time the job is no demand. Zero: at once.
 	EarliestStart time.Time
 	// ExpectedRuntime is the queue's estimate or time limit. Zero: unknown.

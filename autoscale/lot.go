@@ -181,7 +181,7 @@ func compareTenants(x, y Tenant) int {
 func (b *board) addLots() {
 	b.lots = newLots(len(b.pools))
 	for i := range b.nodes {
-		if n := &b.nodes[i]; n.supply && n.free[dimCores] > 0 {
+		if n := &b.nodes[i]; n.supply && n.free[dimCores] > 0 && !b.keptByName(i) {
 			b.lots.order = append(b.lots.order, i)
 		}
 	}
@@ -193,7 +193,7 @@ func (b *board) addLots() {
 		b.addToLots(at, n)
 	}
 	for i := range b.inFlight {
-		if f := &b.inFlight[i]; !f.unwanted && !f.barred {
+		if f := &b.inFlight[i]; !f.unwanted && !f.barred && f.operation.Names == nil {
 			b.addFlightLots(i, f)
 		}
 	}

@@ -25,7 +25,7 @@ func (b *board) fillMinimums() {
 
 // standing counts the nodes of a policy that will stay if nothing is removed.
 func (b *board) standing(policy int) int {
-	n := 0
+	n := b.askedByName(policy)
 	for i := range b.pools {
 		if b.pools[i].policy == policy {
 			n += b.pools[i].alive

@@ -54,6 +54,9 @@ type Operation struct {
 	Pool  PoolID
 	Group string
 	Count int
+	// Names are what the nodes of a create were asked to be called; none: the
+	// cloud names them.
+	Names []string
 	// Draws is what one node of a create takes of limits. It counts even if the
 	// cloud no longer lists the pool.
 	Draws []Draw

@@ -48,12 +48,10 @@ func (b *board) everFits(c *classState) bool {
 // reserve takes what there is for a gang, without creating anything: nodes that
 // exist are kept for it, and what its new nodes would draw is drawn.
 func (b *board) reserve(c *classState, job JobID) {
-	takes, _ := b.findFor(c)
-	b.kept = takes
-	for _, t := range takes {
-		if t.lot >= 0 {
-			b.consume(c, t)
-		}
+	if len(c.Names) > 0 {
+		b.reserveNames(c)
+	} else {
+		b.reserveRoom(c)
 	}
 	for _, i := range c.order {
 		if b.perNode(c, i) == 0 {
@@ -61,6 +59,16 @@ func (b *board) reserve(c *classState, job JobID) {
 		}
 		for _, x := range b.pools[i].claims {
 			b.reserved[x.limit] = job
+		}
+	}
+}
+
+func (b *board) reserveRoom(c *classState) {
+	takes, _ := b.findFor(c)
+	b.kept = takes
+	for _, t := range takes {
+		if t.lot >= 0 {
+			b.consume(c, t)
 		}
 	}
 }

@@ -127,6 +127,9 @@ func (b *board) placeOne(c *classState, member int) (why Reason, ok bool) {
 	if len(c.claims) > 0 && b.ledger.room(c.claims) == 0 {
 		return b.noLicence(c, 0), false
 	}
+	if len(c.Names) > 0 {
+		return b.placeNamed(c, member)
+	}
 	takes, left := b.findFor(c)
 	got := c.Tasks - left
 	if got < c.required {

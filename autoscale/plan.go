@@ -44,6 +44,9 @@ type Grow struct {
 	Pool    PoolID
 	Group   string
 	Count   int
+	// Names are those that the nodes are to have, in counting order; none: the
+	// cloud names them. They differ by one number only, which rises by one.
+	Names []string
 	// Draws is what one node takes of the cloud's limits.
 	Draws []Draw
 	// Jobs are some of the jobs it serves; JobCount is how many in all.

@@ -43,7 +43,7 @@ func TestPropertyInputOrderPlaysNoPart(t *testing.T) {
 func TestPropertyPlanningAgainSettles(t *testing.T) {
 	check(t, func(t *rapid.T, w world) {
 		allServed := !slices.ContainsFunc(w.plan.Outcomes, func(o Outcome) bool {
-			return slices.Contains([]ReasonCode{ReasonLimit, ReasonBudget, ReasonNoPrice, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonPoolInvalid, ReasonPart}, o.Reason.Code)
+			return slices.Contains([]ReasonCode{ReasonLimit, ReasonBudget, ReasonNoPrice, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonPoolInvalid, ReasonPart, ReasonNameTaken, ReasonNameUnnumbered}, o.Reason.Code)
 		})
 		rounds, waiting := 0, 0
 		for _, o := range w.plan.Outcomes {
@@ -88,7 +88,7 @@ func applied(w world) State {
 		g := &w.plan.Grow[i]
 		g.Request = RequestID(fmt.Sprintf("new%d-%d", len(w.Operations), i))
 		next.Operations = append(next.Operations, Operation{
-			Request: g.Request, Kind: OperationCreate, Phase: OpAccepted, Pool: g.Pool, Group: g.Group, Count: g.Count, Added: g.Count, Intended: w.At,
+			Request: g.Request, Kind: OperationCreate, Phase: OpAccepted, Pool: g.Pool, Group: g.Group, Count: g.Count, Names: g.Names, Added: g.Count, Intended: w.At,
 		})
 	}
 	for i, r := range w.plan.Remove {

@@ -33,21 +33,23 @@ const (
 
 // Reasons why a job waits.
 const (
-	ReasonHeld          ReasonCode = "held"            // the queue holds it
-	ReasonDependency    ReasonCode = "dependency"      // other jobs must end first
-	ReasonNotYet        ReasonCode = "not_yet"         // its earliest start is to come
-	ReasonNoPool        ReasonCode = "no_pool"         // no pool matches its selector
-	ReasonTooLarge      ReasonCode = "too_large"       // no machine type has what one task needs
-	ReasonNoMachine     ReasonCode = "no_machine"      // no machine type has all that one task needs together
-	ReasonNoGroups      ReasonCode = "no_groups"       // no pool that would do has placement groups
-	ReasonGroupTooSmall ReasonCode = "group_too_small" // it needs more nodes than a placement group may have
-	ReasonPoolInvalid   ReasonCode = "pool_invalid"    // the cloud makes no new nodes in the pools that would do
-	ReasonReserved      ReasonCode = "reserved"        // room is kept for a gang that has waited long
-	ReasonCapacity      ReasonCode = "capacity"        // the pool ran out of capacity lately
-	ReasonBreaker       ReasonCode = "breaker"         // the cloud is stopped, for waiting does not end its errors
-	ReasonLimit         ReasonCode = "limit"           // a limit is reached
-	ReasonBudget        ReasonCode = "budget"          // a budget of money is reached
-	ReasonNoPrice       ReasonCode = "no_price"        // there is a budget, and the price of the pools that would do is not known
+	ReasonHeld           ReasonCode = "held"            // the queue holds it
+	ReasonDependency     ReasonCode = "dependency"      // other jobs must end first
+	ReasonNotYet         ReasonCode = "not_yet"         // its earliest start is to come
+	ReasonNoPool         ReasonCode = "no_pool"         // no pool matches its selector
+	ReasonTooLarge       ReasonCode = "too_large"       // no machine type has what one task needs
+	ReasonNoMachine      ReasonCode = "no_machine"      // no machine type has all that one task needs together
+	ReasonNoGroups       ReasonCode = "no_groups"       // no pool that would do has placement groups
+	ReasonGroupTooSmall  ReasonCode = "group_too_small" // it needs more nodes than a placement group may have
+	ReasonNameTaken      ReasonCode = "name_taken"      // a node of the name it waits for is there, and can't serve it
+	ReasonNameUnnumbered ReasonCode = "name_unnumbered" // the cloud can't be asked for the name
+	ReasonPoolInvalid    ReasonCode = "pool_invalid"    // the cloud makes no new nodes in the pools that would do
+	ReasonReserved       ReasonCode = "reserved"        // room is kept for a gang that has waited long
+	ReasonCapacity       ReasonCode = "capacity"        // the pool ran out of capacity lately
+	ReasonBreaker        ReasonCode = "breaker"         // the cloud is stopped, for waiting does not end its errors
+	ReasonLimit          ReasonCode = "limit"           // a limit is reached
+	ReasonBudget         ReasonCode = "budget"          // a budget of money is reached
+	ReasonNoPrice        ReasonCode = "no_price"        // there is a budget, and the price of the pools that would do is not known
 )
 
 // Reasons why a node stays.
@@ -177,7 +179,7 @@ func Reasons() []ReasonInfo {
 var reasonOrder = []ReasonCode{
 	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonBootTimeout, ReasonFailed, ReasonSurplus, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnNew, ReasonPart,
-	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonPoolInvalid, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonBudget, ReasonNoPrice,
+	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonNameTaken, ReasonNameUnnumbered, ReasonPoolInvalid, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonBudget, ReasonNoPrice,
 	ReasonWanted, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
 	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonRemovalRate, ReasonGroupStays, ReasonLeaving, ReasonOddState, ReasonDeallocated,
 	ReasonGrows, ReasonShrinks, ReasonNotNeeded,
@@ -203,19 +205,21 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonBudget:     {"{subject} is in the way: {have} of {want} are spent or taken by what runs and is on its way, {need} more would be needed", "Raise the budget, or wait until nodes go or the next month begins."},
 	ReasonNoPrice:    {"there is a budget, and the price of a node of {subject} is not known", "Give the pool a price_per_hour, or the price file a line for it."},
 
-	ReasonHeld:          {"the queue holds it: {detail}", "Release it in the queue."},
-	ReasonDependency:    {"waits for job {subject} to end", ""},
-	ReasonNotYet:        {"may not start for another {for}", ""},
-	ReasonNoPool:        {"no pool matches what it asks for", "Check its selector against the pools that plan lists."},
-	ReasonTooLarge:      {"no machine type it may use has {want} {unit}; the largest has {have}", "Ask for less per task, or add a larger machine type to the nodearray."},
-	ReasonNoMachine:     {"no machine type it may use has {detail} together", "Ask for less per task, or add a larger machine type to the nodearray."},
-	ReasonNoGroups:      {"it is coupled, and no pool it may use has placement groups", "Allow it a nodearray with placement groups."},
-	ReasonGroupTooSmall: {"it needs {want} nodes in one placement group; the largest group may have {have}", "Ask for fewer nodes, or raise the nodearray's maximum scale set size."},
-	ReasonPoolInvalid:   {"the cloud makes no new nodes in {subject}: {detail}", "Activate the machine type in CycleCloud."},
-	ReasonReserved:      {"what limit {detail} leaves is kept for job {subject}, which is before it and needs much at once", "Wait, raise the limit, or raise gang_patience."},
-	ReasonCapacity:      {"{subject} fell short {for} ago ({class}) and is on trial with {have} at a time: {detail}", "Wait, or allow another machine type or nodearray."},
-	ReasonBreaker:       {"{class} errors have stopped this cloud for {for}; one try at a time, the next in {of}: {detail}", "auth: mend the credentials or their role. config: mend what the words name, such as an image, a subnet or a machine type of the nodearray. It goes on by itself after a try that succeeds."},
-	ReasonLimit:         {"limit {subject} is in the way: {have} of {want} {unit} are in use or on their way, {need} more would be needed", "Raise the limit or wait until nodes are freed."},
+	ReasonHeld:           {"the queue holds it: {detail}", "Release it in the queue."},
+	ReasonDependency:     {"waits for job {subject} to end", ""},
+	ReasonNotYet:         {"may not start for another {for}", ""},
+	ReasonNoPool:         {"no pool matches what it asks for", "Check its selector against the pools that plan lists."},
+	ReasonTooLarge:       {"no machine type it may use has {want} {unit}; the largest has {have}", "Ask for less per task, or add a larger machine type to the nodearray."},
+	ReasonNoMachine:      {"no machine type it may use has {detail} together", "Ask for less per task, or add a larger machine type to the nodearray."},
+	ReasonNoGroups:       {"it is coupled, and no pool it may use has placement groups", "Allow it a nodearray with placement groups."},
+	ReasonGroupTooSmall:  {"it needs {want} nodes in one placement group; the largest group may have {have}", "Ask for fewer nodes, or raise the nodearray's maximum scale set size."},
+	ReasonNameTaken:      {"node name {subject} is taken: {detail}", "Wait until the node is gone. If it does not go by itself, remove it in CycleCloud."},
+	ReasonNameUnnumbered: {"the cloud can't be asked for node name {subject}: it has no number", "Name nodes as in execute-3."},
+	ReasonPoolInvalid:    {"the cloud makes no new nodes in {subject}: {detail}", "Activate the machine type in CycleCloud."},
+	ReasonReserved:       {"what limit {detail} leaves is kept for job {subject}, which is before it and needs much at once", "Wait, raise the limit, or raise gang_patience."},
+	ReasonCapacity:       {"{subject} fell short {for} ago ({class}) and is on trial with {have} at a time: {detail}", "Wait, or allow another machine type or nodearray."},
+	ReasonBreaker:        {"{class} errors have stopped this cloud for {for}; one try at a time, the next in {of}: {detail}", "auth: mend the credentials or their role. config: mend what the words name, such as an image, a subnet or a machine type of the nodearray. It goes on by itself after a try that succeeds."},
+	ReasonLimit:          {"limit {subject} is in the way: {have} of {want} {unit} are in use or on their way, {need} more would be needed", "Raise the limit or wait until nodes are freed."},
 
 	ReasonWanted:       {"the plan gives it work", ""},
 	ReasonBusy:         {"the queue runs {subject} on it", ""},

@@ -184,6 +184,7 @@ type scenarioOperation struct {
 	Count   int            `yaml:"count"`
 	Added   int            `yaml:"added"`
 	Nodes   []NodeID       `yaml:"nodes"`
+	Names   []string       `yaml:"names"`
 	// Message and Class of one that ended just now, as its phase says.
 	Message string     `yaml:"message"`
 	Class   ErrorClass `yaml:"class"`
@@ -192,7 +193,7 @@ type scenarioOperation struct {
 // operation was intended a minute ago, and ended now if at all.
 func (o scenarioOperation) operation() Operation {
 	op := Operation{
-		Request: o.Request, Kind: o.Kind, Phase: o.Phase, Pool: o.Pool, Group: o.Group, Count: o.Count, Added: o.Added, Nodes: o.Nodes,
+		Request: o.Request, Kind: o.Kind, Phase: o.Phase, Pool: o.Pool, Group: o.Group, Count: o.Count, Added: o.Added, Nodes: o.Nodes, Names: o.Names,
 		Message: o.Message, Class: o.Class, Intended: start.Add(-time.Minute),
 	}
 	if op.Phase.Final() {
@@ -222,6 +223,8 @@ type scenarioJob struct {
 	Held         string           `yaml:"held"`
 	After        []JobID          `yaml:"after"`
 	StartsIn     int              `yaml:"starts_in"`
+	Names        []string         `yaml:"names"`
+	Group        string           `yaml:"group"` // of the named nodes
 	Licences     map[string]int64 `yaml:"licences"`
 }
 
@@ -331,6 +334,9 @@ func (j scenarioJob) jobs(offset int) []Job {
 	if j.Nodes > 0 {
 		shape.Tasks, shape.Exclusive = j.Nodes, ExclusiveTask
 	}
+	if len(j.Names) > 0 {
+		shape.Tasks, shape.Exclusive, shape.Names, shape.Group = len(j.Names), ExclusiveTask, j.Names, j.Group
+	}
 	if j.Exclusive {
 		shape.Exclusive = ExclusiveJob
 	}
@@ -411,7 +417,11 @@ func printPlan(p Plan, d Demand) string {
 		return " in group " + group
 	}
 	for _, g := range p.Grow {
-		line("create  %d of %s%s: %s", g.Count, g.Pool, in(g.Group), g.Reason)
+		as := ""
+		if g.Names != nil {
+			as = " as " + strings.Join(g.Names, ", ")
+		}
+		line("create  %d of %s%s%s: %s", g.Count, g.Pool, in(g.Group), as, g.Reason)
 	}
 	for _, r := range p.Retry {
 		line("retry   %s of %s: %s", r.Operation.Kind, r.Operation.Request, r.Reason)

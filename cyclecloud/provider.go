@@ -83,15 +83,18 @@ func (p *Provider) Create(ctx context.Context, g autoscale.Grow) (autoscale.Rece
 	if !known {
 		return autoscale.Receipt{}, p.translateAct("create", refuse("cluster %s shows no pool %s", p.options.Cluster, g.Pool))
 	}
+	asked := CreationSet{
+		Nodearray:        from.nodearray,
+		Count:            g.Count,
+		Definition:       &from.definition,
+		PlacementGroupID: g.Group,
+		NodeAttributes:   map[string]any{OwnerAttribute: p.options.Owner},
+	}
+	if err := asked.name(g.Names); err != nil {
+		return autoscale.Receipt{}, p.translateAct("create", err)
+	}
 	result, err := p.options.Client.CreateNodes(ctx, p.options.Cluster, NodeCreationRequest{
-		RequestID: string(g.Request),
-		Sets: []CreationSet{{
-			Nodearray:        from.nodearray,
-			Count:            g.Count,
-			Definition:       &from.definition,
-			PlacementGroupID: g.Group,
-			NodeAttributes:   map[string]any{OwnerAttribute: p.options.Owner},
-		}},
+		RequestID: string(g.Request), Sets: []CreationSet{asked},
 	})
 	if found, seen := seenBefore(err); seen {
 		if len(found.Nodes) == 0 {

@@ -54,6 +54,7 @@ func requireSound(t *testing.T, d autoscale.Demand) {
 		}
 		require.Positive(t, c.Tasks)
 		require.LessOrEqual(t, c.AtLeast, c.Tasks)
+		require.True(t, len(c.Names) == 0 && c.Group == "" || len(c.Names) == c.Tasks)
 		require.GreaterOrEqual(t, c.ExpectedRuntime, c.ExpectedRuntime.Abs(), "never negative")
 		requireNotNegative(t, c.PerTask)
 		for _, draw := range c.Draws {

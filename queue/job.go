@@ -47,6 +47,9 @@ var jobFields = fields[jobEntry]{
 	"machine_type": func(r *reader, n *node, j *jobEntry) { j.machineType = r.labels(n) },
 	"selector":     func(r *reader, n *node, j *jobEntry) { j.selector = r.selector(n) },
 
+	"node_names":      func(r *reader, n *node, j *jobEntry) { j.Names = r.nodeNames(n) },
+	"placement_group": func(r *reader, n *node, j *jobEntry) { j.Group = r.groupName(n) },
+
 	"placement": func(r *reader, n *node, j *jobEntry) { j.Grouping = word(r, n, placements) },
 	"coupled":   func(r *reader, n *node, j *jobEntry) { j.coupled = r.flag(n) },
 	"gang":      func(r *reader, n *node, j *jobEntry) { j.Gang = word(r, n, gangs) },
@@ -79,8 +82,15 @@ func (r *reader) readJob(n *node) autoscale.Job {
 	if !n.has("id") {
 		r.failf(n, "id is missing")
 	}
-	r.countTasks(n, &j)
-	r.placeJob(n, &j)
+	if n.has("node_names") {
+		r.nameNodes(n, &j)
+	} else {
+		r.countTasks(n, &j)
+		r.placeJob(n, &j)
+		if n.has("placement_group") {
+			r.failAt(n.find("placement_group"), "placement_group", "needs node_names: it is where those are; coupled: true asks for some group")
+		}
+	}
 	r.gang(n, &j)
 	for _, id := range j.DependsOn {
 		if id == j.ID {

@@ -258,3 +258,19 @@ func BenchmarkParse(b *testing.B) {
 		})
 	}
 }
+
+func TestNamedNodes(t *testing.T) {
+	for job, want := range map[string]autoscale.Shape{
+		"node_names: execute-3":                     {Names: []string{"execute-3"}},
+		"node_names: [execute-4, execute-3]":        {Names: []string{"execute-4", "execute-3"}},
+		"node_names: [a1], exclusive: task":         {Names: []string{"a1"}},
+		"node_names: [a1], cores: 44":               {Names: []string{"a1"}, PerTask: autoscale.Resources{Cores: 44}},
+		"node_names: [a1], placement_group: pg0":    {Names: []string{"a1"}, Group: "pg0", Grouping: autoscale.Coupled},
+		"node_names: [a1, a2], at_least: 1":         {Names: []string{"a1", "a2"}, Gang: autoscale.GangAtLeast, AtLeast: 1},
+		"node_names: [a.b_c-1], gang: all":          {Names: []string{"a.b_c-1"}, Gang: autoscale.GangAll},
+		"node_names: [7], placement_group: 'pg-0_'": {Names: []string{"7"}, Group: "pg-0_", Grouping: autoscale.Coupled},
+	} {
+		want.Tasks, want.Exclusive = len(want.Names), autoscale.ExclusiveTask
+		require.Equal(t, want, one(t, job), job)
+	}
+}

@@ -42,6 +42,9 @@ func TestSchemaNamesTheParsersFields(t *testing.T) {
 		}
 		require.ElementsMatch(t, words, enum, path)
 	}
+	for name, form := range map[string]string{"nodeName": nodeNameForm.String(), "groupName": groupNameForm.String()} {
+		require.Equal(t, form, root.find("$defs").find(name).find("oneOf").items[0].find("pattern").text)
+	}
 	for name, form := range map[string]string{"duration": runtimeForm.String(), "time": timeForm.String()} {
 		require.Equal(t, form, root.find("$defs").find(name).find("oneOf").items[1].find("pattern").text)
 	}

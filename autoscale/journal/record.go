@@ -28,6 +28,7 @@ type operationRecord struct {
 	Pool     autoscale.PoolID         `json:"pool,omitempty"`
 	Group    string                   `json:"group,omitempty"`
 	Count    int                      `json:"count,omitempty"`
+	Names    []string                 `json:"names,omitempty"`
 	Draws    []autoscale.Draw         `json:"draws,omitempty"`
 	Added    int                      `json:"added,omitempty"`
 	Nodes    []autoscale.NodeID       `json:"nodes,omitempty"`
@@ -48,7 +49,7 @@ func encodeOperation(op autoscale.Operation, seq uint64) ([]byte, error) {
 	data, err := json.Marshal(operationRecord{
 		V: recordVersion, Seq: seq,
 		Request: op.Request, Kind: op.Kind, Phase: op.Phase,
-		Pool: op.Pool, Group: op.Group, Count: op.Count, Draws: op.Draws, Added: op.Added,
+		Pool: op.Pool, Group: op.Group, Count: op.Count, Names: op.Names, Draws: op.Draws, Added: op.Added,
 		Nodes: op.Nodes, Removal: op.Removal, CloudID: op.CloudID, Message: op.Message, Class: op.Class,
 		Jobs: op.Jobs, Reason: op.Reason,
 		Intended: utc(op.Intended), Sent: utc(op.Sent), Answered: utc(op.Answered), Ended: utc(op.Ended),
@@ -92,7 +93,7 @@ func decodeOperation(data []byte) (operationRecord, error) {
 func (r operationRecord) operation() autoscale.Operation {
 	return autoscale.Operation{
 		Request: r.Request, Kind: r.Kind, Phase: r.Phase,
-		Pool: r.Pool, Group: r.Group, Count: r.Count, Draws: r.Draws, Added: r.Added,
+		Pool: r.Pool, Group: r.Group, Count: r.Count, Names: r.Names, Draws: r.Draws, Added: r.Added,
 		Nodes: r.Nodes, Removal: r.Removal, CloudID: r.CloudID, Message: r.Message, Class: r.Class,
 		Jobs: r.Jobs, Reason: r.Reason,
 		Intended: utc(r.Intended), Sent: utc(r.Sent), Answered: utc(r.Answered), Ended: utc(r.Ended),

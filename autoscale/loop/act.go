@@ -55,7 +55,7 @@ func (t *tick) creates() (calls []call) {
 	for _, g := range t.report.Plan.Grow {
 		calls = append(calls, t.create(autoscale.Operation{}, autoscale.Operation{
 			Request: g.Request, Kind: autoscale.OperationCreate,
-			Pool: g.Pool, Group: g.Group, Count: g.Count, Draws: g.Draws, Jobs: g.Jobs,
+			Pool: g.Pool, Group: g.Group, Count: g.Count, Names: g.Names, Draws: g.Draws, Jobs: g.Jobs,
 			Reason: g.Reason, Intended: t.at,
 		}))
 	}
@@ -66,7 +66,7 @@ func (t *tick) create(before, op autoscale.Operation) call {
 	op = t.sent(op)
 	return call{change{before, op}, func(ctx context.Context) (autoscale.Receipt, error) {
 		return t.Cloud.Create(ctx, autoscale.Grow{
-			Request: op.Request, Pool: op.Pool, Group: op.Group, Count: op.Count,
+			Request: op.Request, Pool: op.Pool, Group: op.Group, Count: op.Count, Names: op.Names,
 			Jobs: op.Jobs, JobCount: len(op.Jobs), Reason: op.Reason,
 		})
 	}}

@@ -48,6 +48,7 @@ type planGrow struct {
 	Pool     autoscale.PoolID  `json:"pool"`
 	Group    string            `json:"group,omitempty"`
 	Count    int               `json:"count"`
+	Names    []string          `json:"names,omitempty"`
 	Jobs     []autoscale.JobID `json:"jobs"` // some of them
 	JobCount int               `json:"job_count"`
 	Reason   planReason        `json:"reason"`
@@ -180,7 +181,7 @@ func each[T, U any](list []T, convert func(T) U) []U {
 
 func growOf(g autoscale.Grow) planGrow {
 	jobs := append([]autoscale.JobID{}, g.Jobs...)
-	return planGrow{Pool: g.Pool, Group: g.Group, Count: g.Count, Jobs: jobs, JobCount: g.JobCount, Reason: reasonOf(g.Reason)}
+	return planGrow{Pool: g.Pool, Group: g.Group, Count: g.Count, Names: g.Names, Jobs: jobs, JobCount: g.JobCount, Reason: reasonOf(g.Reason)}
 }
 
 func reasonOf(r autoscale.Reason) planReason {

@@ -90,6 +90,9 @@ func (p *planPrinter) actions() {
 		if g.Group != "" {
 			where += " in group " + g.Group
 		}
+		if len(g.Names) > 0 {
+			where += " as " + compact(g.Names, runsShown)
+		}
 		why := g.Reason.String()
 		if len(g.Jobs) > 0 {
 			why += ": " + compact(g.Jobs, runsShown)

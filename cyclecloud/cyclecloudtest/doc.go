@@ -24,7 +24,8 @@
 // Some answers are this server's own choice, each said at the place that makes it: the words of
 // messages, the coarse State of a node, 409 for a cluster that is not started and for a body that
 // is no JSON, Unavailable for a node whose VM the cloud could not give, that a node with KeepAlive
-// answers Error to terminate, that head nodes draw on quotas but not on the cluster's limits, and
-// that nodes on their way out still count against every limit while a bucket's availableCount
-// leaves them out of its own, its nodearray's and its cluster's.
+// answers Error to terminate, that a number whose name is taken is passed over for the next one,
+// that head nodes draw on quotas but not on the cluster's limits, and that nodes on their way out
+// still count against every limit while a bucket's availableCount leaves them out of its own, its
+// nodearray's and its cluster's.
 package cyclecloudtest
