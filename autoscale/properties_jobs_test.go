@@ -118,6 +118,8 @@ func TestPropertyNoNodeIsOverfilled(t *testing.T) {
 	})
 }
 
+// Those marked for drain by us are among them: they are unmarked, and no node is made
+// in their stead.
 func TestPropertyNodesThatExistComeFirst(t *testing.T) {
 	check(t, func(t *rapid.T, w world) {
 		given := w.given()
@@ -135,7 +137,7 @@ func TestPropertyNodesThatExistComeFirst(t *testing.T) {
 				use, _ := w.use(n)
 				pool := w.pools[n.Pool]
 				_, ok := class.Selector.Match(pool.Labels)
-				fits := ok && n.Phase == PhaseReady && w.managed(n.Pool) != nil && n.Protected == "" && !w.leaving[n.ID] &&
+				fits := ok && w.standing(n) && w.managed(n.Pool) != nil &&
 					pool.Node.Cores >= class.PerTask.Cores && pool.Node.Memory >= class.PerTask.Memory &&
 					(class.Grouping != Ungrouped || n.Group == "")
 				if fits && !w.named()[lower(n.Name)] && !use.Busy() && use.Drain != DrainForeign {
