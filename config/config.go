@@ -4,7 +4,8 @@ import "autoscaled/autoscale"
 
 // Config is a checked configuration. The tags describe each key: its name, its
 // default as it would stand in the file, its bounds, and its help for editors.
-// Tag path:"yes" marks file names, which are relative to the config's folder.
+// Tag path:"yes" marks file names, which are relative to the config's folder; a
+// field with tag content is no key, but what was in the file that the key names.
 type Config struct {
 	StateDir      string    `key:"state_dir" default:"/var/lib/autoscaled" path:"yes" help:"Folder of the journal and the control socket. One daemon per folder."`
 	Listen        string    `key:"listen" default:"127.0.0.1:9797" help:"Address of /metrics, /livez and /readyz. Empty: none of them is served."`
