@@ -20,6 +20,7 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 			made[operations[i].Request] = &operations[i]
 		}
 	}
+	starts := startsOf(operations)
 	next := Memory{Nodes: make(map[NodeID]NodeMemory, len(o.Supply.Nodes)), Promises: m.Promises, Blocked: m.Blocked}
 	next.Removed = recentlyRemoved(m.Removed, o.At)
 	hosts := newHosts(&o.Demand)
@@ -29,7 +30,9 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 		if node.Phase == PhaseGone {
 			continue
 		}
-		now := advanceNode(m.Nodes[node.ID], node, o, hosts, made[node.Request], m.Promises[node.Request])
+		was := m.Nodes[node.ID]
+		was.rest(node.Phase, o.At, starts[node.ID])
+		now := advanceNode(was, node, o, hosts, made[node.Request], m.Promises[node.Request])
 		timeout, managed := timeouts[node.Pool]
 		now.Late = now.Late || managed && late(node, now, o.At, timeout)
 		next.Nodes[node.ID] = now
@@ -39,6 +42,24 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 	next.Breaker = advanceBreaker(m, next.Nodes, o, operations, &p)
 	next.Spend = advanceSpend(m, next.Nodes, o, &p)
 	return next
+}
+
+// startsOf lists by node the operations that were to start it.
+func startsOf(operations []Operation) map[NodeID][]*Operation {
+	var starts map[NodeID][]*Operation
+	for i := range operations {
+		op := &operations[i]
+		if op.Kind != OperationStart {
+			continue
+		}
+		if starts == nil {
+			starts = make(map[NodeID][]*Operation)
+		}
+		for _, id := range slices.Concat(op.Nodes, op.Refused) {
+			starts[id] = append(starts[id], op)
+		}
+	}
+	return starts
 }
 
 // bootTimeouts is how long nodes of each managed pool may take to come up.
@@ -68,7 +89,6 @@ func advanceNode(m NodeMemory, node *Node, o Observation, hosts hosts, by *Opera
 	}
 	m.Ours = m.Ours || by != nil || node.Owned
 	m.Pool, m.Grouped = node.Pool, node.Group != ""
-	m.rest(node.Phase, o.At)
 	if node.Phase == PhaseReady && m.Ready.IsZero() {
 		m.Ready = o.At
 	}

@@ -35,6 +35,11 @@ type board struct {
 	growOf map[place]int
 	// headroom is what each policy has in use, once jobs are placed.
 	headroom []headroom
+	// startOf finds the one set to start per pool and group.
+	startOf map[place]int
+	// probing are the budgets that the present search has begun to draw on,
+	// as a gang that is the probe.
+	probing []int
 	// holds are what stopped a pool, by pool; a zero reason: nothing did.
 	holds []Reason
 	// breaker is what the cloud's breaker means for the plan, and trialLimit the
@@ -85,6 +90,15 @@ type poolState struct {
 	claims  []claim
 	alone   offer
 	grouped offer
+	// startDraws, startClaims and the offers are the same for starting a
+	// deallocated node, and stock are those that may be started.
+	startDraws   []Draw
+	startClaims  []claim
+	startAlone   offer
+	startGrouped offer
+	stock        []stock
+	// starting counts the deallocated nodes that are being started.
+	starting int
 	// alive counts the nodes that count to the policy's min.
 	alive int
 	// groupActive counts the nodes of each placement group, planned ones included.
@@ -106,6 +120,10 @@ type nodeState struct {
 	supply bool
 	// leaving: an operation is removing it.
 	leaving bool
+	// start is the open operation that starts it, if it is seen deallocated, and
+	// begun: this plan starts it.
+	start *Operation
+	begun bool
 	// wanted: this plan gave it work, to tenants.
 	wanted  bool
 	tenants []Tenant
@@ -131,7 +149,7 @@ type flight struct {
 }
 
 func newBoard(s *State, p *Policy, unwanted map[RequestID]bool) *board {
-	b := &board{state: s, policy: p, plan: Plan{At: s.At}, growOf: make(map[place]int), reserved: make(map[int]JobID), nextGroup: make(map[string]int), choices: make(map[string]choice)}
+	b := &board{state: s, policy: p, plan: Plan{At: s.At}, growOf: make(map[place]int), startOf: make(map[place]int), reserved: make(map[int]JobID), nextGroup: make(map[string]int), choices: make(map[string]choice)}
 	offers := offersOf(s.Supply.Pools, p)
 	b.dims = newDims(offers, s.Demand.Classes)
 	b.ledger = newLedger(s.Supply.Limits, p.Limits)
@@ -144,9 +162,11 @@ func newBoard(s *State, p *Policy, unwanted map[RequestID]bool) *board {
 	b.addBudgets()
 	b.addBreaker()
 	b.drawInFlight()
+	b.drawStarts()
 	b.addCapacity()
 	b.addNames()
 	b.addLots()
+	b.addStock()
 	b.addClasses()
 	return b
 }
@@ -175,7 +195,7 @@ func (b *board) addPools(offers []Resources) map[PoolID]int {
 }
 
 func (b *board) newPool(pool *Pool, offer Resources) poolState {
-	p := poolState{Pool: pool, policy: policyOf(pool, b.policy), offers: offer, full: b.dims.vector(offer), spotRank: b.policy.Spot.rank(pool), draws: pool.Draws, groupActive: make(map[string]int)}
+	p := poolState{Pool: pool, policy: policyOf(pool, b.policy), offers: offer, full: b.dims.vector(offer), spotRank: b.policy.Spot.rank(pool), draws: pool.Draws, startDraws: pool.StartDraws, groupActive: make(map[string]int)}
 	for _, g := range pool.Groups {
 		p.groupActive[g.Name] = g.Active
 	}
@@ -226,6 +246,7 @@ func (b *board) addNodes(poolIndex map[PoolID]int) {
 			}
 		}
 	}
+	starts := b.openStarts()
 	order := make([]*Node, len(b.state.Supply.Nodes))
 	for i := range order {
 		order[i] = &b.state.Supply.Nodes[i]
@@ -234,6 +255,9 @@ func (b *board) addNodes(poolIndex map[PoolID]int) {
 	b.nodes = make([]nodeState, len(order))
 	for i, node := range order {
 		b.nodes[i] = b.nodeState(node, poolIndex, leaving)
+		if node.Phase == PhaseDeallocated {
+			b.nodes[i].start = starts[node.ID]
+		}
 	}
 	for i := range b.nodes {
 		if n := &b.nodes[i]; n.supply {
@@ -360,13 +384,15 @@ func (b *board) addMax() {
 	}
 	for i := range b.pools {
 		pool := &b.pools[i]
-		pool.claims = b.ledger.claims(pool.Draws)
+		var bounds []claim
 		if pool.policy >= 0 && own[pool.policy] >= 0 {
-			pool.claims = append(pool.claims, claim{limit: own[pool.policy], amount: 1})
+			bounds = append(bounds, claim{limit: own[pool.policy], amount: 1})
 		}
 		if all >= 0 {
-			pool.claims = append(pool.claims, claim{limit: all, amount: 1})
+			bounds = append(bounds, claim{limit: all, amount: 1})
 		}
+		pool.claims = append(b.ledger.claims(pool.Draws), bounds...)
+		pool.startClaims = append(b.ledger.claims(pool.StartDraws), bounds...)
 	}
 }
 

@@ -76,7 +76,7 @@ func advanceBreaker(before Memory, next map[NodeID]NodeMemory, o Observation, op
 	}
 	c.successes(before.Nodes, next, o, operations)
 	for i := range operations {
-		if op := &operations[i]; op.Ended.Equal(o.At) && op.Class.lasts() && (op.Kind == OperationCreate || op.Class == ErrorAuth) {
+		if op := &operations[i]; op.Ended.Equal(o.At) && op.Class.lasts() && (op.Kind != OperationRemove || op.Class == ErrorAuth) {
 			c.fail(op.Pool, op.Intended, op.Class, op.Phase != OpShort, op.Message)
 		}
 	}
@@ -133,7 +133,7 @@ func (c *circuit) successes(before, next map[NodeID]NodeMemory, o Observation, o
 	}
 	for i := range operations {
 		op := &operations[i]
-		tells := c.Refused && (op.Kind == OperationCreate || c.holdsAll())
+		tells := c.Refused && (op.Kind != OperationRemove || c.holdsAll())
 		if tells && taken(op) && !op.Sent.Before(c.Last) {
 			c.Breaker = Breaker{}
 			return

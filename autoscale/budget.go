@@ -1,6 +1,9 @@
 package autoscale
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Budget bounds what the managed nodes may cost, in the operator's currency. It
 // only keeps nodes from being made: none is ever removed for it.
@@ -60,8 +63,11 @@ func (b *board) addBudget(id LimitID, most, used Money) {
 	limit := b.ledger.add(Limit{ID: id, Kind: LimitBudget, Name: string(id), Unit: UnitMoney, Max: int64(most), Used: int64(used)})
 	for i := range b.pools {
 		if pool := &b.pools[i]; pool.policy >= 0 && pool.priced {
-			pool.claims = append(pool.claims, claim{limit: limit, amount: int64(pool.price)})
-			pool.draws = append(pool.draws[:len(pool.draws):len(pool.draws)], Draw{id, int64(pool.price)})
+			draw, claim := Draw{id, int64(pool.price)}, claim{limit: limit, amount: int64(pool.price)}
+			pool.claims = append(pool.claims, claim)
+			pool.draws = append(slices.Clip(pool.draws), draw)
+			pool.startClaims = append(pool.startClaims, claim)
+			pool.startDraws = append(slices.Clip(pool.startDraws), draw)
 		}
 	}
 }

@@ -140,7 +140,7 @@ func (f offerings) count(x failure) {
 
 // operation notes tries, and ends that brought fewer nodes than asked.
 func (f offerings) operation(op *Operation) {
-	if op.Kind != OperationCreate {
+	if op.Kind == OperationRemove {
 		return
 	}
 	id := offeringOf(op.Pool, op.Group != "")
@@ -175,31 +175,34 @@ func (n *Node) Trouble() ErrorClass { return cmp.Or(n.Class, ErrorBoot) }
 func (b *board) addCapacity() {
 	for i := range b.pools {
 		pool := &b.pools[i]
-		pool.alone = b.newOffer(i, false)
-		pool.grouped = b.newOffer(i, true)
+		pool.alone, pool.startAlone = b.newOffers(i, false)
+		pool.grouped, pool.startGrouped = b.newOffers(i, true)
 	}
 }
 
-// newOffer is what can be had of an offering: as much as the pool's limits allow, or,
-// after a failure, its budget less what is on its way; and a trial's share, where
-// the breaker allows only that.
-func (b *board) newOffer(i int, grouped bool) offer {
+// newOffers are what can be had of an offering by making nodes and by starting them:
+// as much as the pool's limits allow, or, after a failure, its budget less what is
+// on its way; and a trial's share, where the breaker allows only that.
+func (b *board) newOffers(i int, grouped bool) (made, started offer) {
 	pool := &b.pools[i]
-	x := offer{claims: pool.claims}
+	made, started = offer{claims: pool.claims}, offer{claims: pool.startClaims}
 	if b.breaker.trial {
-		x.limit(b.trialLimit)
+		made.limit(b.trialLimit)
+		started.limit(b.trialLimit)
 	}
 	id := offeringOf(pool.ID, grouped)
 	o, failed := b.state.Memory.Offerings[id]
 	if !failed {
-		return x
+		return made, started
 	}
 	limit := Limit{ID: LimitID("capacity/" + id), Kind: LimitCapacity, Name: string(id), Unit: UnitNodes, Max: int64(o.Budget), Used: b.onTheirWay(i, grouped)}
 	if b.state.At.Before(o.nextProbe()) {
 		limit.Used = max(limit.Used, limit.Max)
 	}
-	x.limit(b.ledger.add(limit))
-	return x
+	capacity := b.ledger.add(limit)
+	made.limit(capacity)
+	started.limit(capacity)
+	return made, started
 }
 
 // offer is what new nodes of an offering draw on.
@@ -214,10 +217,11 @@ func (o *offer) limit(limit int) {
 	o.trials = append(o.trials, limit)
 }
 
-// untried tells whether nothing is at risk yet of what there is at risk at all.
+// untried tells whether nothing is at risk yet of what there is at risk at all, but
+// by the search under way itself.
 func (b *board) untried(o *offer) bool {
 	for _, limit := range o.trials {
-		if b.ledger.limits[limit].Used > 0 {
+		if b.ledger.limits[limit].Used > 0 && !slices.Contains(b.probing, limit) {
 			return false
 		}
 	}
@@ -232,17 +236,27 @@ func (b *board) offerAt(at place) *offer {
 	return &b.pools[at.pool].alone
 }
 
-// roomFor is how many new nodes a gang, or single tasks, can have at a place. A
-// gang that needs more than the budget is the probe itself, whole.
+// roomFor is how many new nodes a gang, or single tasks, can have at a place.
 func (b *board) roomFor(c *classState, at place) int {
 	if b.pools[at.pool].closed() {
 		return 0
 	}
-	o := b.offerAt(at)
-	if c.required > 1 && b.untried(o) {
-		return b.ledger.room(b.pools[at.pool].claims)
+	return b.roomOf(c, b.offerAt(at), b.pools[at.pool].claims)
+}
+
+// roomOf is how many nodes of an offer a class can have. For a gang that is the
+// probe only the claims count that the offer makes apart from its budget.
+func (b *board) roomOf(c *classState, o *offer, claims []claim) int {
+	if c != nil && b.probes(c, o) {
+		return b.ledger.room(claims)
 	}
 	return b.ledger.room(o.claims)
+}
+
+// probes tells whether a gang is the probe of an offer on trial itself, whole,
+// however small the budget: nothing else of it is on its way.
+func (b *board) probes(c *classState, o *offer) bool {
+	return c.required > 1 && b.untried(o)
 }
 
 // onTheirWay counts the nodes of an offering that are not up yet.
@@ -250,7 +264,8 @@ func (b *board) onTheirWay(pool int, grouped bool) int64 {
 	n := 0
 	for i := range b.nodes {
 		x := &b.nodes[i]
-		if x.pool == pool && x.supply && x.node.Phase == PhaseStarting && x.memory.Ready.IsZero() && (x.node.Group != "") == grouped {
+		coming := x.supply && x.node.Phase == PhaseStarting && x.memory.Ready.IsZero() || x.start != nil
+		if x.pool == pool && coming && (x.node.Group != "") == grouped {
 			n++
 		}
 	}

@@ -16,6 +16,7 @@ type option struct {
 	have     int // tasks that its existing nodes take
 	own      int // of these, on nodes that an earlier plan gave to this class
 	room     int // what its size leaves for new nodes
+	starts   int // deallocated nodes that would be started
 	newNodes int // that the rest of the job would need there
 	tasks    int // that can be had in all
 }
@@ -37,6 +38,7 @@ func (b *board) findCoupled(c *classState) (takes []take, left int) {
 		best.group = b.freshGroup(best.pool)
 	}
 	takes, left = b.find(c, c.Tasks, &best.place)
+	takes, left = b.drawStart(c, takes, left, best.place)
 	return b.drawNew(c, takes, left, best.place, min(best.newNodes, b.roomInGroup(c, best.place)))
 }
 
@@ -62,6 +64,14 @@ func (b *board) bestOption(c *classState) (best option, found bool) {
 			consider(b.option(c, place{pool, name}, n, groupUse{}))
 		}
 		consider(b.option(c, place{pool, ""}, n, groupUse{}))
+	}
+	for n, pool := range c.order {
+		for i := range b.pools[pool].stock {
+			if s := &b.pools[pool].stock[i]; s.group != "" && s.count > 0 {
+				at := place{pool, s.group}
+				consider(b.option(c, at, n, have[at]))
+			}
+		}
 	}
 	for at, use := range have {
 		consider(b.option(c, at, rank[at.pool], use))
@@ -109,9 +119,28 @@ func (b *board) option(c *classState, at place, rank int, use groupUse) option {
 	o := option{place: at, rank: rank, have: use.have, own: min(use.own, c.Tasks)}
 	perNode := b.perNode(c, at.pool)
 	o.room = b.pools[at.pool].GroupSize - b.pools[at.pool].groupActive[at.group]
-	o.newNodes = min(ceilDiv(max(0, c.Tasks-o.have), perNode), b.roomInGroup(c, at))
-	o.tasks = min(c.Tasks, o.have+o.newNodes*perNode)
+	lack := ceilDiv(max(0, c.Tasks-o.have), perNode)
+	s := b.stockAt(at)
+	if at.group != "" && s != nil {
+		o.starts = max(0, min(lack, b.startRoom(c, at, s)))
+	}
+	o.newNodes = min(lack-o.starts, b.roomBeside(c, at, s, o.starts))
+	o.tasks = min(c.Tasks, o.have+(o.starts+o.newNodes)*perNode)
 	return o
+}
+
+// roomBeside is how many new nodes a group can have once so many of its
+// deallocated ones are started.
+func (b *board) roomBeside(c *classState, at place, s *stock, starts int) int {
+	if starts == 0 {
+		return b.roomInGroup(c, at)
+	}
+	before := len(b.probing)
+	t := b.takeStock(c, at, s, starts)
+	room := b.roomInGroup(c, at)
+	b.returnStock(t)
+	b.probing = b.probing[:before]
+	return room
 }
 
 // roomInGroup is how many new nodes a group, or a new group, can have.
@@ -127,17 +156,29 @@ func (b *board) roomInGroup(c *classState, at place) int {
 	return max(0, min(left, b.roomFor(c, at)))
 }
 
-// compareOptions: the most tasks, then no new nodes, then the group that an
+// effort is whether an option needs nodes to be started or even created.
+func (o option) effort() int {
+	switch {
+	case o.newNodes > 0:
+		return 2
+	case o.starts > 0:
+		return 1
+	}
+	return 0
+}
+
+// compareOptions: the most tasks, then the least effort, then the group that an
 // earlier plan gave to this class, then the pool's order, then the fewest new
-// nodes, then the group that leaves the least room, then existing groups by name
-// before a new one.
+// nodes and the fewest to start, then the group that leaves the least room, then
+// existing groups by name before a new one.
 func compareOptions(x, y option) int {
 	return cmp.Or(
 		cmp.Compare(y.tasks, x.tasks),
-		cmp.Compare(min(x.newNodes, 1), min(y.newNodes, 1)),
+		cmp.Compare(x.effort(), y.effort()),
 		cmp.Compare(y.own, x.own),
 		cmp.Compare(x.rank, y.rank),
 		cmp.Compare(x.newNodes, y.newNodes),
+		cmp.Compare(x.starts, y.starts),
 		cmp.Compare(x.room, y.room),
 		cmp.Compare(boolRank(x.group == ""), boolRank(y.group == "")),
 		cmp.Compare(x.group, y.group))

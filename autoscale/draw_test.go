@@ -111,6 +111,9 @@ func drawSupply(t *rapid.T, s *State) {
 		if name == "a" {
 			pool.Draws = append(pool.Draws, Draw{array.ID, 1})
 		}
+		if rapid.Bool().Draw(t, "startsDraw") {
+			pool.StartDraws = []Draw{{shared.ID, int64(cores)}}
+		}
 		pool.Labels[LabelSpot] = fmt.Sprint(name == "b")
 		pool.GroupSize = rapid.SampledFrom([]int{0, 2, 5}).Draw(t, "groupSize")
 		if rapid.IntRange(0, 9).Draw(t, "invalid") == 0 {
@@ -128,7 +131,7 @@ func drawSupply(t *rapid.T, s *State) {
 
 func drawNode(t *rapid.T, s *State, i int) {
 	pool := rapid.SampledFrom(s.Supply.Pools).Draw(t, "pool")
-	phases := []Phase{PhaseReady, PhaseReady, PhaseReady, PhaseStarting, PhaseStarting, PhaseFailed, PhaseStopping, PhaseUnknown, PhaseDeallocated, PhaseGone}
+	phases := []Phase{PhaseReady, PhaseReady, PhaseReady, PhaseStarting, PhaseStarting, PhaseFailed, PhaseStopping, PhaseUnknown, PhaseDeallocated, PhaseDeallocated, PhaseDeallocated, PhaseGone}
 	n := aNode(fmt.Sprintf("n%d", i), pool.ID, rapid.SampledFrom(phases).Draw(t, "phase"))
 	n.Owned = rapid.IntRange(0, 4).Draw(t, "owned") > 0
 	n.KeepAlive = rapid.IntRange(0, 5).Draw(t, "keepAlive") == 0
@@ -145,6 +148,12 @@ func drawNode(t *rapid.T, s *State, i int) {
 	m := NodeMemory{Asked: ago("asked"), Ours: n.Owned, IdleReads: rapid.IntRange(0, 2).Draw(t, "idleReads")}
 	if n.Phase == PhaseReady {
 		m.Ready = m.Asked
+	}
+	if n.Phase == PhaseDeallocated {
+		m.Deallocated = start.Add(-time.Duration(rapid.SampledFrom([]int{0, 600, 7200}).Draw(t, "deallocated")) * time.Second)
+		if rapid.IntRange(0, 3).Draw(t, "tried") == 0 {
+			m.Tried = m.Deallocated.Add(time.Minute)
+		}
 	}
 	s.Memory.Nodes[n.ID] = m
 }
@@ -225,10 +234,29 @@ func drawShape(t *rapid.T) Shape {
 	return s
 }
 
+func deallocatedOf(s *State) (nodes []Node) {
+	for _, n := range s.Supply.Nodes {
+		if n.Phase == PhaseDeallocated {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
+}
+
 func drawOperations(t *rapid.T, s *State) {
 	for i := range rapid.IntRange(0, 3).Draw(t, "operations") {
 		op := Operation{Request: RequestID(fmt.Sprintf("r%d", i)), Intended: start.Add(-time.Minute), Phase: rapid.SampledFrom([]OperationPhase{OpIntended, OpSent, OpAbsent, OpAccepted}).Draw(t, "opPhase")}
-		if len(s.Supply.Nodes) > 0 && rapid.Bool().Draw(t, "isRemove") {
+		if parked := deallocatedOf(s); len(parked) > 0 && rapid.Bool().Draw(t, "isStart") {
+			op.Kind, op.Attempts = OperationStart, rapid.IntRange(1, attemptsAtMost).Draw(t, "attempts")
+			first := rapid.SampledFrom(parked).Draw(t, "start")
+			op.Pool, op.Group = first.Pool, first.Group
+			for _, n := range parked {
+				if n.Pool == op.Pool && n.Group == op.Group {
+					op.Nodes = append(op.Nodes, n.ID)
+				}
+			}
+			op.Draws = []Draw{{"family/F/cores", 4}}
+		} else if len(s.Supply.Nodes) > 0 && rapid.Bool().Draw(t, "isRemove") {
 			op.Kind = OperationRemove
 			op.Nodes = []NodeID{rapid.SampledFrom(s.Supply.Nodes).Draw(t, "target").ID}
 		} else {

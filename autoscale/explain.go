@@ -56,20 +56,33 @@ func (b *board) serve(c *classState, from, to, tasks int, parts []Serving, why R
 	}
 	b.tell(Outcome{Class: c.index, From: from, To: to, Served: parts, Tasks: tasks, Reason: reason})
 	for i, s := range parts {
-		if s.Grow < 0 || slices.ContainsFunc(parts[:i], func(p Serving) bool { return p.Grow == s.Grow }) {
-			continue
+		same := func(p Serving) bool { return p.Grow == s.Grow && p.Start == s.Start && p.start == s.start }
+		switch {
+		case slices.ContainsFunc(parts[:i], same):
+		case s.Start:
+			b.plan.Start[s.start].serve(c.Members[from:to])
+		case s.Grow >= 0:
+			b.plan.Grow[s.Grow].serve(c.Members[from:to])
 		}
-		b.plan.Grow[s.Grow].serve(c.Members[from:to])
 	}
 }
 
 // serve records jobs that a set is for.
 func (g *Grow) serve(jobs []Member) {
-	g.JobCount += len(jobs)
-	for _, j := range jobs[:min(len(jobs), jobsNamed-len(g.Jobs))] {
-		g.Jobs = append(g.Jobs, j.ID)
+	g.Jobs, g.JobCount, g.Reason = addJobs(g.Jobs, g.JobCount, jobs)
+}
+
+func (s *Start) serve(jobs []Member) {
+	s.Jobs, s.JobCount, s.Reason = addJobs(s.Jobs, s.JobCount, jobs)
+}
+
+// addJobs adds to the jobs that an action serves: it names some, and counts all.
+func addJobs(named []JobID, count int, more []Member) ([]JobID, int, Reason) {
+	for _, j := range more[:min(len(more), jobsNamed-len(named))] {
+		named = append(named, j.ID)
 	}
-	g.Reason = Reason{Code: ReasonDemand, Have: int64(g.JobCount)}
+	count += len(more)
+	return named, count, Reason{Code: ReasonDemand, Have: int64(count)}
 }
 
 // tell enters an outcome. There may be as many as jobs, and they are large, so room
@@ -83,17 +96,20 @@ func (b *board) tell(o Outcome) {
 
 // servedReason tells by the farthest of the nodes.
 func servedReason(parts []Serving) ReasonCode {
-	farthest := sourceReady
+	farthest, started := sourceReady, false
 	for _, s := range parts {
-		farthest = max(farthest, s.source)
+		if s.Grow >= 0 {
+			return ReasonOnNew
+		}
+		farthest, started = max(farthest, s.source), started || s.Start
 	}
-	switch farthest {
-	case sourceReady:
+	switch {
+	case started:
+		return ReasonOnDeallocated
+	case farthest == sourceReady:
 		return ReasonOnReady
-	case sourceStarting, sourceAsked, sourceAbsent:
-		return ReasonOnStarting
 	}
-	return ReasonOnNew
+	return ReasonOnStarting
 }
 
 // noteTenants records whom each node is for, so that the next plan can begin
@@ -104,15 +120,23 @@ func (b *board) noteTenants() {
 		tenants := b.lots.tenants(x)
 		switch x.source {
 		case sourceReady, sourceStarting:
-			for _, n := range b.lots.order[x.first : x.first+x.count] {
-				b.nodes[n].tenants = tenants
-			}
+			b.letNodes(x, tenants)
 		case sourceNew:
+			if x.started {
+				b.letNodes(x, tenants)
+				continue
+			}
 			set := &b.plan.Grow[x.grow]
 			set.For = append(set.For, Wish{Count: x.count, Tenants: tenants})
 		case sourceAsked, sourceAbsent:
 			b.promise(b.inFlight[x.flight].operation, Wish{Count: x.count, Tenants: tenants})
 		}
+	}
+}
+
+func (b *board) letNodes(x *lot, tenants []Tenant) {
+	for _, n := range b.lots.order[x.first : x.first+x.count] {
+		b.nodes[n].tenants = tenants
 	}
 }
 

@@ -27,12 +27,18 @@ func (b *board) addHeadroom() {
 		return &headroom{}
 	}
 	for i := range b.nodes {
-		if n := &b.nodes[i]; n.supply && (n.wanted || n.use.Busy()) {
+		switch n := &b.nodes[i]; {
+		case n.supply && (n.wanted || n.use.Busy()):
 			buffered(n.pool).here++
+		case n.wanted && (n.begun || n.asked()):
+			buffered(n.pool).coming++
 		}
 	}
 	for i := range b.inFlight {
 		buffered(b.inFlight[i].pool).coming += b.inFlight[i].used
+	}
+	for _, w := range b.names.asked {
+		buffered(w.at.pool).coming++
 	}
 	for at, g := range b.growOf {
 		buffered(at.pool).coming += b.plan.Grow[g].Count

@@ -51,6 +51,9 @@ type lot struct {
 	first  int
 	flight int
 	grow   int
+	// started: this plan starts them; they exist, and grow is the index in
+	// Plan.Start.
+	started bool
 	// before are whom an earlier plan gave these nodes to, and taker begins
 	// the chain of those whom this plan gives them to.
 	before []Tenant
@@ -181,7 +184,7 @@ func compareTenants(x, y Tenant) int {
 func (b *board) addLots() {
 	b.lots = newLots(len(b.pools))
 	for i := range b.nodes {
-		if n := &b.nodes[i]; n.supply && n.free[dimCores] > 0 && !b.keptByName(i) {
+		if n := &b.nodes[i]; (n.supply || n.asked()) && n.free[dimCores] > 0 && !b.keptByName(i) {
 			b.lots.order = append(b.lots.order, i)
 		}
 	}

@@ -66,6 +66,9 @@ type NodeMemory struct {
 	Removing bool `json:"removing,omitempty"`
 	// Deallocated is when it was first seen deallocated; zero: it is not now.
 	Deallocated time.Time `json:"deallocated,omitzero"`
+	// Tried is when a start of it was last asked for, as long as it is
+	// deallocated all the same.
+	Tried time.Time `json:"tried,omitzero"`
 	// IdleReads counts the successive reads that vouched for it running
 	// nothing, up to idleReadsNeeded.
 	IdleReads int `json:"idle_reads,omitempty"`
@@ -126,21 +129,35 @@ func (m NodeMemory) IdleSince() time.Time {
 	return since
 }
 
-// rest notes that a node is deallocated, or no longer is. It then comes up anew.
-func (m *NodeMemory) rest(phase Phase, at time.Time) {
-	switch {
-	case phase == PhaseDeallocated && m.Deallocated.IsZero():
+// rest notes that a node is deallocated, or no longer is. It then comes up anew, from
+// when the latest of the starts was asked for, if there are any.
+func (m *NodeMemory) rest(phase Phase, at time.Time, starts []*Operation) {
+	if phase == PhaseDeallocated && m.Deallocated.IsZero() {
 		m.Deallocated = at
 		m.Ready, m.Failed, m.Late = time.Time{}, false, false
-	case phase != PhaseDeallocated && !m.Deallocated.IsZero():
-		m.Asked, m.Deallocated = at, time.Time{}
 	}
+	if m.Deallocated.IsZero() {
+		return
+	}
+	for _, op := range starts {
+		if op.Intended.After(m.Tried) && !op.Intended.Before(m.Deallocated) && op.Phase != OpExpired {
+			m.Tried = op.Intended
+		}
+	}
+	if phase == PhaseDeallocated {
+		return
+	}
+	m.Asked = at
+	if !m.Tried.IsZero() {
+		m.Asked = m.Tried
+	}
+	m.Deallocated, m.Tried, m.Removing = time.Time{}, time.Time{}, false
 }
 
 // past pulls back what is yet to come: the clock was set back while nobody looked.
 // Idle and boot times then run from now, and not from when it has caught up.
 func (m *NodeMemory) past(now time.Time) {
-	for _, t := range []*time.Time{&m.Asked, &m.Ready, &m.Busy, &m.Wanted, &m.Deallocated} {
+	for _, t := range []*time.Time{&m.Asked, &m.Ready, &m.Busy, &m.Wanted, &m.Deallocated, &m.Tried} {
 		if t.After(now) {
 			*t = now
 		}

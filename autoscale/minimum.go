@@ -8,6 +8,7 @@ func (b *board) fillMinimums() {
 	for p := range b.policy.Pools {
 		lack := b.target(p) - b.standing(p)
 		lack = b.wantAbsent(p, lack)
+		lack = b.startForMinimum(p, lack)
 		for i := range b.pools {
 			if b.pools[i].policy != p || lack <= 0 {
 				continue
@@ -28,7 +29,7 @@ func (b *board) standing(policy int) int {
 	n := b.askedByName(policy)
 	for i := range b.pools {
 		if b.pools[i].policy == policy {
-			n += b.pools[i].alive
+			n += b.pools[i].alive + b.pools[i].starting
 		}
 	}
 	for _, f := range b.inFlight {
@@ -93,6 +94,7 @@ func (b *board) findUnwanted(unwanted map[RequestID]bool) (any bool) {
 // retryWanted sends again what the cloud does not know and is still wanted
 // whole.
 func (b *board) retryWanted() {
+	b.retryStarts()
 	for _, f := range b.inFlight {
 		if f.operation.Phase == OpAbsent && f.used > 0 {
 			reason := Reason{Code: ReasonRetry, Subject: string(f.operation.Request)}

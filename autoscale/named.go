@@ -94,7 +94,7 @@ func (b *board) taken(c *classState, w *wantedName) string {
 
 func (b *board) takenBy(c *classState, n *nodeState) string {
 	switch {
-	case n.supply:
+	case n.supply, n.asked():
 		return b.elsewhere(c, n.pool, n.node.Group)
 	case n.node.Phase == PhaseGone:
 		return "the record of a node that is gone has it"

@@ -9,6 +9,7 @@ type OperationKind string
 const (
 	OperationCreate OperationKind = "create"
 	OperationRemove OperationKind = "remove"
+	OperationStart  OperationKind = "start"
 )
 
 // OperationPhase is how far an operation has come. Package journal keeps the
@@ -50,20 +51,23 @@ type Operation struct {
 	Request RequestID
 	Kind    OperationKind
 	Phase   OperationPhase
-	// Pool, Group and Count are what a create asks for: one set.
+	// Pool, Group and Count are what a create asks for: one set. A remove or a
+	// start names its Nodes, and Count is how many it named at first.
 	Pool  PoolID
 	Group string
 	Count int
 	// Names are what the nodes of a create were asked to be called; none: the
 	// cloud names them.
 	Names []string
-	// Draws is what one node of a create takes of limits. It counts even if the
+	// Draws is what one node of a create or start takes of limits. It counts even if the
 	// cloud no longer lists the pool.
 	Draws []Draw
 	// Added is how many of Count the cloud took, once accepted.
 	Added int
-	// Nodes are a remove's targets, or the nodes of a create seen so far.
+	// Nodes are the targets of a remove or start, or the nodes of a create seen so far.
 	Nodes []NodeID
+	// Refused are the nodes that the cloud would not start.
+	Refused []NodeID
 	// Removal is how a remove's targets go. Empty: they are terminated.
 	Removal Removal
 	// CloudID is the cloud's own operation id, once accepted.
@@ -100,7 +104,7 @@ func (o Operation) Expected() int {
 	return max(0, want-len(o.Nodes))
 }
 
-// Receipt is the cloud's answer to a create or remove.
+// Receipt is the cloud's answer to a create, start or remove.
 type Receipt struct {
 	// CloudID is the cloud's own id of the operation.
 	CloudID string
@@ -109,7 +113,7 @@ type Receipt struct {
 	Added   int
 	Message string
 	Class   ErrorClass
-	// Refused lists the nodes of a remove that the cloud did not take, with its words.
+	// Refused lists the nodes of a start or remove that the cloud did not take, with its words.
 	Refused map[NodeID]string
 }
 

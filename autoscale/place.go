@@ -4,11 +4,15 @@ import "slices"
 
 // take is a part of a lot, or of a pool's room, that a job is to get.
 type take struct {
-	lot     int // -1: new nodes of place
+	lot     int // -1: new nodes of place, or nodes to start there
 	place   place
 	nodes   int
 	perNode int
 	tasks   int
+	// start: they are deallocated nodes, those in lots.order from first on, of
+	// which the first drawn have drawn on limits already.
+	start        bool
+	first, drawn int
 }
 
 // placeJobs gives every job what it needs, portion by portion. ok is false if a
@@ -100,6 +104,7 @@ func (b *board) placeBulk(c *classState, from, to int) (placed int, why Reason) 
 		jobs = min(jobs, b.ledger.room(c.claims))
 	}
 	takes, left := b.find(c, jobs*c.Tasks, nil)
+	takes, left = b.findStarts(c, takes, left)
 	takes, left = b.findNew(c, c.order, takes, left)
 	c.needsNew = b.usesNew(takes)
 	got := jobs*c.Tasks - left
@@ -152,14 +157,16 @@ func (b *board) placeOne(c *classState, member int) (why Reason, ok bool) {
 // of which others draw less: a gang that they can't hold is tried with each of the
 // others as the first, and at last in its own order again.
 func (b *board) findFor(c *classState) (takes []take, left int) {
+	b.probing = b.probing[:0]
 	if c.Grouping == Coupled {
 		return b.findCoupled(c)
 	}
 	seen, lack := b.find(c, c.Tasks, nil)
+	seen, lack = b.findStarts(c, seen, lack)
 	seen = slices.Clip(seen)
 	takes, left = b.findNew(c, c.order, seen, lack)
 	for first := 1; first <= len(c.order) && left < lack && c.Tasks-left < c.Required(); first++ {
-		b.giveBack(takes)
+		b.giveBack(takes[len(seen):])
 		takes, left = b.findNew(c, slices.Concat(c.order[first:], c.order[:first]), seen, lack)
 	}
 	return takes, left
@@ -220,10 +227,13 @@ func (b *board) drawNew(c *classState, takes []take, left int, at place, room in
 	return append(takes, take{lot: -1, place: at, nodes: nodes, perNode: perNode, tasks: tasks}), left - tasks
 }
 
-// giveBack undoes what drawNew drew.
+// giveBack undoes what drawNew and drawStart drew.
 func (b *board) giveBack(takes []take) {
 	for _, t := range takes {
-		if t.lot < 0 {
+		switch {
+		case t.start:
+			b.returnStock(t)
+		case t.lot < 0:
 			b.ledger.take(b.offerAt(t.place).claims, -t.nodes)
 		}
 	}
@@ -234,7 +244,10 @@ func (b *board) giveBack(takes []take) {
 func (b *board) commit(c *classState, takes []take) []Serving {
 	served := b.servings.make(len(takes))
 	for i, t := range takes {
-		if t.lot < 0 {
+		switch {
+		case t.start:
+			t.lot = b.startNodes(t)
+		case t.lot < 0:
 			t.lot = b.grow(t.place, t.nodes)
 		}
 		served[i] = b.consume(c, t)
@@ -294,13 +307,21 @@ func (b *board) want(i int) {
 	x := &b.lots.all[i]
 	switch x.source {
 	case sourceReady, sourceStarting:
-		for _, n := range b.lots.order[x.first : x.first+x.count] {
-			b.nodes[n].wanted = true
-		}
+		b.wantNodes(x)
 	case sourceAsked, sourceAbsent:
 		if x.empty {
 			b.inFlight[x.flight].used += x.count
 		}
+	case sourceNew:
+		if x.started {
+			b.wantNodes(x)
+		}
+	}
+}
+
+func (b *board) wantNodes(x *lot) {
+	for _, n := range b.lots.order[x.first : x.first+x.count] {
+		b.nodes[n].wanted = true
 	}
 }
 
@@ -314,7 +335,12 @@ func (b *board) serving(t take) Serving {
 	case sourceAsked, sourceAbsent:
 		s.Request = b.inFlight[x.flight].operation.Request
 	case sourceNew:
-		s.Grow = x.grow
+		if x.started {
+			s.Nodes = b.lots.ids[x.first : x.first+t.nodes : x.first+t.nodes]
+			s.Start, s.start = true, x.grow
+		} else {
+			s.Grow = x.grow
+		}
 	}
 	return s
 }

@@ -7,6 +7,7 @@ import "time"
 type Plan struct {
 	At      time.Time
 	Grow    []Grow
+	Start   []Start
 	Drain   []Drained
 	Undrain []Drained
 	Remove  []Remove
@@ -31,7 +32,7 @@ type Plan struct {
 
 // Empty tells whether the plan changes nothing.
 func (p Plan) Empty() bool {
-	return len(p.Grow)+len(p.Drain)+len(p.Undrain)+len(p.Remove)+len(p.Retry) == 0
+	return len(p.Grow)+len(p.Start)+len(p.Drain)+len(p.Undrain)+len(p.Remove)+len(p.Retry) == 0
 }
 
 // holdsAll tells whether nothing could be planned at all.
@@ -55,6 +56,21 @@ type Grow struct {
 	// For is whom the nodes are for.
 	For    []Wish
 	Reason Reason
+}
+
+// Start starts deallocated nodes of one pool and placement group.
+type Start struct {
+	// Request is filled in by the loop, right after it was decided.
+	Request RequestID
+	Pool    PoolID
+	Group   string
+	Nodes   []Node
+	// Draws is what starting one of them takes of limits.
+	Draws []Draw
+	// Jobs are some of the jobs it serves; JobCount is how many in all.
+	Jobs     []JobID
+	JobCount int
+	Reason   Reason
 }
 
 // Drained is a node to mark, or unmark, for drain in the queue.
@@ -100,6 +116,8 @@ type Serving struct {
 	Nodes []NodeID
 	// Request is the operation that will bring the nodes; empty: none yet.
 	Request RequestID
+	// Start tells that this plan starts the nodes.
+	Start bool
 	// Grow is the index in Plan.Grow; -1: none.
 	Grow    int
 	Pool    PoolID
@@ -113,6 +131,7 @@ type Serving struct {
 	Skip int
 
 	source source
+	start  int // index in Plan.Start, if Start
 }
 
 // NodeVerdict is why a node stays or goes.

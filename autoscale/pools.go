@@ -25,7 +25,7 @@ func (b *board) passOverAll(c *classState, takes []take) {
 	if c.required <= 1 || c.Grouping == Coupled {
 		return // told where they were tried
 	}
-	got := slices.IndexFunc(takes, func(t take) bool { return t.lot < 0 })
+	got := slices.IndexFunc(takes, func(t take) bool { return t.lot < 0 && !t.start })
 	for _, pool := range c.order {
 		if got < 0 || pool == takes[got].place.pool {
 			return
@@ -79,8 +79,14 @@ func (b *board) whatPoolsDid() map[PoolID]Reason {
 		}
 		did[g.Pool] = r
 	}
+	for i := range b.plan.Start {
+		s := &b.plan.Start[i]
+		if r := did[s.Pool]; r.Code == "" || r.Code == ReasonStarts {
+			did[s.Pool] = Reason{Code: ReasonStarts, Have: r.Have + int64(len(s.Nodes))}
+		}
+	}
 	for _, retry := range b.plan.Retry {
-		if op := &retry.Operation; op.Kind == OperationCreate && did[op.Pool].Code == "" {
+		if op := &retry.Operation; op.Kind != OperationRemove && did[op.Pool].Code == "" {
 			did[op.Pool] = retry.Reason
 		}
 	}

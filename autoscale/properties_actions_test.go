@@ -44,6 +44,9 @@ func (w world) newBooks() *books {
 	for _, op := range w.Operations {
 		b.enter(op.Pool, op.Group, op.Expected())
 	}
+	for id := range w.underWay() {
+		b.start(w.nodes[id])
+	}
 	return b
 }
 
@@ -68,6 +71,21 @@ func (b *books) enter(pool PoolID, group string, count int) {
 	b.used["max of "+p.Name] += int64(count)
 	b.used["max of all"] += int64(count)
 	b.enterGroup(pool, group, count)
+}
+
+// start draws for a node that is deallocated still.
+func (b *books) start(n Node) {
+	draws := b.w.pools[n.Pool].StartDraws
+	p := b.w.managed(n.Pool)
+	if p == nil {
+		draws = b.w.startDraws(n.ID)
+	} else {
+		b.used["max of "+p.Name]++
+		b.used["max of all"]++
+	}
+	for _, d := range draws {
+		b.used[string(d.Limit)] += d.Amount
+	}
 }
 
 func (b *books) enterGroup(pool PoolID, group string, count int) {
@@ -133,6 +151,16 @@ func TestPropertyNoPrefixBreaksALimit(t *testing.T) {
 				b.check(t, op.Pool, op.Group)
 			}
 		}
+		under := w.underWay()
+		for _, id := range w.begins() {
+			n := w.nodes[id]
+			if _, drawn := under[id]; !drawn {
+				b.start(n)
+			}
+			for _, d := range w.pools[n.Pool].StartDraws {
+				require.LessOrEqual(t, b.used[string(d.Limit)], b.max[string(d.Limit)])
+			}
+		}
 		for _, g := range w.plan.Grow {
 			opened := b.used["groups of "+w.managed(g.Pool).Name]
 			b.enter(g.Pool, g.Group, g.Count)
@@ -192,6 +220,9 @@ func TestPropertyEveryMarkIsWithdrawnOrEndsInRemoval(t *testing.T) {
 			}
 		}
 		for _, r := range w.plan.Retry {
+			if r.Operation.Kind == OperationStart {
+				continue
+			}
 			for _, id := range r.Operation.Nodes {
 				going[id] = true
 			}

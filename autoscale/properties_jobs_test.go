@@ -104,7 +104,8 @@ func TestPropertyNoNodeIsOverfilled(t *testing.T) {
 			n := w.nodes[id]
 			use, _ := w.use(n)
 			require.False(t, use.Whole)
-			require.NotContains(t, []Phase{PhaseFailed, PhaseStopping, PhaseGone, PhaseUnknown, PhaseDeallocated}, n.Phase)
+			require.NotContains(t, []Phase{PhaseFailed, PhaseStopping, PhaseGone, PhaseUnknown}, n.Phase)
+			require.True(t, n.Phase != PhaseDeallocated || w.comingUp()[id], "node %s is deallocated, and not being started", id)
 			require.LessOrEqual(t, cores[id]+use.Used.Cores, w.pools[n.Pool].Node.Cores)
 			require.LessOrEqual(t, memory[id]+use.Used.Memory, w.pools[n.Pool].Node.Memory)
 			if exclusive[id] {

@@ -58,6 +58,7 @@ func TestPropertyPlanningAgainSettles(t *testing.T) {
 			if allServed {
 				more := again.plan
 				require.Empty(t, more.Grow, "all were served, and more is created")
+				require.Empty(t, more.Start, "all were served, and more is started")
 				require.Empty(t, more.Drain)
 				for _, r := range more.Retry {
 					require.Equal(t, OperationRemove, r.Operation.Kind, "all were served, and more is created")
@@ -90,6 +91,13 @@ func applied(w world) State {
 		next.Operations = append(next.Operations, Operation{
 			Request: g.Request, Kind: OperationCreate, Phase: OpAccepted, Pool: g.Pool, Group: g.Group, Count: g.Count, Names: g.Names, Added: g.Count, Intended: w.At,
 		})
+	}
+	for i, s := range w.plan.Start {
+		op := Operation{Request: RequestID(fmt.Sprintf("start%d-%d", len(w.Operations), i)), Kind: OperationStart, Phase: OpAccepted, Pool: s.Pool, Group: s.Group, Count: len(s.Nodes), Draws: s.Draws, Intended: w.At}
+		for _, n := range s.Nodes {
+			op.Nodes = append(op.Nodes, n.ID)
+		}
+		next.Operations = append(next.Operations, op)
 	}
 	for i, r := range w.plan.Remove {
 		op := Operation{Request: RequestID(fmt.Sprintf("gone%d-%d", len(w.Operations), i)), Kind: OperationRemove, Phase: OpAccepted}

@@ -79,6 +79,16 @@ func TestPropertyNoLimitIsBroken(t *testing.T) {
 				used[d.Limit] += d.Amount * int64(n)
 			}
 		}
+		for pool, n := range w.startsUnderWay() {
+			for _, d := range w.pools[pool].StartDraws {
+				used[d.Limit] += d.Amount * int64(n)
+			}
+		}
+		for pool, n := range w.startsNow() {
+			for _, d := range w.pools[pool].StartDraws {
+				grown[d.Limit] += d.Amount * int64(n)
+			}
+		}
 		for _, g := range w.plan.Grow {
 			require.Positive(t, g.Count)
 			require.NotNil(t, w.managed(g.Pool), "grows a pool that no policy names")
@@ -138,6 +148,14 @@ func (w world) checkOwnMax(t *rapid.T) {
 	for pool, n := range w.asked() {
 		here[w.managed(pool).Name] += n
 		total += n
+	}
+	for pool, n := range w.startsUnderWay() {
+		here[w.managed(pool).Name] += n
+		total += n
+	}
+	for pool, n := range w.startsNow() {
+		grown[w.managed(pool).Name] += n
+		totalGrown += n
 	}
 	for _, g := range w.plan.Grow {
 		grown[w.managed(g.Pool).Name] += g.Count
@@ -227,6 +245,9 @@ func TestPropertyRemovesOnlyWhatMayGo(t *testing.T) {
 			}
 		}
 		for _, r := range w.plan.Retry {
+			if r.Operation.Kind == OperationStart {
+				continue
+			}
 			for _, id := range r.Operation.Nodes {
 				require.False(t, gone[id], "removed twice")
 				gone[id] = true

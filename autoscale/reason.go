@@ -29,6 +29,8 @@ const (
 	ReasonOnReady    ReasonCode = "on_ready"    // by nodes that are up
 	ReasonOnStarting ReasonCode = "on_starting" // by nodes on their way
 	ReasonOnNew      ReasonCode = "on_new"      // by nodes that this plan creates
+	// ReasonOnDeallocated: by deallocated nodes that this plan starts.
+	ReasonOnDeallocated ReasonCode = "on_deallocated"
 )
 
 // Reasons why a job waits.
@@ -70,12 +72,14 @@ const (
 	ReasonGroupStays   ReasonCode = "group_stays"   // its placement group goes whole, and another node of it stays
 	ReasonLeaving      ReasonCode = "leaving"       // its removal is under way
 	ReasonOddState     ReasonCode = "odd_state"     // its state is unknown
+	ReasonStartFailed  ReasonCode = "start_failed"  // it was to be started, and stays deallocated
 	ReasonDeallocated  ReasonCode = "deallocated"   // it is deallocated and costs no compute
 )
 
 // Reasons for what a pool did, or did not.
 const (
 	ReasonGrows     ReasonCode = "grows"      // it gets new nodes
+	ReasonStarts    ReasonCode = "starts"     // deallocated nodes of it are started
 	ReasonShrinks   ReasonCode = "shrinks"    // nodes of it go
 	ReasonNotNeeded ReasonCode = "not_needed" // no job needed new nodes of it
 )
@@ -178,11 +182,11 @@ func Reasons() []ReasonInfo {
 
 var reasonOrder = []ReasonCode{
 	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonBootTimeout, ReasonFailed, ReasonSurplus, ReasonRetry, ReasonWantedAgain, ReasonDrained,
-	ReasonOnReady, ReasonOnStarting, ReasonOnNew, ReasonPart,
+	ReasonOnReady, ReasonOnStarting, ReasonOnDeallocated, ReasonOnNew, ReasonPart,
 	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonNameTaken, ReasonNameUnnumbered, ReasonPoolInvalid, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonBudget, ReasonNoPrice,
 	ReasonWanted, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
-	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonRemovalRate, ReasonGroupStays, ReasonLeaving, ReasonOddState, ReasonDeallocated,
-	ReasonGrows, ReasonShrinks, ReasonNotNeeded,
+	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonRemovalRate, ReasonGroupStays, ReasonLeaving, ReasonOddState, ReasonStartFailed, ReasonDeallocated,
+	ReasonGrows, ReasonStarts, ReasonShrinks, ReasonNotNeeded,
 	ReasonSupplyUnknown, ReasonDemandUnknown, ReasonClusterStopped,
 }
 
@@ -198,12 +202,13 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonWantedAgain: {"work came for it before it was drained", ""},
 	ReasonDrained:     {"drained, empty and unwanted for {for} (limit {of}{, schedule})", ""},
 
-	ReasonOnReady:    {"fits nodes that are up; the queue may start it", ""},
-	ReasonOnStarting: {"its nodes are on their way", ""},
-	ReasonOnNew:      {"nodes are being created for it", ""},
-	ReasonPart:       {"{have} of its {want} tasks can be had: {detail}", "Raise the limit or wait until nodes are freed."},
-	ReasonBudget:     {"{subject} is in the way: {have} of {want} are spent or taken by what runs and is on its way, {need} more would be needed", "Raise the budget, or wait until nodes go or the next month begins."},
-	ReasonNoPrice:    {"there is a budget, and the price of a node of {subject} is not known", "Give the pool a price_per_hour, or the price file a line for it."},
+	ReasonOnReady:       {"fits nodes that are up; the queue may start it", ""},
+	ReasonOnStarting:    {"its nodes are on their way", ""},
+	ReasonOnDeallocated: {"deallocated nodes are being started for it", ""},
+	ReasonOnNew:         {"nodes are being created for it", ""},
+	ReasonPart:          {"{have} of its {want} tasks can be had: {detail}", "Raise the limit or wait until nodes are freed."},
+	ReasonBudget:        {"{subject} is in the way: {have} of {want} are spent or taken by what runs and is on its way, {need} more would be needed", "Raise the budget, or wait until nodes go or the next month begins."},
+	ReasonNoPrice:       {"there is a budget, and the price of a node of {subject} is not known", "Give the pool a price_per_hour, or the price file a line for it."},
 
 	ReasonHeld:           {"the queue holds it: {detail}", "Release it in the queue."},
 	ReasonDependency:     {"waits for job {subject} to end", ""},
@@ -237,9 +242,11 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonGroupStays:   {"goes only with all of placement group {subject}, of which stays {detail}", ""},
 	ReasonLeaving:      {"its removal is under way", ""},
 	ReasonOddState:     {"its state is not known: {detail}", ""},
+	ReasonStartFailed:  {"it was to be started {for} ago and stays deallocated; it is left alone for {of}", "Look at the node's status message in CycleCloud; terminate it there if it can't be started."},
 	ReasonDeallocated:  {"deallocated; it costs no compute and can be started again", ""},
 
 	ReasonGrows:     {"{have} new node{s}: {detail}", ""},
+	ReasonStarts:    {"{have} deallocated node{s} of it started", ""},
 	ReasonShrinks:   {"{have} node{s} of it to go", ""},
 	ReasonNotNeeded: {"no job needs new nodes of it", ""},
 

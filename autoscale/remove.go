@@ -83,7 +83,7 @@ func (b *board) retryRemoves() {
 			going[r.Nodes[i].ID] = r.Removal
 		}
 	}
-	for _, op := range b.absentRemoves() {
+	for _, op := range b.absent(OperationRemove) {
 		if !allGo(op, going) {
 			continue
 		}
@@ -99,11 +99,11 @@ func (b *board) retryRemoves() {
 	b.plan.Remove = slices.DeleteFunc(b.plan.Remove, func(r Remove) bool { return len(r.Nodes) == 0 })
 }
 
-// absentRemoves lists the removals that the cloud does not know, the oldest first.
-func (b *board) absentRemoves() []*Operation {
+// absent lists the operations of a kind that the cloud does not know, the oldest first.
+func (b *board) absent(kind OperationKind) []*Operation {
 	var ops []*Operation
 	for i := range b.state.Operations {
-		if op := &b.state.Operations[i]; op.Kind == OperationRemove && op.Phase == OpAbsent {
+		if op := &b.state.Operations[i]; op.Kind == kind && op.Phase == OpAbsent {
 			ops = append(ops, op)
 		}
 	}

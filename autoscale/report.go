@@ -22,6 +22,8 @@ type ServedBy struct {
 	Nodes []NodeID `json:"nodes,omitempty"`
 	// Request is the operation under way that will bring them.
 	Request RequestID `json:"request,omitempty"`
+	// Start tells that this plan starts them.
+	Start bool `json:"start,omitempty"`
 	// New tells that this plan creates them.
 	New   bool `json:"new,omitempty"`
 	Count int  `json:"count"`
@@ -53,7 +55,7 @@ func (p Plan) servedBy(o *Outcome, n int) []ServedBy {
 		if len(o.Served) == 1 {
 			s = s.part(n*o.Tasks, o.Tasks)
 		}
-		entry := ServedBy{Pool: s.Pool, Group: s.Group, Nodes: s.Nodes, Request: s.Request, New: s.Grow >= 0, Count: s.Count}
+		entry := ServedBy{Pool: s.Pool, Group: s.Group, Nodes: s.Nodes, Request: s.Request, Start: s.Start, New: s.Grow >= 0, Count: s.Count}
 		by = append(by, entry)
 	}
 	return by

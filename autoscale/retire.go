@@ -83,7 +83,7 @@ func (b *board) keeps(p *party, s spares) (spare []int, why Reason) {
 	case first.supply:
 		return s.standing, b.targetReason(b.pools[first.pool].policy)
 	case first.node.Phase == PhaseDeallocated:
-		return s.deallocated, Reason{Code: ReasonDeallocated}
+		return s.deallocated, b.resting(first.nodeState)
 	}
 	return nil, Reason{}
 }

@@ -173,6 +173,7 @@ type scenarioNode struct {
 	Evicted bool `yaml:"evicted"`
 
 	Deallocated int `yaml:"deallocated"`
+	Tried       int `yaml:"tried"`
 }
 
 type scenarioOperation struct {
@@ -315,7 +316,7 @@ func (n scenarioNode) add(s *State) {
 		}
 		return start.Add(-time.Duration(seconds) * time.Second)
 	}
-	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != "", Deallocated: ago(n.Deallocated)}
+	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != "", Deallocated: ago(n.Deallocated), Tried: ago(n.Tried)}
 	use := HostUse{Used: Resources{Cores: n.UsedCores}, Whole: len(n.Runs) > 0 && n.UsedCores == 0, Drain: n.Drain}
 	for _, j := range n.Runs {
 		use.Jobs = append(use.Jobs, JobID(j))
@@ -416,6 +417,11 @@ func printPlan(p Plan, d Demand) string {
 		}
 		return " in group " + group
 	}
+	for _, s := range p.Start {
+		for _, n := range s.Nodes {
+			line("start   %s%s: %s", n.ID, in(s.Group), s.Reason)
+		}
+	}
 	for _, g := range p.Grow {
 		as := ""
 		if g.Names != nil {
@@ -515,6 +521,9 @@ func TestScenarios(t *testing.T) {
 }
 
 func noteReasons(seen map[ReasonCode]bool, p Plan) {
+	for _, s := range p.Start {
+		seen[s.Reason.Code] = true
+	}
 	for _, g := range p.Grow {
 		seen[g.Reason.Code] = true
 	}

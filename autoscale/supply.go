@@ -40,6 +40,9 @@ type Pool struct {
 	Invalid string
 	// Draws is what one node takes of limits.
 	Draws []Draw
+	// StartDraws is what starting a deallocated node takes of limits, beyond
+	// what it takes while deallocated.
+	StartDraws []Draw
 	// GroupSize is the most nodes of one placement group. 0: the pool has no
 	// placement groups.
 	GroupSize int

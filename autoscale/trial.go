@@ -18,7 +18,7 @@ func (s *State) breaker() breaker {
 	}
 	b := breaker{trial: !s.At.Before(m.nextTrial()), everything: m.holdsAll()}
 	for i := range s.Operations {
-		if op := &s.Operations[i]; !op.Intended.Before(m.Last) && (op.Kind == OperationCreate || b.everything) {
+		if op := &s.Operations[i]; !op.Intended.Before(m.Last) && (op.Kind != OperationRemove || b.everything) {
 			b.trial = false
 		}
 	}
@@ -45,13 +45,15 @@ func (b *board) addBreaker() {
 }
 
 // onlyTrial leaves of the plan one action that the cloud must take, where it refuses
-// all: the first that creates, else the first that removes.
+// all: the first that starts nodes, else the first that creates, else the first that removes.
 func (b *board) onlyTrial() {
 	if !b.breaker.trial || !b.breaker.everything {
 		return
 	}
 	p := &b.plan
 	switch {
+	case len(p.Start) > 0:
+		p.Start, p.Grow, p.Retry, p.Remove = p.Start[:1], nil, nil, nil
 	case len(p.Grow) > 0:
 		p.Retry, p.Remove = nil, nil
 	case len(p.Retry) > 0:

@@ -32,11 +32,24 @@ func (b *board) verdict(n *nodeState) (reason Reason, goes bool) {
 
 // deallocatedVerdict judges a deallocated node of ours that the plan has no use for.
 func (b *board) deallocatedVerdict(n *nodeState) (reason Reason, goes bool) {
-	p := &b.policy.Pools[b.pools[n.pool].policy]
-	if p.KeepDeallocated == 0 {
-		return Reason{Code: ReasonDeallocated}, false
+	p := b.poolPolicy(n.pool)
+	switch {
+	case n.start != nil:
+		return Reason{Code: ReasonStarting, For: b.state.At.Sub(n.start.Intended), Of: b.bootTimeout(n.pool)}, false
+	case n.begun:
+		return b.targetReason(b.pools[n.pool].policy), false
+	case p.KeepDeallocated == 0:
+		return b.resting(n), false
 	}
 	return Reason{Code: ReasonSurplus, Subject: p.Name, Want: int64(p.KeepDeallocated)}, true
+}
+
+// resting is why a deallocated node stays as it is.
+func (b *board) resting(n *nodeState) Reason {
+	if b.triedLately(n) {
+		return Reason{Code: ReasonStartFailed, For: b.state.At.Sub(n.memory.Tried), Of: startAgainAfter}
+	}
+	return Reason{Code: ReasonDeallocated}
 }
 
 // idleVerdict judges a node of ours on which nothing runs and that the plan

@@ -41,11 +41,28 @@ func (c ceilings) sorted() []autoscale.Limit {
 }
 
 // tally is what nodes take of a limit.
-type tally struct{ nodes, cores int64 }
+type tally struct {
+	nodes, cores int64
+	asleep       int64 // cores of deallocated nodes, which cores leaves out
+}
 
 func (t *tally) add(nodes, cores int) {
 	t.nodes += int64(nodes)
 	t.cores += int64(nodes) * int64(cores)
+}
+
+// addVMs counts a pool's nodes by whether they have, or wait for, a VM.
+func (t *tally) addVMs(p *pool) {
+	t.add(p.running, p.cores)
+	t.asleep += int64(p.held-p.running) * int64(p.cores)
+}
+
+// startDraw lets a node that is started draw on a quota, unless what the server tells
+// of its use covers our deallocated nodes too, as Azure counts them.
+func (p *pool) startDraw(id autoscale.LimitID, consumed int64, t *tally) {
+	if consumed < t.cores+t.asleep {
+		p.StartDraws = append(p.StartDraws, autoscale.Draw{Limit: id, Amount: int64(p.cores)})
+	}
 }
 
 // census is our own count of what our nodes take. The server's counts may leave
@@ -68,9 +85,9 @@ func (s *survey) census(families map[*pool]string) census {
 	told := map[string]*tally{} // by nodearray, what its buckets say
 	for _, p := range s.pools {
 		tallyAt(c.arrays, p.key.nodearray).add(p.held, p.cores)
-		tallyAt(c.regions, regionKey{p.region, p.key.spot}).add(p.running, p.cores)
+		tallyAt(c.regions, regionKey{p.region, p.key.spot}).addVMs(p)
 		if family, ok := families[p]; ok {
-			tallyAt(c.families, family).add(p.running, p.cores)
+			tallyAt(c.families, family).addVMs(p)
 		}
 		if p.bucket != nil {
 			t := tallyAt(told, p.key.nodearray)
@@ -175,28 +192,34 @@ func (s *survey) addFamilyCeiling(p *pool, family string, c census) {
 	if !told {
 		return
 	}
+	id := limitID("family", p.region, family, "cores")
 	s.ceilings.add(p, autoscale.Limit{
-		ID: limitID("family", p.region, family, "cores"), Kind: autoscale.LimitFamily, Name: family + " in " + p.region,
+		ID: id, Kind: autoscale.LimitFamily, Name: family + " in " + p.region,
 		Unit: autoscale.UnitCores, Max: int64(quota), Used: max(int64(consumed), tallyAt(c.families, family).cores),
 	}, int64(p.cores))
+	p.startDraw(id, int64(consumed), tallyAt(c.families, family))
 }
 
 // addRegionCeiling enters the region's quota, of spot nodes its spot quota.
 func (s *survey) addRegionCeiling(p *pool, c census) {
 	key := regionKey{p.region, p.key.spot}
-	told, room := false, int64(0)
+	told, room, most := false, int64(0), int64(0)
 	used := tallyAt(c.regions, key).cores
 	for _, other := range s.pools {
 		if other.bucket == nil || (regionKey{other.region, other.key.spot}) != key {
 			continue
 		}
 		if quota, consumed, ok := regionFigures(other); ok {
-			told = true
+			told, most = true, max(most, consumed)
 			s.ceilings.hold(regionLimit(key, quota, max(used, consumed)))
 		}
 		if nodes, ok := availability(other.bucket, other.cores); ok {
 			room = max(room, int64(nodes)*int64(other.cores))
 		}
+	}
+	id := regionLimit(key, 0, 0).ID
+	if told {
+		p.startDraw(id, most, tallyAt(c.regions, key))
 	}
 	if !told && room > 0 {
 		// The server doesn't tell the quota. What is left of it is at least what any
@@ -206,7 +229,7 @@ func (s *survey) addRegionCeiling(p *pool, c census) {
 		told = true
 	}
 	if told {
-		p.draw(regionLimit(key, 0, 0).ID, int64(p.cores))
+		p.draw(id, int64(p.cores))
 	}
 }
 

@@ -17,7 +17,8 @@
 //
 // # Phases of an operation
 //
-// A new record is intended or sent. From there:
+// An operation is a create, a start or a remove. A new record is intended or sent.
+// From there:
 //
 //	                    ┌──────── retried under the same id ────────┐
 //	                    ▼                                           │

@@ -32,6 +32,7 @@ type operationRecord struct {
 	Draws    []autoscale.Draw         `json:"draws,omitempty"`
 	Added    int                      `json:"added,omitempty"`
 	Nodes    []autoscale.NodeID       `json:"nodes,omitempty"`
+	Refused  []autoscale.NodeID       `json:"refused,omitempty"`
 	Removal  autoscale.Removal        `json:"removal,omitempty"`
 	CloudID  string                   `json:"cloud_id,omitempty"`
 	Message  string                   `json:"message,omitempty"`
@@ -50,7 +51,7 @@ func encodeOperation(op autoscale.Operation, seq uint64) ([]byte, error) {
 		V: recordVersion, Seq: seq,
 		Request: op.Request, Kind: op.Kind, Phase: op.Phase,
 		Pool: op.Pool, Group: op.Group, Count: op.Count, Names: op.Names, Draws: op.Draws, Added: op.Added,
-		Nodes: op.Nodes, Removal: op.Removal, CloudID: op.CloudID, Message: op.Message, Class: op.Class,
+		Nodes: op.Nodes, Refused: op.Refused, Removal: op.Removal, CloudID: op.CloudID, Message: op.Message, Class: op.Class,
 		Jobs: op.Jobs, Reason: op.Reason,
 		Intended: utc(op.Intended), Sent: utc(op.Sent), Answered: utc(op.Answered), Ended: utc(op.Ended),
 		Attempts: op.Attempts,
@@ -94,7 +95,7 @@ func (r operationRecord) operation() autoscale.Operation {
 	return autoscale.Operation{
 		Request: r.Request, Kind: r.Kind, Phase: r.Phase,
 		Pool: r.Pool, Group: r.Group, Count: r.Count, Names: r.Names, Draws: r.Draws, Added: r.Added,
-		Nodes: r.Nodes, Removal: r.Removal, CloudID: r.CloudID, Message: r.Message, Class: r.Class,
+		Nodes: r.Nodes, Refused: r.Refused, Removal: r.Removal, CloudID: r.CloudID, Message: r.Message, Class: r.Class,
 		Jobs: r.Jobs, Reason: r.Reason,
 		Intended: utc(r.Intended), Sent: utc(r.Sent), Answered: utc(r.Answered), Ended: utc(r.Ended),
 		Attempts: r.Attempts,
@@ -103,7 +104,7 @@ func (r operationRecord) operation() autoscale.Operation {
 
 func checkKind(kind autoscale.OperationKind) error {
 	switch kind {
-	case autoscale.OperationCreate, autoscale.OperationRemove:
+	case autoscale.OperationCreate, autoscale.OperationStart, autoscale.OperationRemove:
 		return nil
 	}
 	return fmt.Errorf("kind %q", kind)

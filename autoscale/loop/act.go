@@ -25,7 +25,8 @@ type call struct {
 }
 
 // act carries out the plan. Supply comes first: marks are withdrawn before nodes
-// are created, and nodes are created before any is marked or removed. What
+// are started, those before others are created, and those before any is marked or
+// removed. What
 // fails in one stage does not keep the next from its work.
 func (t *tick) act(ctx context.Context) {
 	if ctx.Err() != nil {
@@ -38,11 +39,39 @@ func (t *tick) act(ctx context.Context) {
 	late, cancel := lingering(ctx, stopWithin)
 	defer cancel()
 	t.undrain(late)
+	t.sendAll(ctx, late, t.starts())
 	t.sendAll(ctx, late, t.creates())
 	if ctx.Err() == nil {
 		t.drain(late)
 	}
 	t.sendAll(ctx, late, t.removes())
+}
+
+// starts are the calls of the plan's retried and new starts.
+func (t *tick) starts() (calls []call) {
+	for _, retry := range t.report.Plan.Retry {
+		if op := retry.Operation; op.Kind == autoscale.OperationStart {
+			calls = append(calls, t.start(op, op, t.nodesOf(op)))
+		}
+	}
+	for _, s := range t.report.Plan.Start {
+		calls = append(calls, t.start(autoscale.Operation{}, autoscale.Operation{
+			Request: s.Request, Kind: autoscale.OperationStart,
+			Pool: s.Pool, Group: s.Group, Count: len(s.Nodes), Draws: s.Draws, Nodes: idsOf(s.Nodes), Jobs: s.Jobs,
+			Reason: s.Reason, Intended: t.at,
+		}, s.Nodes))
+	}
+	return calls
+}
+
+func (t *tick) start(before, op autoscale.Operation, nodes []autoscale.Node) call {
+	op = t.sent(op)
+	return call{change{before, op}, func(ctx context.Context) (autoscale.Receipt, error) {
+		return t.Cloud.Start(ctx, autoscale.Start{
+			Request: op.Request, Pool: op.Pool, Group: op.Group, Nodes: nodes,
+			Jobs: op.Jobs, JobCount: len(op.Jobs), Reason: op.Reason,
+		})
+	}}
 }
 
 // creates are the calls of the plan's retried and new sets.
@@ -170,7 +199,7 @@ func (t *tick) record(changes []change) bool {
 	return true
 }
 
-// nodesOf are a remove's targets as the cloud shows them now.
+// nodesOf are the targets of a start or remove as the cloud shows them now.
 func (t *tick) nodesOf(op autoscale.Operation) []autoscale.Node {
 	nodes := make([]autoscale.Node, 0, len(op.Nodes))
 	shown := make(map[autoscale.NodeID]autoscale.Node, len(op.Nodes))

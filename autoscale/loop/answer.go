@@ -20,11 +20,7 @@ type answer struct {
 func (t *tick) answered(sent autoscale.Operation, a answer) change {
 	op := sent
 	if a.err != nil {
-		step := StepCreate
-		if op.Kind == autoscale.OperationRemove {
-			step = StepRemove
-		}
-		t.problemf(step, string(op.Pool), "request %s: %w", op.Request, a.err)
+		t.problemf(stepOf(op), string(op.Pool), "request %s: %w", op.Request, a.err)
 		op.Phase, op.Message, op.Class = failedPhase(op, a.err), a.err.Error(), autoscale.ClassOf(a.err)
 		if op.Phase.Final() {
 			op.Answered, op.Ended = t.at, t.at
@@ -36,7 +32,7 @@ func (t *tick) answered(sent autoscale.Operation, a answer) change {
 	if op.Kind == autoscale.OperationCreate {
 		op = took(op, a.receipt)
 	} else {
-		op = t.ending(op, a.receipt)
+		op = t.withoutRefused(op, a.receipt)
 	}
 	if op.Phase.Final() {
 		op.Ended = t.at
@@ -45,10 +41,10 @@ func (t *tick) answered(sent autoscale.Operation, a answer) change {
 	return change{sent, op}
 }
 
-// noteFailed keeps a create that the cloud would not make for the next tick. One that
+// noteFailed keeps a create or start that brought nothing for the next tick. One that
 // did not get as far as that tells nothing of what the cloud has.
 func (t *tick) noteFailed(op autoscale.Operation) {
-	if op.Kind == autoscale.OperationCreate && op.Phase.Final() {
+	if op.Kind != autoscale.OperationRemove && op.Phase.Final() {
 		t.failed = append(t.failed, op)
 	}
 }
@@ -101,9 +97,20 @@ func took(op autoscale.Operation, r autoscale.Receipt) autoscale.Operation {
 	return op
 }
 
-// ending drops the nodes that the cloud refused to remove from the operation, so
-// that they can be decided on anew.
-func (t *tick) ending(op autoscale.Operation, r autoscale.Receipt) autoscale.Operation {
+// stepOf is the step in which an operation is sent.
+func stepOf(op autoscale.Operation) Step {
+	switch op.Kind {
+	case autoscale.OperationStart:
+		return StepStart
+	case autoscale.OperationRemove:
+		return StepRemove
+	}
+	return StepCreate
+}
+
+// withoutRefused drops the nodes that the cloud refused to start or remove from the
+// operation, so that they can be decided on anew.
+func (t *tick) withoutRefused(op autoscale.Operation, r autoscale.Receipt) autoscale.Operation {
 	op.Phase = autoscale.OpAccepted
 	if len(r.Refused) == 0 {
 		return op
@@ -115,8 +122,14 @@ func (t *tick) ending(op autoscale.Operation, r autoscale.Receipt) autoscale.Ope
 			left = append(left, id)
 			continue
 		}
+		if op.Kind == autoscale.OperationStart {
+			op.Refused = append(op.Refused, id)
+		}
 		op.Message = fmt.Sprintf("node %s: %s", id, words)
-		t.problemf(StepRemove, string(op.Pool), "node %s: %s: %w", id, words, autoscale.ErrRejected)
+		t.problemf(stepOf(op), string(op.Pool), "node %s: %s: %w", id, words, autoscale.ErrRejected)
+	}
+	if op.Kind == autoscale.OperationStart {
+		op.Class = cmp.Or(op.Class, autoscale.ErrorCapacity)
 	}
 	if len(left) == 0 {
 		op.Phase = autoscale.OpRejected

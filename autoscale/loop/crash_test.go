@@ -70,6 +70,11 @@ func (c mortalCloud) Create(ctx context.Context, g autoscale.Grow) (r autoscale.
 	return r, err
 }
 
+func (c mortalCloud) Start(ctx context.Context, s autoscale.Start) (r autoscale.Receipt, err error) {
+	err = c.life.do(func() error { r, err = c.Cloud.Start(ctx, s); return err })
+	return r, err
+}
+
 func (c mortalCloud) Remove(ctx context.Context, m autoscale.Remove) (r autoscale.Receipt, err error) {
 	err = c.life.do(func() error { r, err = c.Cloud.Remove(ctx, m); return err })
 	return r, err

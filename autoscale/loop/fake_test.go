@@ -48,6 +48,8 @@ type fakeCloud struct {
 	late     []lateCall
 	lateAdd  int // nodes that late creates brought
 	serial   int
+	started  int // nodes that were started again
+	stuck    map[autoscale.NodeID]bool
 	fault    func(call string, id autoscale.RequestID) fault
 	observe  error // what Observe answers, if anything
 	slow     time.Duration
@@ -61,6 +63,7 @@ type fakeCloud struct {
 type fakeNode struct {
 	autoscale.Node
 	born, ends time.Time // ends is zero until it is removed
+	keeps      bool      // it is deallocated when it ends
 }
 
 type lateCall struct {
@@ -92,6 +95,8 @@ func (c *fakeCloud) settle() {
 	}
 	for id, n := range c.nodes {
 		switch {
+		case !n.ends.IsZero() && !n.ends.After(now) && n.keeps:
+			n.Phase, n.ends = autoscale.PhaseDeallocated, time.Time{}
 		case !n.ends.IsZero() && !n.ends.After(now):
 			delete(c.nodes, id)
 		case !n.ends.IsZero():
@@ -233,11 +238,39 @@ func (c *fakeCloud) add(g autoscale.Grow) {
 	}
 }
 
+func (c *fakeCloud) Start(ctx context.Context, s autoscale.Start) (autoscale.Receipt, error) {
+	r := autoscale.Receipt{CloudID: "op-" + string(s.Request)}
+	err := c.call(ctx, "start", s.Request, func() {
+		c.handled[s.Request] = 0
+		for _, n := range s.Nodes {
+			if c.stuck[n.ID] {
+				r.Refused = map[autoscale.NodeID]string{n.ID: "it is stuck"}
+			} else if c.wake(n.ID) {
+				c.started++
+			}
+		}
+	})
+	return r, err
+}
+
+// wake starts a node that is deallocated.
+func (c *fakeCloud) wake(id autoscale.NodeID) bool {
+	n, there := c.nodes[id]
+	if !there || n.Phase != autoscale.PhaseDeallocated || c.ignore {
+		return false
+	}
+	n.Phase, n.Host, n.born = autoscale.PhaseStarting, "", c.now()
+	return true
+}
+
 func (c *fakeCloud) Remove(ctx context.Context, r autoscale.Remove) (autoscale.Receipt, error) {
 	err := c.call(ctx, "remove", r.Request, func() {
 		c.handled[r.Request] = 0
 		for _, n := range r.Nodes {
 			c.end(n.ID)
+			if there := c.nodes[n.ID]; there != nil {
+				there.keeps = r.Removal == autoscale.RemovalDeallocate
+			}
 		}
 	})
 	return autoscale.Receipt{CloudID: "op-" + string(r.Request)}, err

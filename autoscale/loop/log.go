@@ -164,6 +164,8 @@ func (r *reporter) change(c change) {
 		r.log.Debug("sending request", append(fields, zap.Int("attempt", op.Attempts))...)
 	case op.Phase == autoscale.OpAccepted && op.Kind == autoscale.OperationCreate:
 		r.log.Info("nodes are being created", fields...)
+	case op.Phase == autoscale.OpAccepted && op.Kind == autoscale.OperationStart:
+		r.log.Info("nodes are being started", append(fields, zap.Any("nodes", op.Nodes))...)
 	case op.Phase == autoscale.OpAccepted:
 		r.log.Info("nodes are being removed", append(fields, zap.Any("nodes", op.Nodes), zap.String("removal", string(op.Removal)))...)
 	case op.Phase == autoscale.OpRejected:

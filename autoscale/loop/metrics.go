@@ -18,6 +18,7 @@ type Metrics struct {
 	tickSeconds *prometheus.HistogramVec
 	transitions *prometheus.CounterVec
 	created     *prometheus.CounterVec
+	started     *prometheus.CounterVec
 	removed     *prometheus.CounterVec
 	evicted     *prometheus.CounterVec
 	errors      *prometheus.CounterVec
@@ -42,6 +43,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		tickSeconds: histogram(infoTickSeconds, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
 		transitions: counter(infoTransitions),
 		created:     counter(infoCreated),
+		started:     counter(infoStarted),
 		removed:     counter(infoRemoved),
 		evicted:     counter(infoEvicted),
 		errors:      counter(infoErrors),
@@ -49,7 +51,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		bootSeconds: histogram(infoBootSeconds, 30, 60, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 3600),
 		views:       make(map[string]*view),
 	}
-	r.MustRegister(m.ticks, m.tickSeconds, m.transitions, m.created, m.removed, m.evicted, m.errors, m.decisions, m.bootSeconds, m)
+	r.MustRegister(m.ticks, m.tickSeconds, m.transitions, m.created, m.started, m.removed, m.evicted, m.errors, m.decisions, m.bootSeconds, m)
 	return m
 }
 
@@ -58,7 +60,7 @@ func (m *Metrics) announce(cluster string) {
 	for _, result := range []string{resultGood, resultBlind, resultFailed, resultInterrupted} {
 		m.ticks.WithLabelValues(cluster, result)
 	}
-	for _, kind := range []autoscale.OperationKind{autoscale.OperationCreate, autoscale.OperationRemove} {
+	for _, kind := range kinds {
 		for _, phase := range phases {
 			m.transitions.WithLabelValues(cluster, string(kind), string(phase))
 		}
@@ -99,6 +101,9 @@ func (m *Metrics) countDecisions(cluster string, p autoscale.Plan) {
 	for _, g := range p.Grow {
 		count("grow", g.Reason, g.Count)
 	}
+	for _, s := range p.Start {
+		count("start", s.Reason, len(s.Nodes))
+	}
 	for _, d := range p.Drain {
 		count("drain", d.Reason, 1)
 	}
@@ -128,6 +133,10 @@ func (m *Metrics) countChange(cluster string, c change) {
 	case autoscale.OperationCreate:
 		if n := after.Added - before.Added; n > 0 {
 			m.created.WithLabelValues(cluster, pool, reason).Add(float64(n))
+		}
+	case autoscale.OperationStart:
+		if !effective(before.Phase) && effective(after.Phase) {
+			m.started.WithLabelValues(cluster, pool, reason).Add(float64(len(after.Nodes)))
 		}
 	case autoscale.OperationRemove:
 		if !effective(before.Phase) && effective(after.Phase) {

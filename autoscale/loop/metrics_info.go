@@ -21,6 +21,7 @@ var (
 	infoTickSeconds = MetricInfo{"autoscaled_tick_duration_seconds", "histogram", []string{"cluster"}, "Time that a tick took, calls included."}
 	infoTransitions = MetricInfo{"autoscaled_operation_transitions_total", "counter", []string{"cluster", "kind", "phase"}, "Operations that entered a phase."}
 	infoCreated     = MetricInfo{"autoscaled_nodes_created_total", "counter", []string{"cluster", "pool", "reason"}, "Nodes that the cloud took on to create for us."}
+	infoStarted     = MetricInfo{"autoscaled_nodes_started_total", "counter", []string{"cluster", "pool", "reason"}, "Deallocated nodes that the cloud took on to start for us."}
 	infoRemoved     = MetricInfo{"autoscaled_nodes_removed_total", "counter", []string{"cluster", "pool", "reason"}, "Nodes that the cloud took on to remove for us."}
 	infoEvicted     = MetricInfo{"autoscaled_nodes_evicted_total", "counter", []string{"cluster", "pool"}, "Nodes of ours that went without our asking."}
 	infoErrors      = MetricInfo{"autoscaled_errors_total", "counter", []string{"cluster", "class"}, "Failures by class: refused calls, short answers, nodes that did not come up."}
@@ -53,10 +54,13 @@ func MetricInfos() []MetricInfo {
 	return slices.Concat(
 		[]MetricInfo{infoDemandKnown, infoSupplyKnown, infoTicks, infoTickSeconds, infoLastGood},
 		[]MetricInfo{infoJobs, infoTasks, infoCores, infoServed, infoWaiting},
-		[]MetricInfo{infoNodes, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoCreated, infoRemoved, infoEvicted, infoBootSeconds},
+		[]MetricInfo{infoNodes, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoCreated, infoStarted, infoRemoved, infoEvicted, infoBootSeconds},
 		[]MetricInfo{infoOperations, infoTransitions, infoErrors, infoDecisions, infoHolds, infoBreaker},
 	)
 }
+
+// kinds are those of an operation.
+var kinds = []autoscale.OperationKind{autoscale.OperationCreate, autoscale.OperationStart, autoscale.OperationRemove}
 
 // phases are those of an operation, open ones first.
 var phases = []autoscale.OperationPhase{

@@ -150,7 +150,7 @@ func TestUnknownKeepsTheLastGauges(t *testing.T) {
 
 // everything has happened to the rig that metrics tell of.
 func eventful(t *testing.T) *rig {
-	r := newRig(t, func(o *Options) { o.Policy.Pools[0].PricePerHour = 1.5 })
+	r := newRig(t, deallocating, func(o *Options) { o.Policy.Pools[0].PricePerHour = 1.5 })
 	r.queue.submit(r.at, 3)
 	r.queue.pending[0].Held = "JobHeldUser"
 	r.ticks(10)
@@ -160,6 +160,8 @@ func eventful(t *testing.T) *rig {
 	r.tick()
 	r.queue.err = nil
 	r.ticks(20)
+	r.queue.submit(r.at, 1)
+	r.tick()
 	return r
 }
 
@@ -208,7 +210,7 @@ func TestMetricsOfTwoClustersStandTogether(t *testing.T) {
 
 func TestOperationKindsAndPhasesAreAnnounced(t *testing.T) {
 	r := newRig(t)
-	require.Len(t, r.series("autoscaled_operation_transitions_total"), 2*len(phases))
+	require.Len(t, r.series("autoscaled_operation_transitions_total"), 3*len(phases))
 	require.Len(t, r.series("autoscaled_ticks_total"), 4)
 	for _, p := range phases[:4] {
 		require.False(t, p.Final())

@@ -7,7 +7,7 @@ import (
 )
 
 // Cloud is what the loop needs of a vendor. Errors are those of package
-// autoscale, by meaning: a Create or Remove whose outcome is not known wraps
+// autoscale, by meaning: a Create, Start or Remove whose outcome is not known wraps
 // autoscale.ErrUncertain, and only that one is resolved by Resolve.
 type Cloud interface {
 	// Observe reads pools, limits and nodes in one consistent read.
@@ -15,6 +15,9 @@ type Cloud interface {
 	// Create is sent once per call, under g.Request. A request id that the
 	// cloud has seen before is success.
 	Create(ctx context.Context, g autoscale.Grow) (autoscale.Receipt, error)
+	// Start is sent once per call, under s.Request. A node that runs already,
+	// and a request id that the cloud has seen before, is success.
+	Start(ctx context.Context, s autoscale.Start) (autoscale.Receipt, error)
 	// Remove is sent once per call, under r.Request. A node that is gone
 	// already is success.
 	Remove(ctx context.Context, r autoscale.Remove) (autoscale.Receipt, error)

@@ -18,6 +18,7 @@ const (
 	StepJournal Step = "journal" // reading or writing operations or memory
 	StepResolve Step = "resolve" // asking what became of a request
 	StepCreate  Step = "create"
+	StepStart   Step = "start"
 	StepRemove  Step = "remove"
 	StepDrain   Step = "drain"
 	StepUndrain Step = "undrain"

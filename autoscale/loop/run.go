@@ -97,6 +97,8 @@ func due(op autoscale.Operation, p autoscale.Policy) time.Time {
 		return lastSent(op).Add(absentFor(p) + after)
 	case op.Kind == autoscale.OperationRemove:
 		return op.Answered.Add(removeWithin + after)
+	case op.Kind == autoscale.OperationStart:
+		return op.Answered.Add(startWithin + after)
 	case op.Added > len(op.Nodes):
 		return op.Answered.Add(absentFor(p) + after)
 	}

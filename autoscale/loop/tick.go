@@ -101,12 +101,15 @@ func (t *tick) decide(before autoscale.Memory) {
 	for i := range r.Plan.Grow {
 		r.Plan.Grow[i].Request = t.NewRequestID()
 	}
+	for i := range r.Plan.Start {
+		r.Plan.Start[i].Request = t.NewRequestID()
+	}
 	for i := range r.Plan.Remove {
 		r.Plan.Remove[i].Request = t.NewRequestID()
 	}
 }
 
-// lateEnds are the creates that failed when they were sent, as ends of this tick.
+// lateEnds are the creates and starts that failed when they were sent, as ends of this tick.
 func (t *tick) lateEnds() []autoscale.Operation {
 	ends := slices.Clone(t.failed)
 	for i := range ends {

@@ -147,7 +147,7 @@ func operationGauges(ops []autoscale.Operation) []gauge {
 		count[cell{op.Kind, op.Phase}]++
 	}
 	var list []gauge
-	for _, kind := range []autoscale.OperationKind{autoscale.OperationCreate, autoscale.OperationRemove} {
+	for _, kind := range kinds {
 		for _, phase := range phases {
 			if !phase.Final() {
 				list = append(list, gauge{infoOperations, []string{string(kind), string(phase)}, float64(count[cell{kind, phase}])})

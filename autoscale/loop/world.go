@@ -13,6 +13,10 @@ import (
 // accepted; then the removal is given up, so that it can be decided anew.
 const removeWithin = 5 * time.Minute
 
+// startWithin is how long a node may look deallocated after its start was accepted;
+// then the start is given up.
+const startWithin = 5 * time.Minute
+
 // world is what the cloud shows, indexed for judging operations.
 type world struct {
 	at        time.Time
@@ -49,8 +53,11 @@ func (w *world) doubts(op autoscale.Operation) bool {
 	if op.Phase == autoscale.OpAccepted {
 		return false
 	}
-	if op.Kind == autoscale.OperationCreate {
+	switch op.Kind {
+	case autoscale.OperationCreate:
 		return len(op.Nodes)+len(w.byRequest[op.Request]) == 0
+	case autoscale.OperationStart:
+		return len(w.asleep(op)) > 0
 	}
 	return len(w.untouched(op)) > 0
 }
@@ -59,10 +66,47 @@ func (w *world) doubts(op autoscale.Operation) bool {
 // the cloud was not asked.
 func (w *world) judge(op autoscale.Operation, answer autoscale.Resolution) autoscale.Operation {
 	op.Intended, op.Sent, op.Answered = w.past(op.Intended), w.past(op.Sent), w.past(op.Answered)
-	if op.Kind == autoscale.OperationCreate {
+	switch op.Kind {
+	case autoscale.OperationCreate:
 		return w.judgeCreate(op, answer)
+	case autoscale.OperationStart:
+		return w.judgeStart(op, answer)
 	}
 	return w.judgeRemove(op, answer)
+}
+
+// judgeStart ends a start once no target is seen deallocated any more: from then on
+// each node speaks for itself.
+func (w *world) judgeStart(op autoscale.Operation, answer autoscale.Resolution) autoscale.Operation {
+	asleep := w.asleep(op)
+	if op.Phase != autoscale.OpAccepted {
+		if len(asleep) == len(op.Nodes) && answer.State != autoscale.ResolvedArrived {
+			return w.stillDoubtful(op, answer)
+		}
+		op = w.accepted(op, answer)
+	}
+	op.Added = len(op.Nodes) - len(asleep)
+	switch {
+	case len(asleep) == 0 && op.Added == op.Count:
+		return w.ended(op, autoscale.OpConverged)
+	case len(asleep) == 0:
+	case w.at.Sub(op.Answered) > startWithin:
+		op.Message = fmt.Sprintf("%d nodes did not start within %s, first %s", len(asleep), startWithin, asleep[0])
+	default:
+		return op
+	}
+	op.Class = cmp.Or(op.Class, autoscale.ErrorCapacity)
+	return w.ended(op, autoscale.OpShort)
+}
+
+// asleep are the targets of a start that are seen deallocated still.
+func (w *world) asleep(op autoscale.Operation) (ids []autoscale.NodeID) {
+	for _, id := range op.Nodes {
+		if n, there := w.nodes[id]; there && n.Phase == autoscale.PhaseDeallocated {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // past is a time on record, or now if that is yet to come: the clock was set back

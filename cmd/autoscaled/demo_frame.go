@@ -123,6 +123,9 @@ func decisionsOf(r loop.Report) []demoDecision {
 	add := func(why, format string, args ...any) {
 		list = append(list, demoDecision{At: r.At, What: fmt.Sprintf(format, args...), Why: why})
 	}
+	for _, s := range r.Plan.Start {
+		add(s.Reason.String(), "start %s of %s", counted(len(s.Nodes), "node"), s.Pool)
+	}
 	for _, g := range r.Plan.Grow {
 		add(growWhy(g), "create %s in %s", counted(g.Count, "node"), g.Pool)
 	}

@@ -16,6 +16,7 @@ type planDocument struct {
 	// Problems are why queue, cloud or journal could not be used.
 	Problems []string        `json:"problems"`
 	Grow     []planGrow      `json:"grow"`
+	Start    []planStart     `json:"start"`
 	Drain    []planNode      `json:"drain"`
 	Undrain  []planNode      `json:"undrain"`
 	Remove   []planRemove    `json:"remove"`
@@ -50,6 +51,15 @@ type planGrow struct {
 	Count    int               `json:"count"`
 	Names    []string          `json:"names,omitempty"`
 	Jobs     []autoscale.JobID `json:"jobs"` // some of them
+	JobCount int               `json:"job_count"`
+	Reason   planReason        `json:"reason"`
+}
+
+type planStart struct {
+	Pool     autoscale.PoolID  `json:"pool"`
+	Group    string            `json:"group,omitempty"`
+	Nodes    []string          `json:"nodes"` // names
+	Jobs     []autoscale.JobID `json:"jobs"`  // some of them
 	JobCount int               `json:"job_count"`
 	Reason   planReason        `json:"reason"`
 }
@@ -95,7 +105,7 @@ type planServing struct {
 	Pool  autoscale.PoolID `json:"pool"`
 	Group string           `json:"group,omitempty"`
 	Count int              `json:"count"`
-	// How is on_ready, on_starting or on_new.
+	// How is on_ready, on_starting, on_deallocated or on_new.
 	How autoscale.ReasonCode `json:"how"`
 	// Nodes by name, where they exist; Request, where they are on their way.
 	Nodes   []string            `json:"nodes,omitempty"`
@@ -150,6 +160,7 @@ func newPlanDocument(cluster string, r loop.Report) planDocument {
 	d := planDocument{
 		At: r.At, Cluster: cluster, Problems: s.problems(),
 		Grow:    each(r.Plan.Grow, growOf),
+		Start:   each(r.Plan.Start, startOf),
 		Drain:   each(r.Plan.Drain, drainedOf),
 		Undrain: each(r.Plan.Undrain, drainedOf),
 		Remove: each(r.Plan.Remove, func(x autoscale.Remove) planRemove {
@@ -184,6 +195,13 @@ func growOf(g autoscale.Grow) planGrow {
 	return planGrow{Pool: g.Pool, Group: g.Group, Count: g.Count, Names: g.Names, Jobs: jobs, JobCount: g.JobCount, Reason: reasonOf(g.Reason)}
 }
 
+func startOf(s autoscale.Start) planStart {
+	return planStart{
+		Pool: s.Pool, Group: s.Group, Nodes: each(s.Nodes, nodeName),
+		Jobs: append([]autoscale.JobID{}, s.Jobs...), JobCount: s.JobCount, Reason: reasonOf(s.Reason),
+	}
+}
+
 func reasonOf(r autoscale.Reason) planReason {
 	return planReason{
 		Code: r.Code, Says: r.String(), Subject: r.Subject, Have: r.Unit.Amount(r.Have), Want: r.Unit.Amount(r.Want), Unit: r.Unit,
@@ -208,7 +226,7 @@ func planNodeOf(n autoscale.Node, r autoscale.Reason) planNode {
 
 func operationOf(op autoscale.Operation, r autoscale.Reason) planOperation {
 	count := op.Count
-	if op.Kind == autoscale.OperationRemove {
+	if op.Kind != autoscale.OperationCreate {
 		count = len(op.Nodes)
 	}
 	return planOperation{
@@ -239,6 +257,8 @@ func (s *summary) how(by autoscale.ServedBy) autoscale.ReasonCode {
 	switch {
 	case by.New:
 		return autoscale.ReasonOnNew
+	case by.Start:
+		return autoscale.ReasonOnDeallocated
 	case by.Request != "" || slices.ContainsFunc(by.Nodes, func(id autoscale.NodeID) bool { return s.node(id).Phase != autoscale.PhaseReady }):
 		return autoscale.ReasonOnStarting
 	}

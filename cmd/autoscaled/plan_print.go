@@ -85,22 +85,15 @@ func (p *planPrinter) head(cluster string) {
 
 func (p *planPrinter) actions() {
 	plan := p.report.Plan
+	for _, s := range plan.Start {
+		p.row("start", plural(len(s.Nodes), "node", "nodes"), placeOf(s.Pool, s.Group), nodeList(s.Nodes)+", "+forJobs(s.Reason, s.Jobs, s.JobCount))
+	}
 	for _, g := range plan.Grow {
-		where := string(g.Pool)
-		if g.Group != "" {
-			where += " in group " + g.Group
-		}
+		where := placeOf(g.Pool, g.Group)
 		if len(g.Names) > 0 {
 			where += " as " + compact(g.Names, runsShown)
 		}
-		why := g.Reason.String()
-		if len(g.Jobs) > 0 {
-			why += ": " + compact(g.Jobs, runsShown)
-			if more := g.JobCount - len(g.Jobs); more > 0 {
-				why += fmt.Sprintf(" and %d more", more)
-			}
-		}
-		p.row("create", plural(g.Count, "node", "nodes"), where, why)
+		p.row("create", plural(g.Count, "node", "nodes"), where, forJobs(g.Reason, g.Jobs, g.JobCount))
 	}
 	for _, r := range plan.Remove {
 		p.row(removeVerb(r.Removal), plural(len(r.Nodes), "node", "nodes"), string(r.Pool), r.Reason.String()+": "+nodeList(r.Nodes))
@@ -116,6 +109,25 @@ func (p *planPrinter) actions() {
 	case plan.Empty():
 		p.row("nothing")
 	}
+}
+
+func placeOf(pool autoscale.PoolID, group string) string {
+	if group == "" {
+		return string(pool)
+	}
+	return string(pool) + " in group " + group
+}
+
+// forJobs words why nodes are to come: the reason, and some of the jobs.
+func forJobs(reason autoscale.Reason, jobs []autoscale.JobID, count int) string {
+	why := reason.String()
+	if len(jobs) > 0 {
+		why += ": " + compact(jobs, runsShown)
+	}
+	if more := count - len(jobs); len(jobs) > 0 && more > 0 {
+		why += fmt.Sprintf(" and %d more", more)
+	}
+	return why
 }
 
 // removeVerb names the way in which nodes go, where it is not the usual one.
@@ -169,6 +181,8 @@ func (p *planPrinter) outcome(o autoscale.Outcome) string {
 		switch {
 		case s.Grow >= 0:
 			text = "new nodes of " + string(s.Pool)
+		case s.Start:
+			text = "deallocated nodes of " + string(s.Pool)
 		case s.Request != "" || len(s.Nodes) > 0 && p.node(s.Nodes[0]).Phase != autoscale.PhaseReady:
 			text = "nodes on their way in " + string(s.Pool)
 		}

@@ -28,6 +28,9 @@ type Books struct {
 	Violations       []Violation
 	CapacityFailures int // nodes refused by a bucket without stock, or sets cut short by it
 	Evictions        int
+	// Starts counts deallocated or terminated nodes that were started, Deallocations
+	// those that were asked to deallocate, each time anew.
+	Starts, Deallocations int
 
 	// NodeTime and CoreTime add up how long VMs of nodearrays were held, until At for those that
 	// still are; NodeTime.Hours() is node-hours.

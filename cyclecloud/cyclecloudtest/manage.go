@@ -134,6 +134,7 @@ func (w *world) askToDeallocate(n *node) string {
 		return ""
 	case statusReady, statusPreparing, statusFailed, statusRestarting, statusReimaging:
 		w.noteRemoval(n)
+		w.books.Deallocations++
 		w.deallocate(n)
 		return ""
 	}
@@ -152,11 +153,13 @@ func (w *world) askToShutDown(n *node) string {
 func (w *world) askToStart(n *node) string {
 	switch n.status {
 	case statusDeallocated:
+		w.books.Starts++
 		w.launch(n)
 	case statusTerminated, statusOff:
 		if why := w.noRoomFor(n); why != "" {
 			return why
 		}
+		w.books.Starts++
 		w.launch(n)
 	case statusTerminating, statusDeallocating:
 		return fmt.Sprintf("Node %s is %s and cannot be started", n.name, n.status)
