@@ -72,6 +72,8 @@ type place struct {
 // poolState is a pool with its policy and what one node of it takes.
 type poolState struct {
 	*Pool
+	// labels are the cloud's and the policy's, by which jobs choose.
+	labels map[string]string
 	policy int // index in Policy.Pools; -1: not managed
 	// offers is what an empty node offers to jobs, full as a vector.
 	offers Resources
@@ -202,7 +204,9 @@ func (b *board) newPool(pool *Pool, offer Resources) poolState {
 	if pool.Invalid != "" {
 		p.shut = Reason{Code: ReasonPoolInvalid, Subject: string(pool.ID), Detail: pool.Invalid}
 	}
+	p.labels = pool.Labels
 	if p.policy >= 0 {
+		p.labels = b.policy.Pools[p.policy].labelled(pool.Labels)
 		p.price, p.priced = b.policy.priceUnder(pool, p.policy)
 	}
 	return p

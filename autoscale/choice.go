@@ -36,7 +36,7 @@ func (b *board) choose(s *Selector) choice {
 func (b *board) newChoice(s *Selector) choice {
 	c := choice{rank: make([]int, len(b.pools))}
 	for i := range b.pools {
-		rank, ok := s.Match(b.pools[i].Labels)
+		rank, ok := s.Match(b.pools[i].labels)
 		if !ok || b.pools[i].policy < 0 {
 			c.rank[i] = -1
 			continue

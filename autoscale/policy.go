@@ -2,6 +2,7 @@ package autoscale
 
 import (
 	"cmp"
+	"maps"
 	"time"
 )
 
@@ -79,6 +80,9 @@ type Policy struct {
 type PoolPolicy struct {
 	Name  string
 	Match Selector
+	// Labels are of the operator's own, for jobs to choose by. They don't change
+	// those that the cloud gives.
+	Labels map[string]string
 	// Priority: the highest is tried first.
 	Priority int
 	// Min and Max bound the nodes over all pools it matches. Max 0: no such limit.
@@ -115,6 +119,16 @@ type PoolPolicy struct {
 	RemoveGroupsWhole bool
 
 	set setBy
+}
+
+// labelled is a pool's labels with the policy's own.
+func (p *PoolPolicy) labelled(labels map[string]string) map[string]string {
+	if len(p.Labels) == 0 {
+		return labels
+	}
+	all := maps.Clone(p.Labels)
+	maps.Copy(all, labels)
+	return all
 }
 
 func (p *PoolPolicy) bootTimeout() time.Duration { return cmp.Or(p.BootTimeout, DefaultBootTimeout) }

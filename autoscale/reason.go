@@ -237,7 +237,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonForeignDrain: {"an administrator drained it", "Undrain it in the queue when it may be used."},
 	ReasonForeign:      {"not made by this daemon", ""},
 	ReasonProtected:    {"never touched: {detail}", ""},
-	ReasonUnmanaged:    {"no pool of the config names its nodearray", "Add a pool to the config if it is to be managed."},
+	ReasonUnmanaged:    {"no pool of the config names its nodearray and machine type", "Add a pool to the config if it is to be managed."},
 	ReasonRemovalRate:  {"it may go, but {subject} allows {want} and {have} went or go before it", "Wait, or raise the rate."},
 	ReasonGroupStays:   {"goes only with all of placement group {subject}, of which stays {detail}", ""},
 	ReasonLeaving:      {"its removal is under way", ""},

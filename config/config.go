@@ -140,6 +140,7 @@ type Pool struct {
 	Nodearray        string    `key:"nodearray" required:"yes" help:"The nodearray, by its name on the server."`
 	MachineTypes     []string  `key:"machine_types" help:"Only these machine types of the nodearray. None: all."`
 	Spot             *bool     `key:"spot" help:"Only spot nodes, or only regular ones. Not set: both."`
+	Labels           []Label   `key:"labels" help:"Labels of its own, for jobs to choose by in their selectors."`
 	Priority         int       `key:"priority" default:"0" help:"The highest is tried first."`
 	Min              int       `key:"min" default:"0" least:"0" help:"Fewest nodes, kept even if nobody wants them."`
 	Max              int       `key:"max" default:"0" least:"0" help:"Most nodes. 0: no such limit."`
@@ -168,4 +169,10 @@ type Schedule struct {
 	Min      *int      `key:"min" least:"0" help:"As the pool's, while it is open."`
 	Max      *int      `key:"max" least:"1" help:"As the pool's, while it is open. Nodes above it are not removed for it."`
 	IdleTime *Duration `key:"idle_time" help:"As the pool's, while it is open."`
+}
+
+// Label is a label that the operator gives a pool.
+type Label struct {
+	Name  string `key:"name" required:"yes" help:"Any name that the cloud does not use: not nodearray, machine_type, region or spot."`
+	Value string `key:"value" required:"yes" help:"What jobs compare with, without case."`
 }

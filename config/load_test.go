@@ -95,7 +95,7 @@ clusters:
       licences:
         - {name: matlab, tokens: 50}
       pools:
-        - {name: spot, nodearray: htc, machine_types: [Standard_F4s_v2, Standard_F8s_v2], spot: true, priority: -5, max: 50, max_groups: 3, idle_time: 60s, boot_timeout: 10m, price_per_hour: 0.5}
+        - {name: spot, nodearray: htc, machine_types: [Standard_F4s_v2, Standard_F8s_v2], spot: true, priority: -5, max: 50, max_groups: 3, labels: [{name: tier, value: cheap}], idle_time: 60s, boot_timeout: 10m, price_per_hour: 0.5}
         - {name: rest, nodearray: htc, spot: false, min: 2, removal: deallocate, keep_deallocated: 7}
 `
 
@@ -127,7 +127,7 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 				Pools: []Pool{
 					{
 						Name: "spot", Nodearray: "htc", MachineTypes: []string{"Standard_F4s_v2", "Standard_F8s_v2"}, Spot: &yes,
-						Priority: -5, Max: 50, MaxGroups: 3, IdleTime: &idle, BootTimeout: &boot, PricePerHour: 0.5, Removal: "terminate",
+						Priority: -5, Max: 50, MaxGroups: 3, Labels: []Label{{"tier", "cheap"}}, IdleTime: &idle, BootTimeout: &boot, PricePerHour: 0.5, Removal: "terminate",
 					},
 					{Name: "rest", Nodearray: "htc", Spot: &no, Min: 2, Removal: "deallocate", KeepDeallocated: 7},
 				},
@@ -146,6 +146,7 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 	}}, p.Pools[0].Match)
 	require.Equal(t, 0.5, p.Pools[0].PricePerHour)
 	require.Equal(t, 3, p.Pools[0].MaxGroups)
+	require.Equal(t, map[string]string{"tier": "cheap"}, p.Pools[0].Labels)
 	require.Equal(t, autoscale.RemovalDeallocate, p.Pools[1].Removal)
 	require.Equal(t, 7, p.Pools[1].KeepDeallocated)
 	require.Equal(t, autoscale.SpotFirst, p.Spot)

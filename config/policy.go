@@ -48,6 +48,12 @@ func (s *Scaling) pool(p *Pool) autoscale.PoolPolicy {
 		out.BootTimeout = p.BootTimeout.Std()
 	}
 	out.Buffer, out.BufferPercent = p.Buffer, p.BufferPercent
+	for _, l := range p.Labels {
+		if out.Labels == nil {
+			out.Labels = make(map[string]string, len(p.Labels))
+		}
+		out.Labels[l.Name] = l.Value
+	}
 	out.RemoveGroupsWhole = p.RemoveGroupsWhole
 	for i := range p.Schedules {
 		out.Schedules = append(out.Schedules, p.Schedules[i].schedule())

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"autoscaled/autoscale"
 )
 
 // validate checks what no single key can tell.
@@ -235,6 +237,7 @@ func (s *source) pools(p *Scaling, at string) {
 			s.add(key+".buffer_percent", "buffer is set too; keep one of them")
 		}
 		s.schedules(p, pool, key)
+		s.labels(pool.Labels, key+".labels")
 		for j := range p.Pools[:i] {
 			if p.Pools[j].covers(pool) {
 				s.add(key, fmt.Sprintf("would get nothing: all that it matches belongs to pool %q above", p.Pools[j].Name))
@@ -245,6 +248,20 @@ func (s *source) pools(p *Scaling, at string) {
 	}
 	if p.Max > 0 && least > p.Max {
 		s.add(at+".max", fmt.Sprintf("%d is less than the pools' min together (%d)", p.Max, least))
+	}
+}
+
+// labels checks that a pool's own labels stand beside those of the cloud.
+func (s *source) labels(list []Label, at string) {
+	var names []string
+	for i, l := range list {
+		key := fmt.Sprintf("%s[%d]", at, i)
+		names = s.name(key, l.Name, names)
+		s.required(key+".value", l.Value)
+		switch l.Name {
+		case autoscale.LabelNodearray, autoscale.LabelMachineType, autoscale.LabelRegion, autoscale.LabelSpot:
+			s.add(key+".name", fmt.Sprintf("%s is a label of the cloud's", l.Name))
+		}
 	}
 }
 
