@@ -183,9 +183,20 @@ func (c *churn) checkLimits(t *testing.T) {
 	for _, l := range c.used() {
 		require.LessOrEqual(t, l.Used, l.Max, "limit %s at %s", l.ID, c.at)
 	}
-	groups := make(map[place]int)
+	groups, opened, price := make(map[place]int), make(map[int]int), 0.0
 	for _, n := range c.nodes {
-		groups[place{c.poolOf(n.Pool), n.Group}]++
+		at, policy := place{c.poolOf(n.Pool), n.Group}, policyOf(&c.pools[c.poolOf(n.Pool)], &c.policy)
+		price += c.policy.Pools[policy].PricePerHour
+		if groups[at]++; at.group != "" && groups[at] == 1 {
+			opened[policy]++
+		}
+	}
+	if most := c.policy.Budget.PerHour; most > 0 {
+		require.LessOrEqual(t, price, most, "budget at %s", c.at)
+	}
+	for policy, n := range opened {
+		most := c.policy.Pools[policy].MaxGroups
+		require.False(t, most > 0 && n > most, "%d groups of %d at %s", n, most, c.at)
 	}
 	for at, n := range groups {
 		require.False(t, at.group != "" && n > c.pools[at.pool].GroupSize, "group %s has %d nodes at %s", at.group, n, c.at)
@@ -278,7 +289,8 @@ func (c *churn) forGangs(g Grow) bool {
 	return gangs > 0 && gangs == g.JobCount
 }
 
-// empty: all jobs are cancelled. What stays is the min of each pool.
+// empty: all jobs are cancelled. What stays is the min of each pool, or its buffer
+// where that is more, and of groups that only go whole what neither can spare.
 func (c *churn) empty(t *testing.T) {
 	c.faults = false
 	for _, j := range c.jobs {
@@ -293,6 +305,8 @@ func (c *churn) empty(t *testing.T) {
 		standing[c.pools[c.poolOf(n.Pool)].Labels[LabelNodearray]]++
 	}
 	for _, p := range c.policy.Pools {
-		require.Equal(t, p.Min, standing[p.Name], "nodes of %s when there is nothing to do", p.Name)
+		least := max(p.Min, p.Buffer)
+		require.GreaterOrEqual(t, standing[p.Name], least, "nodes of %s when there is nothing to do", p.Name)
+		require.True(t, p.RemoveGroupsWhole || standing[p.Name] == least, "%d nodes of %s stay when there is nothing to do", standing[p.Name], p.Name)
 	}
 }

@@ -64,10 +64,16 @@ func newChurn(seed uint64) *churn {
 	}
 	c.policy.Order = []Order{AsListed, LeastWaste, Cheapest}[c.random.IntN(3)]
 	c.policy.AbsentFor, c.policy.GangPatience = 10*time.Minute, time.Duration(c.random.IntN(2))*10*time.Minute
+	c.policy.RemovalsPerTick = 3 * c.random.IntN(2)
+	if c.random.IntN(3) == 0 {
+		c.policy.Budget.PerHour = float64(10 + c.random.IntN(20))
+	}
 	for i := range c.policy.Pools {
-		c.policy.Pools[i].Min = c.random.IntN(3)
-		c.policy.Pools[i].PricePerHour = float64(1 + i)
-		c.policy.Pools[i].BootTimeout = 10 * time.Minute
+		p := &c.policy.Pools[i]
+		p.Min, p.Buffer, p.MaxGroups = c.random.IntN(3), max(0, c.random.IntN(5)-2), c.random.IntN(4)
+		p.RemoveGroupsWhole = c.random.IntN(3) == 0
+		p.PricePerHour = float64(1 + i)
+		p.BootTimeout = 10 * time.Minute
 	}
 	return c
 }
