@@ -138,7 +138,7 @@ func Remember(m Memory, p Plan) Memory {
 		if !known {
 			continue
 		}
-		node.For = verdict.For
+		node.For, node.Held = verdict.For, verdict.Held
 		if verdict.Reason.Code == ReasonWanted {
 			node.Wanted = p.At
 		}

@@ -129,6 +129,11 @@ type nodeState struct {
 	// wanted: this plan gave it work, to tenants.
 	wanted  bool
 	tenants []Tenant
+	// keptFor is the gang that the node is kept for although it lacks the rest,
+	// and held since when. released: that was for as long as it may be.
+	keptFor  JobID
+	held     time.Time
+	released bool
 }
 
 // attemptsAtMost is how often a request is sent. One that the cloud still does not
@@ -297,6 +302,7 @@ func (b *board) nodeState(node *Node, poolIndex map[PoolID]int, leaving map[Node
 		n.pool = i
 		n.free = b.freeOn(n)
 	}
+	n.released = b.release(&n)
 	n.supply = n.counts() && n.pool >= 0 && node.Protected == "" && n.use.Drain != DrainForeign && !b.late(n)
 	return n
 }

@@ -117,7 +117,7 @@ func (f offerings) told(id OfferingID, at time.Time) {
 // latest failure met the same shortage, and only tells how long that takes to show.
 func (f offerings) fail(x failure) {
 	was, known := f.all[x.of]
-	if news := !known || !x.asked.Before(was.Failed); news {
+	if f.news(x.of, x.asked) {
 		f.count(x)
 		was.Notice = 0
 	}
@@ -126,6 +126,12 @@ func (f offerings) fail(x failure) {
 		was.Notice = took
 		f.all[x.of] = was
 	}
+}
+
+// news tells whether what was asked then can tell of a failure that is not counted yet.
+func (f offerings) news(id OfferingID, asked time.Time) bool {
+	was, known := f.all[id]
+	return !known || !asked.Before(was.Failed)
 }
 
 func (f offerings) count(x failure) {
@@ -138,20 +144,35 @@ func (f offerings) count(x failure) {
 	f.all[x.of] = was
 }
 
-// operation notes tries, and ends that brought fewer nodes than asked.
+// operation notes tries, and those that brought fewer nodes than asked: as soon as the
+// cloud says so, and not only when the nodes that it did add are up.
 func (f offerings) operation(op *Operation) {
 	if op.Kind == OperationRemove {
 		return
 	}
 	id := offeringOf(op.Pool, op.Group != "")
-	unauthorized := op.Phase == OpRejected && op.Class == ErrorAuth // which tells nothing of what there is
-	if op.Ended.Equal(f.at) && (op.Phase == OpShort || op.Phase == OpRejected) && !unauthorized {
-		f.fail(failure{of: id, at: op.Ended, asked: op.Intended, class: op.Class, detail: op.Message})
+	if f.lacking(op) && f.news(id, op.Intended) {
+		f.fail(failure{of: id, at: f.at, asked: op.Intended, class: op.Class, detail: op.Message})
 	}
 	if was, known := f.all[id]; known && op.Intended.After(was.Probed) {
 		was.Probed = op.Intended
 		f.all[id] = was
 	}
+}
+
+// lacking tells whether a create brought, or is to bring, fewer nodes than asked. One
+// whose credentials were refused tells nothing of what there is.
+func (f offerings) lacking(op *Operation) bool {
+	switch op.Phase {
+	case OpAccepted:
+		// Without a class it is not known yet how many there will be.
+		return op.Class != "" && op.Added < op.Count
+	case OpShort:
+		return op.Ended.Equal(f.at)
+	case OpRejected:
+		return op.Ended.Equal(f.at) && op.Class != ErrorAuth
+	}
+	return false
 }
 
 func (f offerings) node(n *Node, before, now NodeMemory) {

@@ -95,6 +95,7 @@ func drawPolicy(t *rapid.T) Policy {
 	if rapid.Bool().Draw(t, "hasTotal") {
 		p.Max = rapid.IntRange(1, 12).Draw(t, "total")
 	}
+	p.GangHold = time.Duration(rapid.SampledFrom([]int{0, 10}).Draw(t, "gangHold")) * time.Minute
 	p.GangPatience = time.Duration(rapid.IntRange(0, 1).Draw(t, "patience")) * time.Minute
 	p.Limits = []Limit{{ID: "licence/x", Kind: LimitLicence, Unit: UnitTokens, Max: 10}}
 	return p
@@ -154,6 +155,9 @@ func drawNode(t *rapid.T, s *State, i int) {
 		if rapid.IntRange(0, 3).Draw(t, "tried") == 0 {
 			m.Tried = m.Deallocated.Add(time.Minute)
 		}
+	}
+	if rapid.IntRange(0, 3).Draw(t, "isHeld") == 0 {
+		m.Held = ago("held")
 	}
 	s.Memory.Nodes[n.ID] = m
 }

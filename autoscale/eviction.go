@@ -4,7 +4,7 @@ import "slices"
 
 // Evicted lists the nodes of ours that are gone although no request of ours was
 // removing them: the cloud took them back, or somebody else removed them. before
-// is the memory of the look before this one. A node that had failed is no loss,
+// is the memory of the look before this one. A node that had failed or was deallocated is no loss,
 // and neither are those of a cluster that was stopped.
 func Evicted(before Memory, o Observation, operations []Operation) []NodeID {
 	if o.SupplyProblem != "" || o.Supply.Stopped != "" {
@@ -19,7 +19,8 @@ func Evicted(before Memory, o Observation, operations []Operation) []NodeID {
 	removing := removals(operations)
 	var gone []NodeID
 	for id, was := range before.Nodes {
-		if !there[id] && was.Ours && !was.Failed && !was.Removing && !removing[id] {
+		lost := was.Ours && !was.Failed && was.Deallocated.IsZero()
+		if lost && !there[id] && !was.Removing && !removing[id] {
 			gone = append(gone, id)
 		}
 	}

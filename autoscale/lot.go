@@ -46,6 +46,8 @@ type lot struct {
 	// full: no job can use what is left.
 	full  bool
 	count int
+	// released: it was kept for a gang for as long as it may be.
+	released bool
 	// first is where existing nodes begin in lots.order; flight and grow are
 	// what will bring others.
 	first  int
@@ -205,10 +207,10 @@ func (b *board) addLots() {
 
 // addToLots enters a node: into the lot entered last if it is alike.
 func (b *board) addToLots(at int, n *nodeState) {
-	x := lot{source: sourceOf(n), pool: n.pool, group: n.node.Group, free: n.free, empty: !n.use.Busy(), count: 1, first: at, before: n.memory.For}
+	x := lot{source: sourceOf(n), pool: n.pool, group: n.node.Group, free: n.free, empty: !n.use.Busy(), count: 1, released: n.released, first: at, before: n.memory.For}
 	if last := b.lots.tail[b.lots.listOf(&x)]; last >= 0 {
 		prev := &b.lots.all[last]
-		if prev.group == x.group && prev.empty == x.empty && slices.Equal(prev.free, x.free) && slices.Equal(prev.before, x.before) {
+		if prev.group == x.group && prev.empty == x.empty && prev.released == x.released && slices.Equal(prev.free, x.free) && slices.Equal(prev.before, x.before) {
 			prev.count++
 			return
 		}

@@ -52,6 +52,9 @@ type NodeMemory struct {
 	Busy time.Time `json:"busy,omitzero"`
 	// Wanted is when a plan last gave it work.
 	Wanted time.Time `json:"wanted,omitzero"`
+	// Held is since when it has been kept for a gang that lacks the rest of its
+	// nodes. It stays after the node was released, until something uses it.
+	Held time.Time `json:"held,omitzero"`
 	// Failed: the cloud said so, before it was ready.
 	Failed bool `json:"failed,omitempty"`
 	// Late: it took longer to come up than its pool allows.
@@ -157,7 +160,7 @@ func (m *NodeMemory) rest(phase Phase, at time.Time, starts []*Operation) {
 // past pulls back what is yet to come: the clock was set back while nobody looked.
 // Idle and boot times then run from now, and not from when it has caught up.
 func (m *NodeMemory) past(now time.Time) {
-	for _, t := range []*time.Time{&m.Asked, &m.Ready, &m.Busy, &m.Wanted, &m.Deallocated, &m.Tried} {
+	for _, t := range []*time.Time{&m.Asked, &m.Ready, &m.Busy, &m.Wanted, &m.Held, &m.Deallocated, &m.Tried} {
 		if t.After(now) {
 			*t = now
 		}

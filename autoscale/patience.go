@@ -13,7 +13,8 @@ type Blocked struct {
 // the policy's patience, what there is of room for it is kept for it, so that
 // small jobs, which would take each node as it becomes free, can't starve it.
 func (b *board) block(c *classState, member int) {
-	if b.plan.Blocked != "" || c.required == 1 || !b.everFits(c) {
+	lacksLicence := len(c.claims) > 0 && b.ledger.room(c.claims) == 0
+	if b.plan.Blocked != "" || c.required <= 1 || lacksLicence || !b.everFits(c) {
 		return
 	}
 	job := c.Members[member].ID
@@ -46,7 +47,8 @@ func (b *board) everFits(c *classState) bool {
 }
 
 // reserve takes what there is for a gang, without creating anything: nodes that
-// exist are kept for it, and what its new nodes would draw is drawn.
+// exist are kept for it, and what its new nodes would draw is drawn. Nodes that were
+// asked for a gang are kept as long as GangHold says, and no longer for patience.
 func (b *board) reserve(c *classState, job JobID) {
 	if len(c.Names) > 0 {
 		b.reserveNames(c)
@@ -67,10 +69,22 @@ func (b *board) reserveRoom(c *classState) {
 	takes, _ := b.findFor(c)
 	b.kept = takes
 	for _, t := range takes {
-		if t.lot >= 0 {
-			b.consume(c, t)
+		if t.lot >= 0 && !b.lots.all[t.lot].released {
+			b.reserveLot(c, t)
 		}
 	}
+}
+
+// reserveLot takes a part of a lot. It is not noted as the gang's where it was not
+// asked for it: else it would be kept for GangHold only.
+func (b *board) reserveLot(c *classState, t take) {
+	whose := ShapeKey(0)
+	if turnOf(&b.lots.all[t.lot], c.Key) >= 0 {
+		whose = c.Key
+	}
+	b.lots.split(t.lot, t.nodes)
+	b.want(t.lot)
+	b.fill(c, t, whose)
 }
 
 // keptFor is the gang that a limit's room is kept for, if any.

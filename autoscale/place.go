@@ -74,10 +74,8 @@ func (b *board) placeMembers(c *classState, to int) (served bool) {
 	from := c.next
 	c.short = false
 	placed, why := b.placeRun(c, from, to)
-	if why.Code != "" && from+placed < len(c.Members) {
-		b.tell(Outcome{Class: c.index, From: from + placed, To: len(c.Members), Reason: why})
-	}
 	if why.Code != "" {
+		b.wait(c, from+placed, why)
 		c.next = len(c.Members)
 	}
 	return why.Code == ""
@@ -139,9 +137,7 @@ func (b *board) placeOne(c *classState, member int) (why Reason, ok bool) {
 	got := c.Tasks - left
 	if got < c.required {
 		b.giveBack(takes)
-		why = b.whyNot(c, c.Tasks)
-		b.block(c, member)
-		return why, false
+		return b.whyNot(c, c.Tasks), false
 	}
 	if left > 0 {
 		why = b.whyNot(c, left)
@@ -274,23 +270,28 @@ func (b *board) consume(c *classState, t take) Serving {
 	b.lots.split(t.lot, t.nodes)
 	serving := b.serving(t)
 	b.want(t.lot)
-	rest := t.tasks % t.perNode
-	switch {
-	case rest == 0:
-		b.use(c, t.lot, t.perNode)
-	case t.nodes == 1:
-		b.use(c, t.lot, rest)
-	default:
-		b.lots.split(t.lot, t.nodes-1)
-		b.use(c, t.lot, t.perNode)
-		b.use(c, b.lots.all[t.lot].next, rest)
-	}
+	b.fill(c, t, c.Key)
 	return serving
 }
 
-// use lowers what is free on each node of a lot by n tasks.
-func (b *board) use(c *classState, i, n int) {
-	b.lots.take(i, c.Key)
+// fill uses up what the tasks of a take need of its lot, for a shape of jobs.
+func (b *board) fill(c *classState, t take, whose ShapeKey) {
+	rest := t.tasks % t.perNode
+	switch {
+	case rest == 0:
+		b.use(c, t.lot, t.perNode, whose)
+	case t.nodes == 1:
+		b.use(c, t.lot, rest, whose)
+	default:
+		b.lots.split(t.lot, t.nodes-1)
+		b.use(c, t.lot, t.perNode, whose)
+		b.use(c, b.lots.all[t.lot].next, rest, whose)
+	}
+}
+
+// use lowers what is free on each node of a lot by n tasks, and notes whose it is.
+func (b *board) use(c *classState, i, n int, whose ShapeKey) {
+	b.lots.take(i, whose)
 	x := &b.lots.all[i]
 	x.empty = false
 	if c.Exclusive != Shared {

@@ -138,7 +138,9 @@ type Serving struct {
 type NodeVerdict struct {
 	Node NodeID
 	// For is whom the plan gives it to, if anybody.
-	For    []Tenant
+	For []Tenant
+	// Held is since when it has been kept for a gang; zero: it is not.
+	Held   time.Time
 	Reason Reason
 }
 

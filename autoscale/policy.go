@@ -71,6 +71,9 @@ type Policy struct {
 	// in one plan and within an hour, for whatever reason. 0: no such limit.
 	RemovalsPerTick int
 	RemovalsPerHour int
+	// GangHold is how long nodes are kept that were asked for a gang which lacks
+	// the rest. Then others may have them, or they go at once. 0: they are not kept.
+	GangHold time.Duration
 	// AbsentFor is how long a request that the cloud does not know is
 	// watched before it is given up. It must be longer than a request's time-out.
 	AbsentFor time.Duration
@@ -139,5 +142,6 @@ const (
 	DefaultBootTimeout  = 1800 * time.Second
 	DefaultAbsentFor    = 10 * time.Minute
 	DefaultGangPatience = 15 * time.Minute
+	DefaultGangHold     = 10 * time.Minute
 	DefaultGroupName    = "{machine_type}_pg{n}"
 )

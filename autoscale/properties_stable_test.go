@@ -43,7 +43,7 @@ func TestPropertyInputOrderPlaysNoPart(t *testing.T) {
 func TestPropertyPlanningAgainSettles(t *testing.T) {
 	check(t, func(t *rapid.T, w world) {
 		allServed := !slices.ContainsFunc(w.plan.Outcomes, func(o Outcome) bool {
-			return slices.Contains([]ReasonCode{ReasonLimit, ReasonBudget, ReasonNoPrice, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonPoolInvalid, ReasonPart, ReasonNameTaken, ReasonNameUnnumbered}, o.Reason.Code)
+			return slices.Contains([]ReasonCode{ReasonLimit, ReasonBudget, ReasonNoPrice, ReasonGangWaits, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonPoolInvalid, ReasonPart, ReasonNameTaken, ReasonNameUnnumbered}, o.Reason.Code)
 		})
 		rounds, waiting := 0, 0
 		for _, o := range w.plan.Outcomes {

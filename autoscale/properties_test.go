@@ -199,12 +199,16 @@ func (w world) checkGroupCounts(t *rapid.T, size map[Node]int) {
 		}
 	}
 	names := make(map[string]PoolID)
+	seen := make(map[Node]bool) // named nodes are each a set of their own
 	for _, g := range w.plan.Grow {
 		if names[g.Group] == g.Pool && len(g.Names) > 0 {
 			continue // sets of named nodes may share their new group
 		}
 		if at := (Node{Pool: g.Pool, Group: g.Group}); g.Group != "" && size[at] == 0 {
-			opened[w.managed(g.Pool)]++
+			if !seen[at] {
+				opened[w.managed(g.Pool)]++
+			}
+			seen[at] = true
 			if g.Names != nil {
 				continue // the jobs named it
 			}
@@ -294,7 +298,8 @@ func (w world) checkMayGo(t *rapid.T, n Node) {
 		} else {
 			require.GreaterOrEqual(t, m.IdleReads, 2)
 		}
-		require.GreaterOrEqual(t, w.At.Sub(m.IdleSince()), DefaultIdleTime)
+		released := w.policy.GangHold > 0 && !m.Held.IsZero() && w.At.Sub(m.Held) >= w.policy.GangHold
+		require.True(t, released || w.At.Sub(m.IdleSince()) >= DefaultIdleTime, "before its time")
 	}
 }
 

@@ -11,16 +11,17 @@ type ReasonCode string
 
 // Reasons for actions.
 const (
-	ReasonDemand      ReasonCode = "demand"       // nodes for waiting jobs
-	ReasonMinimum     ReasonCode = "minimum"      // nodes for a pool's min, or a node kept for it
-	ReasonBuffer      ReasonCode = "buffer"       // nodes for a pool's buffer, or a node kept for it
-	ReasonIdle        ReasonCode = "idle"         // nobody wanted the node for its idle time
-	ReasonBootTimeout ReasonCode = "boot_timeout" // the node did not come up in time
-	ReasonFailed      ReasonCode = "failed"       // the cloud says the node failed
-	ReasonSurplus     ReasonCode = "surplus"      // its pool keeps enough deallocated nodes without it
-	ReasonRetry       ReasonCode = "retry"        // the cloud does not know a request that is still wanted
-	ReasonWantedAgain ReasonCode = "wanted_again" // work came for a node that was to drain
-	ReasonDrained     ReasonCode = "drained"      // the node was seen drained and empty
+	ReasonDemand       ReasonCode = "demand"        // nodes for waiting jobs
+	ReasonMinimum      ReasonCode = "minimum"       // nodes for a pool's min, or a node kept for it
+	ReasonBuffer       ReasonCode = "buffer"        // nodes for a pool's buffer, or a node kept for it
+	ReasonIdle         ReasonCode = "idle"          // nobody wanted the node for its idle time
+	ReasonGangReleased ReasonCode = "gang_released" // kept for a gang in vain, and nobody else wants it
+	ReasonBootTimeout  ReasonCode = "boot_timeout"  // the node did not come up in time
+	ReasonFailed       ReasonCode = "failed"        // the cloud says the node failed
+	ReasonSurplus      ReasonCode = "surplus"       // its pool keeps enough deallocated nodes without it
+	ReasonRetry        ReasonCode = "retry"         // the cloud does not know a request that is still wanted
+	ReasonWantedAgain  ReasonCode = "wanted_again"  // work came for a node that was to drain
+	ReasonDrained      ReasonCode = "drained"       // the node was seen drained and empty
 )
 
 // Reasons why a job is served.
@@ -46,6 +47,7 @@ const (
 	ReasonNameTaken      ReasonCode = "name_taken"      // a node of the name it waits for is there, and can't serve it
 	ReasonNameUnnumbered ReasonCode = "name_unnumbered" // the cloud can't be asked for the name
 	ReasonPoolInvalid    ReasonCode = "pool_invalid"    // the cloud makes no new nodes in the pools that would do
+	ReasonGangWaits      ReasonCode = "gang_waits"      // nodes are kept for it until it gets the rest
 	ReasonReserved       ReasonCode = "reserved"        // room is kept for a gang that has waited long
 	ReasonCapacity       ReasonCode = "capacity"        // the pool ran out of capacity lately
 	ReasonBreaker        ReasonCode = "breaker"         // the cloud is stopped, for waiting does not end its errors
@@ -57,6 +59,7 @@ const (
 // Reasons why a node stays.
 const (
 	ReasonWanted       ReasonCode = "wanted"        // the plan gives it work
+	ReasonGangHeld     ReasonCode = "gang_held"     // kept for a gang that lacks the rest of its nodes
 	ReasonBusy         ReasonCode = "busy"          // the queue runs something on it
 	ReasonKeepAlive    ReasonCode = "keep_alive"    // an operator forbade its removal
 	ReasonIdleShort    ReasonCode = "idle_short"    // idle, but not for its idle time
@@ -181,26 +184,27 @@ func Reasons() []ReasonInfo {
 }
 
 var reasonOrder = []ReasonCode{
-	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonBootTimeout, ReasonFailed, ReasonSurplus, ReasonRetry, ReasonWantedAgain, ReasonDrained,
+	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonFailed, ReasonSurplus, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnDeallocated, ReasonOnNew, ReasonPart,
-	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonNameTaken, ReasonNameUnnumbered, ReasonPoolInvalid, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonBudget, ReasonNoPrice,
-	ReasonWanted, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
+	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonNameTaken, ReasonNameUnnumbered, ReasonPoolInvalid, ReasonGangWaits, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonBudget, ReasonNoPrice,
+	ReasonWanted, ReasonGangHeld, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
 	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonRemovalRate, ReasonGroupStays, ReasonLeaving, ReasonOddState, ReasonStartFailed, ReasonDeallocated,
 	ReasonGrows, ReasonStarts, ReasonShrinks, ReasonNotNeeded,
 	ReasonSupplyUnknown, ReasonDemandUnknown, ReasonClusterStopped,
 }
 
 var reasonText = map[ReasonCode]struct{ says, help string }{
-	ReasonDemand:      {"for {have} waiting job{s}", ""},
-	ReasonMinimum:     {"pool {subject} keeps a minimum of {want}", ""},
-	ReasonBuffer:      {"pool {subject} keeps {want} beyond the {have} that jobs use", ""},
-	ReasonIdle:        {"nobody wanted it for {for} (limit {of}{, schedule})", ""},
-	ReasonBootTimeout: {"not ready {for} after it was asked for (limit {of}): {detail}", "Look at the node's status message in CycleCloud; raise boot_timeout if nodes really take that long."},
-	ReasonFailed:      {"the cloud says it failed: {detail}", "Look at the node's status message in CycleCloud."},
-	ReasonSurplus:     {"deallocated for longest; pool {subject} keeps {want} deallocated", "Raise keep_deallocated if its disk is worth keeping."},
-	ReasonRetry:       {"the cloud does not know request {subject}, which is still wanted", ""},
-	ReasonWantedAgain: {"work came for it before it was drained", ""},
-	ReasonDrained:     {"drained, empty and unwanted for {for} (limit {of}{, schedule})", ""},
+	ReasonDemand:       {"for {have} waiting job{s}", ""},
+	ReasonMinimum:      {"pool {subject} keeps a minimum of {want}", ""},
+	ReasonBuffer:       {"pool {subject} keeps {want} beyond the {have} that jobs use", ""},
+	ReasonIdle:         {"nobody wanted it for {for} (limit {of}{, schedule})", ""},
+	ReasonGangReleased: {"asked for a job that needs many at once and did not get them in {for} (limit {of}); nobody else wants it", ""},
+	ReasonBootTimeout:  {"not ready {for} after it was asked for (limit {of}): {detail}", "Look at the node's status message in CycleCloud; raise boot_timeout if nodes really take that long."},
+	ReasonFailed:       {"the cloud says it failed: {detail}", "Look at the node's status message in CycleCloud."},
+	ReasonSurplus:      {"deallocated for longest; pool {subject} keeps {want} deallocated", "Raise keep_deallocated if its disk is worth keeping."},
+	ReasonRetry:        {"the cloud does not know request {subject}, which is still wanted", ""},
+	ReasonWantedAgain:  {"work came for it before it was drained", ""},
+	ReasonDrained:      {"drained, empty and unwanted for {for} (limit {of}{, schedule})", ""},
 
 	ReasonOnReady:       {"fits nodes that are up; the queue may start it", ""},
 	ReasonOnStarting:    {"its nodes are on their way", ""},
@@ -221,12 +225,14 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonNameTaken:      {"node name {subject} is taken: {detail}", "Wait until the node is gone. If it does not go by itself, remove it in CycleCloud."},
 	ReasonNameUnnumbered: {"the cloud can't be asked for node name {subject}: it has no number", "Name nodes as in execute-3."},
 	ReasonPoolInvalid:    {"the cloud makes no new nodes in {subject}: {detail}", "Activate the machine type in CycleCloud."},
+	ReasonGangWaits:      {"{have} node{s} that were asked for it are kept, for {for} of {of}, until it gets all that it needs: {detail}", "Wait, raise what stops the rest, or raise gang_hold."},
 	ReasonReserved:       {"what limit {detail} leaves is kept for job {subject}, which is before it and needs much at once", "Wait, raise the limit, or raise gang_patience."},
 	ReasonCapacity:       {"{subject} fell short {for} ago ({class}) and is on trial with {have} at a time: {detail}", "Wait, or allow another machine type or nodearray."},
 	ReasonBreaker:        {"{class} errors have stopped this cloud for {for}; one try at a time, the next in {of}: {detail}", "auth: mend the credentials or their role. config: mend what the words name, such as an image, a subnet or a machine type of the nodearray. It goes on by itself after a try that succeeds."},
 	ReasonLimit:          {"limit {subject} is in the way: {have} of {want} {unit} are in use or on their way, {need} more would be needed", "Raise the limit or wait until nodes are freed."},
 
 	ReasonWanted:       {"the plan gives it work", ""},
+	ReasonGangHeld:     {"kept for job {subject}, which lacks the rest of its nodes, for {for} of {of}", ""},
 	ReasonBusy:         {"the queue runs {subject} on it", ""},
 	ReasonKeepAlive:    {"KeepAlive is set on it", "Clear KeepAlive in CycleCloud when it may go."},
 	ReasonIdleShort:    {"idle for {for} of {of}{, schedule}", ""},

@@ -36,7 +36,8 @@ func (b *board) sendAway(p *party, r *rates) (why Reason, ok bool) {
 // drains tells whether a node is drained before it goes: one that was up and goes
 // because nobody wants it.
 func (b *board) drains(x leaver) bool {
-	return b.state.CanDrain && x.reason.Code == ReasonIdle && !x.memory.Ready.IsZero()
+	unwanted := x.reason.Code == ReasonIdle || x.reason.Code == ReasonGangReleased
+	return b.state.CanDrain && unwanted && !x.memory.Ready.IsZero()
 }
 
 // mark plans drain marks for those of a party that have none yet.

@@ -34,7 +34,7 @@ func (b *board) judge() (going []leaver, anchors map[place]Reason) {
 			b.keep(n, reason)
 			b.anchor(n, reason, anchors)
 		}
-		b.plan.Nodes = append(b.plan.Nodes, NodeVerdict{Node: n.node.ID, For: n.tenants, Reason: reason})
+		b.plan.Nodes = append(b.plan.Nodes, NodeVerdict{Node: n.node.ID, For: n.tenants, Held: n.holding(), Reason: reason})
 	}
 	return going, anchors
 }

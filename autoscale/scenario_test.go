@@ -36,6 +36,8 @@ type scenario struct {
 		RemovalsPerTick int              `yaml:"removals_per_tick"`
 		RemovalsPerHour int              `yaml:"removals_per_hour"`
 		Resources       []scenarioRule   `yaml:"resources"`
+		// Hold of a gang's nodes, in seconds.
+		Hold int `yaml:"hold"`
 		// Patience with gangs, in seconds.
 		Patience int `yaml:"patience"`
 	} `yaml:"policy"`
@@ -169,6 +171,11 @@ type scenarioNode struct {
 	Runs      []string `yaml:"runs"`
 	UsedCores int      `yaml:"used_cores"`
 	Drain     Drain    `yaml:"drain"`
+	// For is a job that an earlier plan gave it to, Wanted when it last did, and
+	// Held since when it is kept for it.
+	For    JobID `yaml:"for"`
+	Wanted int   `yaml:"wanted"`
+	Held   int   `yaml:"held"`
 	// Evicted: it was there in the last look, and is not now.
 	Evicted bool `yaml:"evicted"`
 
@@ -261,6 +268,9 @@ func (s scenario) state() State {
 	for _, r := range s.Removed {
 		st.Memory.Removed = append(st.Memory.Removed, Removed{At: start.Add(-time.Duration(r.Ago) * time.Second), Count: r.Count})
 	}
+	for _, n := range s.Nodes {
+		n.giveTo(&st)
+	}
 	st.Memory.Blocked = Blocked{Job: s.Blocked.Job, Since: start.Add(-time.Duration(s.Blocked.For) * time.Second)}
 	st.Memory.Spend = Spend{Month: "2026-03", Amount: s.Spent}
 	if b := s.Breaker; b.Class != "" {
@@ -316,13 +326,25 @@ func (n scenarioNode) add(s *State) {
 		}
 		return start.Add(-time.Duration(seconds) * time.Second)
 	}
-	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != "", Deallocated: ago(n.Deallocated), Tried: ago(n.Tried)}
+	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), Wanted: ago(n.Wanted), Held: ago(n.Held), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != "", Deallocated: ago(n.Deallocated), Tried: ago(n.Tried)}
 	use := HostUse{Used: Resources{Cores: n.UsedCores}, Whole: len(n.Runs) > 0 && n.UsedCores == 0, Drain: n.Drain}
 	for _, j := range n.Runs {
 		use.Jobs = append(use.Jobs, JobID(j))
 	}
 	if use.Busy() || use.Drain != NotDraining {
 		s.Demand.Use[node.Host] = use
+	}
+}
+
+// giveTo remembers whom an earlier plan gave the node to.
+func (n scenarioNode) giveTo(s *State) {
+	for i := range s.Demand.Classes {
+		class := &s.Demand.Classes[i]
+		if slices.ContainsFunc(class.Members, func(m Member) bool { return m.ID == n.For }) {
+			m := s.Memory.Nodes[NodeID(n.ID)]
+			m.For = []Tenant{{Shape: class.Key}}
+			s.Memory.Nodes[NodeID(n.ID)] = m
+		}
 	}
 }
 
@@ -371,7 +393,7 @@ func (j scenarioJob) jobs(offset int) []Job {
 }
 
 func (s scenario) policy() Policy {
-	p := Policy{Order: s.Policy.Order, Spot: s.Policy.Spot, Budget: Budget{PerHour: s.Policy.Budget.Hour, PerMonth: s.Policy.Budget.Month}, Max: s.Policy.Max, GangPatience: time.Duration(s.Policy.Patience) * time.Second}
+	p := Policy{Order: s.Policy.Order, Spot: s.Policy.Spot, Budget: Budget{PerHour: s.Policy.Budget.Hour, PerMonth: s.Policy.Budget.Month}, Max: s.Policy.Max, GangPatience: time.Duration(s.Policy.Patience) * time.Second, GangHold: time.Duration(s.Policy.Hold) * time.Second}
 	p.RemovalsPerTick, p.RemovalsPerHour = s.Policy.RemovalsPerTick, s.Policy.RemovalsPerHour
 	for _, r := range s.Policy.Resources {
 		p.Resources = append(p.Resources, r.rule())

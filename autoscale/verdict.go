@@ -16,6 +16,8 @@ func (b *board) verdict(n *nodeState) (reason Reason, goes bool) {
 		return Reason{Code: ReasonBusy, Subject: n.jobs()}, false
 	case n.wanted:
 		return Reason{Code: ReasonWanted}, false
+	case n.keptFor != "":
+		return Reason{Code: ReasonGangHeld, Subject: string(n.keptFor), For: b.state.At.Sub(n.held), Of: b.policy.GangHold}, false
 	case n.node.KeepAlive:
 		return Reason{Code: ReasonKeepAlive}, false
 	case n.use.Drain == DrainForeign:
@@ -60,12 +62,17 @@ func (b *board) idleVerdict(n *nodeState) (reason Reason, goes bool) {
 	}
 	idle, limit := b.state.At.Sub(n.memory.IdleSince()), b.idleTime(n.pool)
 	by := b.poolPolicy(n.pool).idleBy()
+	gone := Reason{Code: ReasonIdle, Subject: by, For: idle, Of: limit}
+	if n.released {
+		limit = 0
+		gone = Reason{Code: ReasonGangReleased, For: b.state.At.Sub(n.memory.Held), Of: b.policy.GangHold}
+	}
 	neverReady := n.memory.Ready.IsZero() && n.node.Phase == PhaseStarting
 	switch {
 	case neverReady && idle < limit:
 		return Reason{Code: ReasonStarting, For: b.state.At.Sub(n.memory.Asked), Of: b.bootTimeout(n.pool)}, false
 	case neverReady:
-		return Reason{Code: ReasonIdle, Subject: by, For: idle, Of: limit}, true
+		return gone, true
 	case !n.vouched:
 		return Reason{Code: ReasonUseUnknown}, false
 	case idle < limit:
@@ -73,7 +80,7 @@ func (b *board) idleVerdict(n *nodeState) (reason Reason, goes bool) {
 	case !b.state.CanDrain && n.memory.IdleReads < idleReadsNeeded:
 		return Reason{Code: ReasonIdleOnce}, false
 	}
-	return Reason{Code: ReasonIdle, Subject: by, For: idle, Of: limit}, true
+	return gone, true
 }
 
 // jobs names what runs on a node.

@@ -91,6 +91,7 @@ type Scaling struct {
 	BootTimeout  Duration       `key:"boot_timeout" default:"30m" least:"1s" help:"How long a node may take from being asked for to ready. Pools may differ."`
 	AbsentFor    Duration       `key:"absent_for" default:"10m" help:"How long a request that the cloud does not know is watched before it is given up. Longer than cyclecloud.timeout."`
 	GangPatience Duration       `key:"gang_patience" default:"15m" help:"How long the first job in order that needs much at once waits until room is kept for it. 0: never."`
+	GangHold     Duration       `key:"gang_hold" default:"10m" help:"How long nodes are kept that were asked for a job which needs many at once and lacks the rest. Then others may have them, or they go at once. 0: they are not kept."`
 	GroupName    string         `key:"group_name" default:"{machine_type}_pg{n}" help:"Names of new placement groups; {nodearray}, {machine_type} and {n} are filled in."`
 	Licences     []Licence      `key:"licences" help:"Tokens that jobs may draw on."`
 	Resources    []ResourceRule `key:"resources" help:"What nodes offer to jobs, where that is not all that their VM has. For each resource the first rule holds that matches and sets it."`

@@ -51,7 +51,7 @@ func TestMinimalConfigGetsEveryDefault(t *testing.T) {
 	require.Nil(t, c.Clusters[0].Queue.Exec)
 
 	require.Equal(t, autoscale.Policy{
-		Order: autoscale.AsListed, GroupName: autoscale.DefaultGroupName, AbsentFor: autoscale.DefaultAbsentFor, GangPatience: autoscale.DefaultGangPatience,
+		Order: autoscale.AsListed, GroupName: autoscale.DefaultGroupName, AbsentFor: autoscale.DefaultAbsentFor, GangPatience: autoscale.DefaultGangPatience, GangHold: autoscale.DefaultGangHold,
 		Budget: autoscale.Budget{Zone: time.UTC},
 		Pools: []autoscale.PoolPolicy{{
 			Name: "execute", IdleTime: autoscale.DefaultIdleTime, BootTimeout: autoscale.DefaultBootTimeout, Removal: autoscale.RemovalTerminate,
@@ -91,6 +91,7 @@ clusters:
       boot_timeout: 1h30m
       absent_for: 90s
       gang_patience: 1h
+      gang_hold: 20m
       group_name: "{nodearray}-{machine_type}_{n}"
       licences:
         - {name: matlab, tokens: 50}
@@ -122,7 +123,7 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 					{Cores: &six, MemoryReserve: &gib, MemoryReservePercent: &five},
 					{MemoryReserve: &bytes},
 				},
-				Max: 100, BootTimeout: Duration(90 * time.Minute), AbsentFor: Duration(90 * time.Second), GangPatience: Duration(time.Hour),
+				Max: 100, BootTimeout: Duration(90 * time.Minute), AbsentFor: Duration(90 * time.Second), GangPatience: Duration(time.Hour), GangHold: Duration(20 * time.Minute),
 				GroupName: "{nodearray}-{machine_type}_{n}", Licences: []Licence{{Name: "matlab", Tokens: 50}},
 				Pools: []Pool{
 					{

@@ -18,6 +18,7 @@ func (c *Cluster) Policy() autoscale.Policy {
 		GroupName:    s.GroupName,
 		AbsentFor:    s.AbsentFor.Std(),
 		GangPatience: s.GangPatience.Std(),
+		GangHold:     s.GangHold.Std(),
 	}
 	p.RemovalsPerTick, p.RemovalsPerHour = s.RemovalsPerTick, s.RemovalsPerHour
 	for i := range s.Pools {

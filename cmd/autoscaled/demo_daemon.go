@@ -57,6 +57,7 @@ func (w demoWiring) config(dir, passwordFile string) *config.Config {
 				BootTimeout:  config.Duration(autoscale.DefaultBootTimeout),
 				AbsentFor:    config.Duration(autoscale.DefaultAbsentFor),
 				GangPatience: config.Duration(autoscale.DefaultGangPatience),
+				GangHold:     config.Duration(autoscale.DefaultGangHold),
 				Pools:        []config.Pool{{Name: demoNodearray, Nodearray: demoNodearray}},
 			},
 		}},
