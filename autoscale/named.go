@@ -29,15 +29,15 @@ func (b *board) compileNamed(c *classState) (Reason, bool) {
 // naming is how the names of one job stand.
 type naming struct {
 	// there are nodes, coming those of open requests, and asked those of this
-	// plan; free ones may be asked for.
-	there, coming, asked, free []*wantedName
+	// plan; down ones may be started, and free ones asked for.
+	there, coming, asked, down, free []*wantedName
 	// others can't be had now; stuck is why the first of them can't.
 	others int
 	stuck  Reason
 }
 
 // all is how many names the job has, and had how many of them stand for nodes.
-func (n *naming) all() int { return n.had() + len(n.free) + n.others }
+func (n *naming) all() int { return n.had() + len(n.down) + len(n.free) + n.others }
 
 func (n *naming) had() int { return len(n.there) + len(n.coming) + len(n.asked) }
 
@@ -55,6 +55,8 @@ func (b *board) naming(c *classState) naming {
 		switch _, ok := splitName(w.name); {
 		case why != "":
 			n.lack(Reason{Code: ReasonNameTaken, Subject: w.name, Detail: why})
+		case w.node >= 0 && b.startable(&b.nodes[w.node]) && !b.nodes[w.node].begun:
+			n.down = append(n.down, w)
 		case w.node >= 0:
 			n.there = append(n.there, w)
 		case w.flight >= 0:
@@ -94,7 +96,7 @@ func (b *board) taken(c *classState, w *wantedName) string {
 
 func (b *board) takenBy(c *classState, n *nodeState) string {
 	switch {
-	case n.supply, n.asked():
+	case n.supply, n.asked(), b.startable(n):
 		return b.elsewhere(c, n.pool, n.node.Group)
 	case n.node.Phase == PhaseGone:
 		return "the record of a node that is gone has it"
@@ -128,25 +130,67 @@ func (b *board) elsewhere(c *classState, pool int, group string) string {
 // taken, a job that can't do without them waits, and its nodes are kept for it.
 func (b *board) placeNamed(c *classState, member int) (why Reason, ok bool) {
 	n := b.naming(c)
+	up, why := b.drawDown(&n)
 	at := place{c.order[0], c.Group}
 	fresh := min(len(n.free), b.roomInPlace(c, at))
-	why = n.stuck
 	if fresh < len(n.free) {
 		why = b.stopNames(at, len(n.free))
 		b.hold(at.pool, why)
 	}
-	got := n.had() + fresh
-	switch {
-	case got >= min(c.required, n.all()):
+	got := n.had() + up + fresh
+	if got >= min(c.required, n.all()) {
 		c.short = c.short || got < c.Tasks
+		n.down = n.down[:up]
 		b.serveNamed(c, member, at, n, fresh, why)
 		return Reason{}, true
-	case fresh < len(n.free):
+	}
+	b.giveBackDown(n.down[:up])
+	if up < len(n.down) || fresh < len(n.free) {
 		b.block(c, member)
-	default:
+	} else {
 		b.keepNamed(n)
 	}
 	return why, false
+}
+
+// drawDown draws on limits for deallocated nodes of a job, and tells how many of
+// them can be started, and what keeps the job from its other names.
+func (b *board) drawDown(n *naming) (up int, why Reason) {
+	for _, w := range n.down {
+		x := &b.nodes[w.node]
+		if x.start == nil { // else a lost request drew for it
+			claims := b.startOfferAt(place{x.pool, x.node.Group}).claims
+			if r, held := b.ledger.binding(claims, 1); held {
+				b.hold(x.pool, r)
+				return up, r
+			}
+			b.ledger.take(claims, 1)
+		}
+		up++
+	}
+	return up, n.stuck
+}
+
+func (b *board) giveBackDown(list []*wantedName) {
+	for _, w := range list {
+		if x := &b.nodes[w.node]; x.start == nil {
+			b.ledger.take(b.startOfferAt(place{x.pool, x.node.Group}).claims, -1)
+		}
+	}
+}
+
+// startNamed plans to start a node, in the one set of its pool and group.
+func (b *board) startNamed(x *nodeState) {
+	at := place{x.pool, x.node.Group}
+	i, known := b.startOf[at]
+	if !known {
+		i = len(b.plan.Start)
+		b.startOf[at] = i
+		b.plan.Start = append(b.plan.Start, Start{Pool: b.pools[x.pool].ID, Group: at.group, Draws: b.pools[x.pool].startDraws})
+	}
+	b.plan.Start[i].Nodes = append(b.plan.Start[i].Nodes, *x.node)
+	x.begun = true
+	b.pools[x.pool].starting++
 }
 
 // roomInPlace is how many new nodes a place, in a group or not, can have.
@@ -194,6 +238,10 @@ func (b *board) reserveNames(c *classState) {
 // serveNamed gives a job the nodes of its names, the first of the free ones new.
 // Which sets ask for those is known once all jobs are placed.
 func (b *board) serveNamed(c *classState, member int, at place, n naming, fresh int, why Reason) {
+	for _, w := range n.down {
+		b.startNamed(&b.nodes[w.node])
+	}
+	n.there, n.down = slices.Concat(n.there, n.down), nil
 	b.keepNamed(n)
 	b.ledger.take(c.claims, 1)
 	b.ledger.take(b.offerAt(at).claims, fresh)
@@ -227,7 +275,11 @@ func (b *board) namedServings(n naming) []Serving {
 	}
 	for _, w := range n.there {
 		x := &b.nodes[w.node]
-		add(Serving{Nodes: []NodeID{x.node.ID}, Pool: x.node.Pool, Group: x.node.Group, source: sourceOf(x)})
+		s := Serving{Nodes: []NodeID{x.node.ID}, Pool: x.node.Pool, Group: x.node.Group, source: sourceOf(x)}
+		if x.begun {
+			s.Start, s.start, s.source = true, b.startOf[place{x.pool, x.node.Group}], sourceNew
+		}
+		add(s)
 	}
 	for _, w := range n.coming {
 		f := &b.inFlight[w.flight]
@@ -238,7 +290,7 @@ func (b *board) namedServings(n naming) []Serving {
 
 // like tells whether two servings differ in nothing but their nodes.
 func (s Serving) like(o Serving) bool {
-	return s.Pool == o.Pool && s.Group == o.Group && s.Request == o.Request && s.source == o.source
+	return s.Pool == o.Pool && s.Group == o.Group && s.Request == o.Request && s.source == o.source && s.Start == o.Start
 }
 
 // askForNames plans the new nodes that have names: in as few sets as there are runs

@@ -279,3 +279,26 @@ func TestNamedGangReservesWhatItLacks(t *testing.T) {
 	s.At = start.Add(time.Hour)
 	require.Equal(t, map[PoolID]int{pool.ID: 3}, created(Decide(s, policy)), "one is kept for it")
 }
+
+// A deallocated node is started for who names it, within limits, and for nobody else.
+func TestDeallocatedNodeIsStartedByName(t *testing.T) {
+	pool, limits := aPool("a", "F4", 4, 20)
+	down := aNode("a-1", pool.ID, PhaseDeallocated)
+	s := State{Observation: observe(start, Supply{Pools: []Pool{pool}, Limits: limits, Nodes: []Node{down}}, append(jobs("j", 2, namingNodes("a-1")), jobs("k", 1, wholeNodes(1))...), nil), Memory: idleFor(start, time.Hour, down)}
+	policy := aPolicy("a")
+	plan := Decide(s, policy)
+	require.Len(t, plan.Start, 1)
+	require.Equal(t, NodeID("a-1"), plan.Start[0].Nodes[0].ID)
+	require.Equal(t, 2, plan.Start[0].JobCount)
+	require.Equal(t, map[PoolID]int{pool.ID: 1}, created(plan), "the other job gets a node of its own")
+	for r := range plan.Jobs(s.Demand) {
+		require.NotEmpty(t, r.ServedBy, r.ID)
+	}
+
+	policy.Max = 1
+	s.Supply.Nodes = append(s.Supply.Nodes, aNode("b-1", pool.ID, PhaseReady))
+	s.Demand.Classes = Intern(jobs("j", 1, namingNodes("a-1")))
+	plan = Decide(s, policy)
+	require.Empty(t, plan.Start)
+	require.Equal(t, ReasonLimit, plan.Outcomes[0].Reason.Code)
+}
