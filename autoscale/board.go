@@ -103,6 +103,8 @@ type poolState struct {
 	starting int
 	// alive counts the nodes that count to the policy's min.
 	alive int
+	// aging counts those of them that go for their age and run nothing.
+	aging int
 	// groupActive counts the nodes of each placement group, planned ones included.
 	groupActive map[string]int
 	// groups are those with room, once all that exist are counted.
@@ -120,6 +122,8 @@ type nodeState struct {
 	free    vector
 	// supply: jobs may be given to it.
 	supply bool
+	// aging is what the plan makes of its age.
+	aging aging
 	// leaving: an operation is removing it.
 	leaving bool
 	// start is the open operation that starts it, if it is seen deallocated, and
@@ -172,6 +176,7 @@ func newBoard(s *State, p *Policy, unwanted map[RequestID]bool) *board {
 	b.drawStarts()
 	b.addCapacity()
 	b.addNames()
+	b.pickAged()
 	b.addLots()
 	b.addStock()
 	b.addClasses()

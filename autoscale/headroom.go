@@ -43,9 +43,6 @@ func (b *board) addHeadroom() {
 	for at, g := range b.growOf {
 		buffered(at.pool).coming += b.plan.Grow[g].Count
 	}
-	for _, w := range b.names.asked {
-		buffered(w.at.pool).coming++
-	}
 	for p := range b.headroom {
 		b.headroom[p].buffer = b.policy.Pools[p].buffer(b.headroom[p].used())
 	}

@@ -186,7 +186,7 @@ func compareTenants(x, y Tenant) int {
 func (b *board) addLots() {
 	b.lots = newLots(len(b.pools))
 	for i := range b.nodes {
-		if n := &b.nodes[i]; (n.supply || n.asked()) && n.free[dimCores] > 0 && !b.keptByName(i) {
+		if n := &b.nodes[i]; (n.supply || n.asked()) && !n.aging.going && n.free[dimCores] > 0 && !b.keptByName(i) {
 			b.lots.order = append(b.lots.order, i)
 		}
 	}

@@ -29,7 +29,7 @@ func (b *board) standing(policy int) int {
 	n := b.askedByName(policy)
 	for i := range b.pools {
 		if b.pools[i].policy == policy {
-			n += b.pools[i].alive + b.pools[i].starting
+			n += b.pools[i].alive + b.pools[i].starting - b.pools[i].aging
 		}
 	}
 	for _, f := range b.inFlight {

@@ -117,6 +117,8 @@ type PoolPolicy struct {
 	// BufferPercent the share of those, rounded up; the larger counts. 0: none.
 	Buffer        int
 	BufferPercent int
+	// MaxAge is how long after it was asked for a node is replaced. 0: never.
+	MaxAge time.Duration
 	// RemoveGroupsWhole: nodes of a placement group go only when all may go, and
 	// then together. Failed and late ones go by themselves.
 	RemoveGroupsWhole bool

@@ -19,6 +19,7 @@ const (
 	ReasonBootTimeout  ReasonCode = "boot_timeout"  // the node did not come up in time
 	ReasonFailed       ReasonCode = "failed"        // the cloud says the node failed
 	ReasonSurplus      ReasonCode = "surplus"       // its pool keeps enough deallocated nodes without it
+	ReasonMaxAge       ReasonCode = "max_age"       // it is older than its pool lets it grow
 	ReasonRetry        ReasonCode = "retry"         // the cloud does not know a request that is still wanted
 	ReasonWantedAgain  ReasonCode = "wanted_again"  // work came for a node that was to drain
 	ReasonDrained      ReasonCode = "drained"       // the node was seen drained and empty
@@ -71,6 +72,9 @@ const (
 	ReasonForeign      ReasonCode = "foreign"       // not made by us
 	ReasonProtected    ReasonCode = "protected"     // head node, or its nodearray forbids autoscaling
 	ReasonUnmanaged    ReasonCode = "unmanaged"     // no policy names its pool
+	ReasonAged         ReasonCode = "aged"          // too old, and waiting to go
+	ReasonAgedTurn     ReasonCode = "aged_turn"     // too old, and others go before it
+	ReasonAgedKept     ReasonCode = "aged_kept"     // too old, and nothing can replace it
 	ReasonRemovalRate  ReasonCode = "removal_rate"  // it may go, and as many as may go now do
 	ReasonGroupStays   ReasonCode = "group_stays"   // its placement group goes whole, and another node of it stays
 	ReasonLeaving      ReasonCode = "leaving"       // its removal is under way
@@ -184,11 +188,11 @@ func Reasons() []ReasonInfo {
 }
 
 var reasonOrder = []ReasonCode{
-	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonFailed, ReasonSurplus, ReasonRetry, ReasonWantedAgain, ReasonDrained,
+	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonFailed, ReasonSurplus, ReasonMaxAge, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnDeallocated, ReasonOnNew, ReasonPart,
 	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonNameTaken, ReasonNameUnnumbered, ReasonPoolInvalid, ReasonGangWaits, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonBudget, ReasonNoPrice,
 	ReasonWanted, ReasonGangHeld, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
-	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonRemovalRate, ReasonGroupStays, ReasonLeaving, ReasonOddState, ReasonStartFailed, ReasonDeallocated,
+	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonAged, ReasonAgedTurn, ReasonAgedKept, ReasonRemovalRate, ReasonGroupStays, ReasonLeaving, ReasonOddState, ReasonStartFailed, ReasonDeallocated,
 	ReasonGrows, ReasonStarts, ReasonShrinks, ReasonNotNeeded,
 	ReasonSupplyUnknown, ReasonDemandUnknown, ReasonClusterStopped,
 }
@@ -202,6 +206,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonBootTimeout:  {"not ready {for} after it was asked for (limit {of}): {detail}", "Look at the node's status message in CycleCloud; raise boot_timeout if nodes really take that long."},
 	ReasonFailed:       {"the cloud says it failed: {detail}", "Look at the node's status message in CycleCloud."},
 	ReasonSurplus:      {"deallocated for longest; pool {subject} keeps {want} deallocated", "Raise keep_deallocated if its disk is worth keeping."},
+	ReasonMaxAge:       {"{for} old (limit {of})", ""},
 	ReasonRetry:        {"the cloud does not know request {subject}, which is still wanted", ""},
 	ReasonWantedAgain:  {"work came for it before it was drained", ""},
 	ReasonDrained:      {"drained, empty and unwanted for {for} (limit {of}{, schedule})", ""},
@@ -244,6 +249,9 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonForeign:      {"not made by this daemon", ""},
 	ReasonProtected:    {"never touched: {detail}", ""},
 	ReasonUnmanaged:    {"no pool of the config names its nodearray and machine type", "Add a pool to the config if it is to be managed."},
+	ReasonAged:         {"{for} old (limit {of}), so it takes no new work and goes when it may: {detail}", ""},
+	ReasonAgedTurn:     {"{for} old (limit {of}); {have} older ones go before it, and at most {want} at once", ""},
+	ReasonAgedKept:     {"{for} old (limit {of}), and min needs it until it is replaced: {detail}", "Leave room for one node more than min."},
 	ReasonRemovalRate:  {"it may go, but {subject} allows {want} and {have} went or go before it", "Wait, or raise the rate."},
 	ReasonGroupStays:   {"goes only with all of placement group {subject}, of which stays {detail}", ""},
 	ReasonLeaving:      {"its removal is under way", ""},

@@ -34,12 +34,12 @@ func (r Removal) Ends(p Phase) bool {
 func (r Removal) Touches(p Phase) bool { return p == PhaseStopping || r.Ends(p) }
 
 // removalOf is how a node goes: as its pool's policy says if it is up. What never
-// came up, failed, or is deallocated already is not worth keeping, and the cloud
-// deallocates only what has come up.
+// came up, failed, is too old, or is deallocated already is not worth keeping, and
+// the cloud deallocates only what has come up.
 func (b *board) removalOf(n *nodeState) Removal {
 	how := cmp.Or(b.policy.Pools[b.pools[n.pool].policy].Removal, RemovalTerminate)
 	keeps := how == RemovalDeallocate || how == RemovalShutdown
-	if keeps && n.node.Phase != PhaseReady {
+	if keeps && (n.node.Phase != PhaseReady || n.aging.going) {
 		return RemovalTerminate
 	}
 	return how

@@ -12,11 +12,14 @@ func (b *board) sendAway(p *party, r *rates) (why Reason, ok bool) {
 	var unmarked []leaver
 	code := p.members[0].reason.Code
 	for _, x := range p.members {
-		if b.drains(x) {
+		if !b.drains(x) {
+			continue
+		}
+		if x.reason.Code != ReasonMaxAge {
 			code = ReasonDrained
-			if x.use.Drain != DrainOurs {
-				unmarked = append(unmarked, x)
-			}
+		}
+		if x.use.Drain != DrainOurs {
+			unmarked = append(unmarked, x)
 		}
 	}
 	if len(unmarked) > 0 {
@@ -34,9 +37,9 @@ func (b *board) sendAway(p *party, r *rates) (why Reason, ok bool) {
 }
 
 // drains tells whether a node is drained before it goes: one that was up and goes
-// because nobody wants it.
+// because nobody wants it, or for its age.
 func (b *board) drains(x leaver) bool {
-	unwanted := x.reason.Code == ReasonIdle || x.reason.Code == ReasonGangReleased
+	unwanted := x.reason.Code == ReasonIdle || x.reason.Code == ReasonGangReleased || x.reason.Code == ReasonMaxAge
 	return b.state.CanDrain && unwanted && !x.memory.Ready.IsZero()
 }
 
@@ -67,10 +70,10 @@ func (b *board) remove(n *nodeState, reason Reason) {
 }
 
 // keep withdraws our drain mark from a node that stays. One that is not up keeps
-// it, or the queue would send it work.
+// it, or the queue would send it work, and so does one that goes for its age.
 func (b *board) keep(n *nodeState, reason Reason) {
 	down := n.node.Phase == PhaseDeallocated || n.node.Phase == PhaseFailed
-	if n.use.Drain == DrainOurs && !n.leaving && !down {
+	if n.use.Drain == DrainOurs && !n.leaving && !down && !n.aging.going {
 		b.plan.Undrain = append(b.plan.Undrain, Drained{Node: *n.node, Reason: Reason{Code: ReasonWantedAgain, Detail: reason.String()}})
 	}
 }

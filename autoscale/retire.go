@@ -31,7 +31,9 @@ func (b *board) judge() (going []leaver, anchors map[place]Reason) {
 		if goes {
 			going = append(going, leaver{n, len(b.plan.Nodes), reason})
 		} else {
+			reason = b.stayOld(n, reason)
 			b.keep(n, reason)
+			b.drainAged(n)
 			b.anchor(n, reason, anchors)
 		}
 		b.plan.Nodes = append(b.plan.Nodes, NodeVerdict{Node: n.node.ID, For: n.tenants, Held: n.holding(), Reason: reason})
@@ -48,6 +50,7 @@ type leaver struct {
 
 // stay keeps a node that might have gone.
 func (b *board) stay(x leaver, why Reason) {
+	why = b.stayOld(x.nodeState, why)
 	b.keep(x.nodeState, why)
 	b.plan.Nodes[x.verdict].Reason = why
 }
@@ -66,13 +69,14 @@ func (b *board) leave(p *party, s spares, r *rates) {
 	why, ok := b.sendAway(p, r)
 	if !ok {
 		for _, x := range p.members {
-			b.plan.Nodes[x.verdict].Reason = why
+			b.plan.Nodes[x.verdict].Reason = b.stayOld(x.nodeState, why)
 		}
 		return
 	}
 	if spare != nil {
 		spare[policy] -= n
 	}
+	s.went(p, policy)
 }
 
 // keeps is how many nodes of the party's kind can be spared, by policy, and why
@@ -80,34 +84,12 @@ func (b *board) leave(p *party, s spares, r *rates) {
 func (b *board) keeps(p *party, s spares) (spare []int, why Reason) {
 	first := p.members[0]
 	switch {
+	case first.aging.going:
+		return s.aged, b.poolPolicy(first.pool).minimum()
 	case first.supply:
 		return s.standing, b.targetReason(b.pools[first.pool].policy)
 	case first.node.Phase == PhaseDeallocated:
 		return s.deallocated, b.resting(first.nodeState)
 	}
 	return nil, Reason{}
-}
-
-// spares are how many nodes of each kind a policy has beyond what it keeps.
-type spares struct{ standing, deallocated []int }
-
-// spares counts. Of standing nodes those that are only asked for, or planned,
-// don't count: what they are to replace stays until they are there.
-func (b *board) spares(going []leaver) spares {
-	s := spares{standing: make([]int, len(b.policy.Pools)), deallocated: make([]int, len(b.policy.Pools))}
-	for i := range b.pools {
-		if p := b.pools[i].policy; p >= 0 {
-			s.standing[p] += b.pools[i].alive
-		}
-	}
-	for _, x := range going {
-		if x.node.Phase == PhaseDeallocated {
-			s.deallocated[b.pools[x.pool].policy]++
-		}
-	}
-	for p := range b.policy.Pools {
-		s.standing[p] -= max(b.policy.Pools[p].Min, b.headroom[p].here+b.headroom[p].buffer)
-		s.deallocated[p] -= b.policy.Pools[p].KeepDeallocated
-	}
-	return s
 }

@@ -125,6 +125,7 @@ type scenarioPolicy struct {
 	SpotPrice     float64 `yaml:"spot_price"`
 	Buffer        int     `yaml:"buffer"`
 	BufferPercent int     `yaml:"buffer_percent"`
+	MaxAge        int     `yaml:"max_age"`
 	WholeGroups   bool    `yaml:"whole_groups"`
 	// Schedules hold daily between two hours of UTC; the world is at 08:00.
 	Schedules []struct {
@@ -415,6 +416,7 @@ func (s scenario) policy() Policy {
 			one.IdleTime = time.Duration(pool.Idle) * time.Second
 		}
 		one.Buffer, one.BufferPercent = pool.Buffer, pool.BufferPercent
+		one.MaxAge = time.Duration(pool.MaxAge) * time.Second
 		one.RemoveGroupsWhole = pool.WholeGroups
 		for _, s := range pool.Schedules {
 			window := Schedule{Name: s.Name, Start: daily(s.From), End: daily(s.To), Min: s.Min, Max: s.Max}

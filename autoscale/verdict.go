@@ -28,6 +28,8 @@ func (b *board) verdict(n *nodeState) (reason Reason, goes bool) {
 		return b.deallocatedVerdict(n)
 	case n.node.Phase == PhaseFailed:
 		return Reason{Code: ReasonFailed, Detail: n.node.Message}, true
+	case n.aging.going:
+		return b.agedVerdict(n)
 	}
 	return b.idleVerdict(n)
 }

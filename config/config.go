@@ -156,6 +156,7 @@ type Pool struct {
 
 	Buffer            int        `key:"buffer" default:"0" least:"0" help:"Nodes kept or made beyond those that jobs use, as far as max and all limits allow."`
 	BufferPercent     int        `key:"buffer_percent" default:"0" least:"0" help:"The same as a share of those that jobs use, rounded up: 10 keeps one more for every ten."`
+	MaxAge            Duration   `key:"max_age" default:"0" help:"How long after it was asked for a node takes no more work and is replaced, a tenth of the pool at a time. 0: never."`
 	RemoveGroupsWhole bool       `key:"remove_groups_whole" default:"false" help:"Nodes of a placement group go only when all may go, and together; failed and late ones by themselves."`
 	Schedules         []Schedule `key:"schedules" help:"Windows of time in which min, max or idle_time are others. Of open ones the last listed that sets a key wins; a min above max is cut to max."`
 }

@@ -49,6 +49,7 @@ func (s *Scaling) pool(p *Pool) autoscale.PoolPolicy {
 		out.BootTimeout = p.BootTimeout.Std()
 	}
 	out.Buffer, out.BufferPercent = p.Buffer, p.BufferPercent
+	out.MaxAge = p.MaxAge.Std()
 	for _, l := range p.Labels {
 		if out.Labels == nil {
 			out.Labels = make(map[string]string, len(p.Labels))

@@ -1,0 +1,207 @@
+package autoscale
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// agedAtOnce is the share of a pool's nodes, in percent, that is replaced for age
+// at a time; at least one is.
+const agedAtOnce = 10
+
+// aging is what a plan makes of a node's age.
+type aging struct {
+	// going: the node takes no new work and goes as soon as it may.
+	going bool
+	// why an old node is not going yet.
+	why Reason
+}
+
+// old is nodes that are older than their pool lets them grow: one, or a placement
+// group that goes only whole, as old as its oldest.
+type old struct {
+	nodes []*nodeState
+	asked time.Time
+}
+
+// pickAged chooses, for each policy with a maximum age, the nodes that go for it:
+// the oldest first, and only as many as min can spare or as there is room to
+// replace, so that none stands aside for a replacement that can't come.
+func (b *board) pickAged() {
+	for p := range b.policy.Pools {
+		if b.policy.Pools[p].MaxAge > 0 {
+			b.pickAgedOf(p)
+		}
+	}
+}
+
+func (b *board) pickAgedOf(policy int) {
+	all, going, alive := b.oldOf(policy)
+	most := max(1, alive*agedAtOnce/100)
+	stay := b.standing(policy)
+	room, short := b.roomToReplace(policy)
+	var wait Reason // once one waits, all that are younger do
+	for _, x := range all {
+		n := len(x.nodes)
+		switch lack := b.policy.Pools[policy].Min - (stay - n); {
+		case wait.Code != "":
+		case going > 0 && going+n > most:
+			wait = Reason{Code: ReasonAgedTurn, Have: int64(going), Want: int64(most)}
+		case lack > room:
+			wait = Reason{Code: ReasonAgedKept, Detail: short.String()}
+		default:
+			going, stay = going+n, stay-n
+			b.retireOld(x)
+			continue
+		}
+		b.spareOld(x, wait)
+	}
+}
+
+// retireOld takes old nodes out of service. Those that work still count to min, until
+// they are empty.
+func (b *board) retireOld(x old) {
+	for _, n := range x.nodes {
+		n.aging.going = true
+		if !n.use.Busy() {
+			b.pools[n.pool].aging++
+		}
+	}
+}
+
+// spareOld notes why old nodes stay in service.
+func (b *board) spareOld(x old, why Reason) {
+	for _, n := range x.nodes {
+		why.For, why.Of = b.age(n)
+		n.aging.why = why
+	}
+}
+
+// age is how long ago a node was asked for, and how old it may grow.
+func (b *board) age(n *nodeState) (age, most time.Duration) {
+	return b.state.At.Sub(n.memory.Asked), b.poolPolicy(n.pool).MaxAge
+}
+
+// tooOld tells whether a node is older than its pool lets it grow.
+func (b *board) tooOld(n *nodeState) bool {
+	age, most := b.age(n)
+	return most > 0 && age > most
+}
+
+// oldOf lists the old nodes of a policy, the oldest first, and counts those that are
+// on their way out and all that count to its min.
+func (b *board) oldOf(policy int) (all []old, leaving, alive int) {
+	seen := make(map[place]bool)
+	for i := range b.nodes {
+		n := &b.nodes[i]
+		if n.pool < 0 || b.pools[n.pool].policy != policy {
+			continue
+		}
+		if n.supply {
+			alive++
+		}
+		at := place{n.pool, n.node.Group}
+		switch {
+		case !b.tooOld(n) || b.goesWhole(n) && seen[at]:
+		case n.leaving:
+			leaving++
+		case !n.supply:
+		case b.goesWhole(n):
+			seen[at] = true
+			all = b.appendOld(all, b.groupOf(at))
+		default:
+			all = b.appendOld(all, []*nodeState{n})
+		}
+	}
+	slices.SortStableFunc(all, func(x, y old) int { return x.asked.Compare(y.asked) })
+	return all, leaving, alive
+}
+
+// appendOld appends nodes that go together, if nothing forbids that all of them go
+// for their age. One that a job waits for by its name is as good as at work.
+func (b *board) appendOld(all []old, nodes []*nodeState) []old {
+	x := old{nodes: nodes, asked: nodes[0].memory.Asked}
+	for _, n := range nodes {
+		if b.names.find(n.node.Name) != nil {
+			return all
+		}
+		if !n.supply || n.node.Phase != PhaseReady || n.node.KeepAlive || !n.memory.Ours && !n.node.Owned {
+			return all
+		}
+		if n.memory.Asked.Before(x.asked) {
+			x.asked = n.memory.Asked
+		}
+	}
+	return append(all, x)
+}
+
+// groupOf lists the nodes of a placement group that go whole with it.
+func (b *board) groupOf(at place) (list []*nodeState) {
+	for i := range b.nodes {
+		n := &b.nodes[i]
+		if n.pool != at.pool || n.node.Group != at.group || n.leaving {
+			continue
+		}
+		switch n.node.Phase {
+		case PhaseGone, PhaseDeallocated, PhaseFailed:
+		default:
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// roomToReplace is how many new nodes a policy can have, and what is in the way of
+// more.
+func (b *board) roomToReplace(policy int) (room int, short Reason) {
+	for i := range b.pools {
+		if b.pools[i].policy != policy {
+			continue
+		}
+		if !b.pools[i].closed() {
+			room += b.ledger.room(b.pools[i].alone.claims)
+		}
+		if r, held := b.stop(place{pool: i}, room+1); held && short.Code == "" {
+			short = r
+		}
+	}
+	return room, short
+}
+
+// agedVerdict judges a node that goes for its age, and on which nothing runs.
+func (b *board) agedVerdict(n *nodeState) (reason Reason, goes bool) {
+	age, most := b.age(n)
+	switch {
+	case !n.vouched:
+		return Reason{Code: ReasonUseUnknown}, false
+	case !b.state.CanDrain && n.memory.IdleReads < idleReadsNeeded:
+		return Reason{Code: ReasonIdleOnce}, false
+	}
+	return Reason{Code: ReasonMaxAge, For: age, Of: most}, true
+}
+
+// stayOld is the reason why an old node stays, for the one that any other would
+// have. One that is going says what it waits for; one in service says why it is not
+// going, unless it works.
+func (b *board) stayOld(n *nodeState, why Reason) Reason {
+	if n.aging.going {
+		age, most := b.age(n)
+		return Reason{Code: ReasonAged, For: age, Of: most, Detail: why.String()}
+	}
+	switch why.Code {
+	case ReasonIdleShort, ReasonIdleOnce, ReasonMinimum, ReasonBuffer:
+		return cmp.Or(n.aging.why, why)
+	}
+	return why
+}
+
+// drainAged marks a node that goes for its age and still works for drain, so that it
+// empties.
+func (b *board) drainAged(n *nodeState) {
+	if !n.aging.going || !b.state.CanDrain || n.use.Drain != NotDraining || !n.use.Busy() {
+		return
+	}
+	age, most := b.age(n)
+	b.plan.Drain = append(b.plan.Drain, Drained{Node: *n.node, Reason: Reason{Code: ReasonMaxAge, For: age, Of: most}})
+}

@@ -1,0 +1,46 @@
+package autoscale
+
+// spares are how many nodes of each kind a policy has beyond what it keeps.
+type spares struct {
+	standing, deallocated []int
+	// aged is for nodes that go for their age: their replacement must be ready.
+	aged []int
+}
+
+// spares counts. Of standing nodes those that are only asked for, or planned,
+// don't count: what they are to replace stays until they are there. Neither do those
+// that go for their age, or others would go in their stead when they are replaced.
+func (b *board) spares(going []leaver) spares {
+	n := len(b.policy.Pools)
+	s := spares{standing: make([]int, n), deallocated: make([]int, n), aged: make([]int, n)}
+	working := make([]int, n) // of those that go for their age
+	for i := range b.nodes {
+		if n := &b.nodes[i]; n.supply {
+			p := b.pools[n.pool].policy
+			s.aged[p] += boolRank(n.node.Phase == PhaseReady)
+			s.standing[p] += boolRank(!n.aging.going || n.use.Busy())
+			working[p] += boolRank(n.aging.going && n.use.Busy())
+		}
+	}
+	for _, x := range going {
+		if x.node.Phase == PhaseDeallocated {
+			s.deallocated[b.pools[x.pool].policy]++
+		}
+	}
+	for p := range b.policy.Pools {
+		least := b.policy.Pools[p].Min
+		s.standing[p] -= max(least+working[p], b.headroom[p].here+b.headroom[p].buffer)
+		s.deallocated[p] -= b.policy.Pools[p].KeepDeallocated
+		s.aged[p] -= least
+	}
+	return s
+}
+
+// went takes those that leave and were ready off what nodes can go for their age.
+func (s spares) went(p *party, policy int) {
+	for _, x := range p.members {
+		if x.supply && !x.aging.going && x.node.Phase == PhaseReady {
+			s.aged[policy]--
+		}
+	}
+}
