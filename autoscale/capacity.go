@@ -116,13 +116,13 @@ func (f offerings) told(id OfferingID, at time.Time) {
 // fail counts a failure of something that we asked for. What was asked before the
 // latest failure met the same shortage, and only tells how long that takes to show.
 func (f offerings) fail(x failure) {
-	was, known := f.all[x.of]
+	was := f.all[x.of]
 	if f.news(x.of, x.asked) {
 		f.count(x)
 		was.Notice = 0
 	}
 	took := min(max(was.Notice, x.at.Sub(x.asked)), lastBackoff)
-	if was, known = f.all[x.of]; known {
+	if was, known := f.all[x.of]; known {
 		was.Notice = took
 		f.all[x.of] = was
 	}
