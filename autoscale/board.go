@@ -69,48 +69,6 @@ type place struct {
 	group string
 }
 
-// poolState is a pool with its policy and what one node of it takes.
-type poolState struct {
-	*Pool
-	// labels are the cloud's and the policy's, by which jobs choose.
-	labels map[string]string
-	policy int // index in Policy.Pools; -1: not managed
-	// offers is what an empty node offers to jobs, full as a vector.
-	offers Resources
-	full   vector
-	// spotRank is the pool's place by the policy's preference of spot or regular.
-	spotRank int
-	// price is what a node costs an hour, if priced.
-	price  Money
-	priced bool
-	// shut is why no new nodes are made here; without a code they are.
-	shut Reason
-	// draws is what a node draws on the cloud's limits and on budgets.
-	draws []Draw
-	// claims are what a node draws on limits; alone and grouped add what is
-	// left after capacity failures.
-	claims  []claim
-	alone   offer
-	grouped offer
-	// startDraws, startClaims and the offers are the same for starting a
-	// deallocated node, and stock are those that may be started.
-	startDraws   []Draw
-	startClaims  []claim
-	startAlone   offer
-	startGrouped offer
-	stock        []stock
-	// starting counts the deallocated nodes that are being started.
-	starting int
-	// alive counts the nodes that count to the policy's min.
-	alive int
-	// aging counts those of them that go for their age and run nothing.
-	aging int
-	// groupActive counts the nodes of each placement group, planned ones included.
-	groupActive map[string]int
-	// groups are those with room, once all that exist are counted.
-	groups groupRoom
-}
-
 // nodeState is a node with its memory, its use, and its part in this plan.
 type nodeState struct {
 	node   *Node
@@ -140,25 +98,6 @@ type nodeState struct {
 	released bool
 }
 
-// attemptsAtMost is how often a request is sent. One that the cloud still does not
-// know then is watched until it expires, and its jobs are planned anew.
-const attemptsAtMost = 3
-
-// flight is nodes that were asked for and are not in the observation.
-type flight struct {
-	operation *Operation
-	pool      int
-	count     int
-	// unwanted: they are no supply for jobs.
-	unwanted bool
-	// barred: the cloud does not know the request, and it may not be sent
-	// again: its pool is closed, the breaker is open, a limit was lowered since,
-	// or it was sent often enough.
-	barred bool
-	// used counts how many of them the plan gave work.
-	used int
-}
-
 func newBoard(s *State, p *Policy, unwanted map[RequestID]bool) *board {
 	b := &board{state: s, policy: p, plan: Plan{At: s.At}, growOf: make(map[place]int), startOf: make(map[place]int), reserved: make(map[int]JobID), nextGroup: make(map[string]int), choices: make(map[string]choice)}
 	offers := offersOf(s.Supply.Pools, p)
@@ -181,74 +120,6 @@ func newBoard(s *State, p *Policy, unwanted map[RequestID]bool) *board {
 	b.addStock()
 	b.addClasses()
 	return b
-}
-
-// addPools sorts the pools by the policy's order, so that the order in which
-// the cloud lists them plays no part.
-func (b *board) addPools(offers []Resources) map[PoolID]int {
-	b.pools = make([]poolState, len(b.state.Supply.Pools))
-	for i := range b.pools {
-		b.pools[i] = b.newPool(&b.state.Supply.Pools[i], offers[i])
-	}
-	slices.SortFunc(b.pools, func(x, y poolState) int {
-		return cmp.Or(
-			cmp.Compare(-b.priority(x), -b.priority(y)),
-			cmp.Compare(x.spotRank, y.spotRank),
-			cmp.Compare(uint(x.policy), uint(y.policy)), // not managed ones, -1, come last
-			cmp.Compare(listedRank(b.policy, x), listedRank(b.policy, y)),
-			slices.Compare(x.full, y.full), // the smallest, where the policy does not say
-			cmp.Compare(x.ID, y.ID))
-	})
-	index := make(map[PoolID]int, len(b.pools))
-	for i := range b.pools {
-		index[b.pools[i].ID] = i
-	}
-	return index
-}
-
-func (b *board) newPool(pool *Pool, offer Resources) poolState {
-	p := poolState{Pool: pool, policy: policyOf(pool, b.policy), offers: offer, full: b.dims.vector(offer), spotRank: b.policy.Spot.rank(pool), draws: pool.Draws, startDraws: pool.StartDraws, groupActive: make(map[string]int)}
-	for _, g := range pool.Groups {
-		p.groupActive[g.Name] = g.Active
-	}
-	if pool.Invalid != "" {
-		p.shut = Reason{Code: ReasonPoolInvalid, Subject: string(pool.ID), Detail: pool.Invalid}
-	}
-	p.labels = pool.Labels
-	if p.policy >= 0 {
-		p.labels = b.policy.Pools[p.policy].labelled(pool.Labels)
-		p.price, p.priced = b.policy.priceUnder(pool, p.policy)
-	}
-	return p
-}
-
-func (p *poolState) closed() bool { return p.shut.Code != "" }
-
-func (b *board) priority(p poolState) int {
-	if p.policy < 0 {
-		return 0
-	}
-	return b.policy.Pools[p.policy].Priority
-}
-
-// policyOf is the first policy that matches the pool; -1: none.
-func policyOf(pool *Pool, p *Policy) int {
-	for i := range p.Pools {
-		if _, ok := p.Pools[i].Match.Match(pool.Labels); ok {
-			return i
-		}
-	}
-	return -1
-}
-
-// listedRank is where the policy's own match lists the pool, such as its machine
-// type's place in machine_types.
-func listedRank(p *Policy, pool poolState) int {
-	if pool.policy < 0 {
-		return 0
-	}
-	rank, _ := p.Pools[pool.policy].Match.Match(pool.Labels)
-	return rank
 }
 
 func (b *board) addNodes(poolIndex map[PoolID]int) {
@@ -346,34 +217,6 @@ func (b *board) late(n nodeState) bool {
 	return n.pool >= 0 && late(n.node, n.memory, b.state.At, b.bootTimeout(n.pool))
 }
 
-func (b *board) bootTimeout(pool int) time.Duration {
-	return b.poolPolicy(pool).bootTimeout()
-}
-
-func (b *board) idleTime(pool int) time.Duration {
-	return b.poolPolicy(pool).IdleTime
-}
-
-// poolPolicy is the policy that a managed pool follows.
-func (b *board) poolPolicy(pool int) *PoolPolicy { return &b.policy.Pools[b.pools[pool].policy] }
-
-// addFlights enters what was asked for and is not yet seen.
-func (b *board) addFlights(poolIndex map[PoolID]int, unwanted map[RequestID]bool) {
-	for i := range b.state.Operations {
-		op := &b.state.Operations[i]
-		pool, known := poolIndex[op.Pool]
-		if !known {
-			b.lost = append(b.lost, op)
-		}
-		if count := op.Expected(); known && count > 0 {
-			f := flight{operation: op, pool: pool, count: count}
-			f.unwanted = b.pools[pool].policy < 0 || op.Phase == OpAbsent && unwanted[op.Request]
-			b.inFlight = append(b.inFlight, f)
-		}
-	}
-	slices.SortFunc(b.inFlight, func(x, y flight) int { return byIntent(x.operation, y.operation) })
-}
-
 // addMax enters the policy's max of each pool and of all, and looks up what a node
 // of each pool draws on.
 func (b *board) addMax() {
@@ -409,32 +252,4 @@ func (b *board) addMax() {
 		pool.claims = append(b.ledger.claims(pool.Draws), bounds...)
 		pool.startClaims = append(b.ledger.claims(pool.StartDraws), bounds...)
 	}
-}
-
-// drawInFlight draws on every limit for what is in flight, for the observation can't
-// show it. What a pool that is no longer listed draws is on record.
-func (b *board) drawInFlight() {
-	for _, op := range b.lost {
-		b.ledger.take(b.ledger.claims(op.Draws), op.Expected())
-	}
-	for _, f := range b.inFlight {
-		pool := &b.pools[f.pool]
-		b.ledger.take(pool.claims, f.count)
-		if f.operation.Group != "" {
-			pool.groupActive[f.operation.Group] += f.count
-		}
-	}
-	b.addGroups()
-	for i := range b.inFlight {
-		f := &b.inFlight[i]
-		f.barred = f.operation.Phase == OpAbsent && (f.operation.Attempts >= attemptsAtMost || b.breaker.reason.Code != "" || b.overfull(f))
-	}
-}
-
-// overfull tells whether what is in flight to a pool is more than it may have.
-func (b *board) overfull(f *flight) bool {
-	pool := &b.pools[f.pool]
-	group := f.operation.Group
-	return pool.closed() || b.ledger.exceeded(pool.claims) ||
-		group != "" && (pool.groupActive[group] > pool.GroupSize || b.ledger.exceeded(b.groupClaims(f.pool)))
 }
