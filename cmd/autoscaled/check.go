@@ -35,7 +35,7 @@ For a server whose certificate is not trusted it prints the line that pins the c
 			if err != nil {
 				return err
 			}
-			p, err := assemble(c, nil)
+			p, err := assemble(c, nil, fittings{})
 			if err != nil {
 				return usageError(err)
 			}

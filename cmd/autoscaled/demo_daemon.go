@@ -90,7 +90,7 @@ func startDemoDaemon(w demoWiring, dir string) (demoDaemon, error) {
 	metrics := web.NewMetrics(d.registry, programVersion())
 	metrics.ConfigLoaded(time.Now())
 	cluster := &c.Clusters[0]
-	client, err := newClient(&cluster.CycleCloud, observer(metrics, "cyclecloud"))
+	client, err := newClient(&cluster.CycleCloud, observer(metrics, "cyclecloud"), fittings{})
 	if err != nil {
 		return demoDaemon{}, err
 	}

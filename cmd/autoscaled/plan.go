@@ -70,7 +70,7 @@ func makePlan(cmd *cobra.Command) (cluster string, report loop.Report, err error
 	if err != nil {
 		return "", report, err
 	}
-	p, err := assemble(c, nil)
+	p, err := assemble(c, nil, fittings{})
 	if err != nil {
 		return "", report, err
 	}

@@ -81,7 +81,7 @@ func newRootCommand() *cobra.Command {
 	root.PersistentFlags().StringP("config", "c", defaultConfig, "configuration file")
 	root.SetVersionTemplate("autoscaled {{.Version}}\n")
 	root.AddCommand(
-		newRunCommand(),
+		newRunCommand(fittings{}),
 		newPlanCommand(),
 		newCheckCommand(),
 		newSchemaCommand(),

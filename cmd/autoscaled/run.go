@@ -23,7 +23,7 @@ import (
 	"autoscaled/config"
 )
 
-func newRunCommand() *cobra.Command {
+func newRunCommand(fit fittings) *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "run",
@@ -46,7 +46,7 @@ loads the policy anew; a configuration that is wrong is refused and the old one 
 				}
 				return c, err
 			}
-			d, err := newDaemon(path, load, cmd.ErrOrStderr())
+			d, err := newDaemon(path, load, cmd.ErrOrStderr(), fit)
 			if err != nil {
 				return err
 			}
@@ -78,7 +78,7 @@ type daemon struct {
 
 // newDaemon claims the state directory and the addresses. A daemon that it
 // returns must be closed.
-func newDaemon(path string, load func() (*config.Config, error), logTo io.Writer) (*daemon, error) {
+func newDaemon(path string, load func() (*config.Config, error), logTo io.Writer, fit fittings) (*daemon, error) {
 	c, err := load()
 	if err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func newDaemon(path string, load func() (*config.Config, error), logTo io.Writer
 	log, level := newLogger(c.Log, logTo)
 	d := &daemon{config: c, log: log, registry: prometheus.NewRegistry()}
 	metrics := web.NewMetrics(d.registry, programVersion())
-	if d.parts, err = assemble(c, metrics); err != nil {
+	if d.parts, err = assemble(c, metrics, fit); err != nil {
 		return nil, err
 	}
 	if err = d.claim(); err != nil {
@@ -94,6 +94,9 @@ func newDaemon(path string, load func() (*config.Config, error), logTo io.Writer
 	}
 	options := d.parts.options(c, d.journal)
 	options.Logger, options.Metrics = log, loop.NewMetrics(d.registry)
+	if fit.loop != nil {
+		fit.loop(&options)
+	}
 	if d.loop, err = loop.New(options); err != nil {
 		return nil, errors.Join(err, d.close())
 	}

@@ -27,12 +27,20 @@ type parts struct {
 	now func() time.Time
 }
 
+// fittings change what a daemon is made of just before it is made. The zero value
+// changes nothing, and no command has any other: tests that kill the daemon at a
+// certain moment put themselves between its parts.
+type fittings struct {
+	client func(*cyclecloud.Options)
+	loop   func(*loop.Options)
+}
+
 // assemble makes the parts of the config's cluster. metrics may be nil. Nothing
 // is sent yet.
-func assemble(c *config.Config, metrics *web.Metrics) (*parts, error) {
+func assemble(c *config.Config, metrics *web.Metrics, fit fittings) (*parts, error) {
 	start := time.Now()
 	p := &parts{cluster: &c.Clusters[0], now: func() time.Time { return start.Add(time.Since(start)) }}
-	client, err := newClient(&p.cluster.CycleCloud, observer(metrics, "cyclecloud"))
+	client, err := newClient(&p.cluster.CycleCloud, observer(metrics, "cyclecloud"), fit)
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", p.cluster.Name, err)
 	}
@@ -55,11 +63,15 @@ func (p *parts) options(c *config.Config, journal loop.Journal) loop.Options {
 	}
 }
 
-func newClient(c *config.CycleCloud, observe func(rest.Observation)) (*cyclecloud.Client, error) {
-	return cyclecloud.New(cyclecloud.Options{
+func newClient(c *config.CycleCloud, observe func(rest.Observation), fit fittings) (*cyclecloud.Client, error) {
+	options := cyclecloud.Options{
 		URL: c.URL, User: c.User, Password: secret(c.Password()), TLS: tlsOf(c.TLS), Timeout: c.Timeout.Std(),
 		Observer: observe, UserAgent: userAgent(),
-	})
+	}
+	if fit.client != nil {
+		fit.client(&options)
+	}
+	return cyclecloud.New(options)
 }
 
 func (p *parts) addQueue(metrics *web.Metrics) error {

@@ -30,7 +30,7 @@ func TestLoopOptions(t *testing.T) {
 	} {
 		c, err := config.Parse("/etc/c.yaml", []byte(wireConfig+queue+wirePolicy))
 		require.NoError(t, err)
-		p, err := assemble(c, nil)
+		p, err := assemble(c, nil, fittings{})
 		require.NoError(t, err)
 		o := p.options(c, record{})
 		require.Equal(t, timeout, o.QueueTimeout, queue)
