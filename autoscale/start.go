@@ -64,7 +64,8 @@ func (b *board) startable(n *nodeState) bool {
 	case n.start == nil:
 		return !b.triedLately(n)
 	}
-	return n.start.Attempts < attemptsAtMost && !b.ledger.exceeded(b.pools[n.pool].startClaims)
+	// The one try that an open breaker allows is a new one: what is sent again is whole.
+	return n.start.Attempts < attemptsAtMost && b.breaker.reason.Code == "" && !b.ledger.exceeded(b.pools[n.pool].startClaims)
 }
 
 // triedLately tells whether a start of the node had no effect lately.

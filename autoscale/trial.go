@@ -55,7 +55,7 @@ func (b *board) onlyTrial() {
 	case len(p.Start) > 0:
 		p.Start, p.Grow, p.Retry, p.Remove = p.Start[:1], nil, nil, nil
 	case len(p.Grow) > 0:
-		p.Retry, p.Remove = nil, nil
+		p.Grow, p.Retry, p.Remove = p.Grow[:1], nil, nil
 	case len(p.Retry) > 0:
 		p.Retry, p.Remove = p.Retry[:1], nil
 	case len(p.Remove) > 0:
