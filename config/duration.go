@@ -49,10 +49,15 @@ func parseDuration(text string) (Duration, error) {
 		return durationOf(text, seconds)
 	}
 	d, err := time.ParseDuration(text)
-	if err != nil {
+	switch {
+	case err != nil:
 		return 0, fmt.Errorf("%q is no duration such as 90s, 5m or 1h30m", text)
+	case d < 0:
+		return 0, fmt.Errorf("%s is negative", text)
+	case d > maxDuration:
+		return 0, fmt.Errorf("%s is more than ten years", text)
 	}
-	return durationOf(text, d.Seconds())
+	return Duration(d), nil
 }
 
 func durationOf(text string, seconds float64) (Duration, error) {
