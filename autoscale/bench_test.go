@@ -54,8 +54,9 @@ func benchDecide(b *testing.B, s State, p Policy) {
 	b.Helper()
 	b.ReportAllocs()
 	var plan Plan
+	var planner Planner
 	for b.Loop() {
-		plan = Decide(s, p)
+		plan = planner.Decide(s, p)
 	}
 	nodes, cores := 0, 0
 	size := make(map[PoolID]int)

@@ -1,17 +1,15 @@
 package autoscale
 
-import (
-	"cmp"
-	"slices"
-	"time"
-)
+import "time"
 
 // board is the table on which a plan is made: everything observed, as dense
 // indices, and what is left of it as jobs are placed.
 type board struct {
-	state  *State
-	policy *Policy
-	dims   dims
+	planner *Planner
+	state   *State
+	policy  *Policy
+	dims    dims
+	nothing vector // of anything
 	// vectors, needs, servings and counts are where the plan's many short slices live.
 	vectors  slab[int64]
 	needs    slab[need]
@@ -98,10 +96,11 @@ type nodeState struct {
 	released bool
 }
 
-func newBoard(s *State, p *Policy, unwanted map[RequestID]bool) *board {
-	b := &board{state: s, policy: p, plan: Plan{At: s.At}, growOf: make(map[place]int), startOf: make(map[place]int), reserved: make(map[int]JobID), nextGroup: make(map[string]int), choices: make(map[string]choice)}
+func newBoard(planner *Planner, s *State, p *Policy, unwanted map[RequestID]bool) *board {
+	b := &board{planner: planner, state: s, policy: p, plan: Plan{At: s.At}, growOf: make(map[place]int), startOf: make(map[place]int), reserved: make(map[int]JobID), nextGroup: make(map[string]int), choices: make(map[string]choice)}
 	offers := offersOf(s.Supply.Pools, p)
 	b.dims = newDims(offers, s.Demand.Classes)
+	b.nothing = b.dims.vector(Resources{})
 	b.ledger = newLedger(s.Supply.Limits, p.Limits)
 	poolIndex := b.addPools(offers)
 	b.holds = make([]Reason, len(b.pools))
@@ -132,16 +131,12 @@ func (b *board) addNodes(poolIndex map[PoolID]int) {
 		}
 	}
 	starts := b.openStarts()
-	order := make([]*Node, len(b.state.Supply.Nodes))
-	for i := range order {
-		order[i] = &b.state.Supply.Nodes[i]
-	}
-	slices.SortFunc(order, func(x, y *Node) int { return cmp.Compare(x.ID, y.ID) })
-	b.nodes = make([]nodeState, len(order))
-	for i, node := range order {
-		b.nodes[i] = b.nodeState(node, poolIndex, leaving)
-		if node.Phase == PhaseDeallocated {
-			b.nodes[i].start = starts[node.ID]
+	b.nodes = b.planner.room(b.state.Supply.Nodes)
+	for i := range b.nodes {
+		n := &b.nodes[i]
+		b.look(n, poolIndex, leaving)
+		if n.node.Phase == PhaseDeallocated {
+			n.start = starts[n.node.ID]
 		}
 	}
 	for i := range b.nodes {
@@ -167,8 +162,11 @@ func (b *board) countGroups() {
 	}
 }
 
-func (b *board) nodeState(node *Node, poolIndex map[PoolID]int, leaving map[NodeID]bool) nodeState {
-	n := nodeState{node: node, memory: b.state.Memory.Nodes[node.ID], pool: -1}
+// look enters what is known of a node.
+func (b *board) look(n *nodeState, poolIndex map[PoolID]int, leaving map[NodeID]bool) {
+	node := n.node
+	n.pool = -1
+	n.memory = b.state.Memory.Nodes[node.ID]
 	if n.memory.Asked.IsZero() {
 		n.memory.Asked = b.state.At
 	}
@@ -178,24 +176,22 @@ func (b *board) nodeState(node *Node, poolIndex map[PoolID]int, leaving map[Node
 		n.pool = i
 		n.free = b.freeOn(n)
 	}
-	n.released = b.release(&n)
+	n.released = b.release(n)
 	n.supply = n.counts() && n.pool >= 0 && node.Protected == "" && n.use.Drain != DrainForeign && !b.late(n)
-	return n
 }
 
 // freeOn is what the queue leaves free on a node. What the queue does not vouch
 // for counts as free: its document then lists all unfinished jobs, and a node
 // that counted as full would be created again and again.
-func (b *board) freeOn(n nodeState) vector {
+func (b *board) freeOn(n *nodeState) vector {
 	full := b.pools[n.pool].full
 	if !n.use.Busy() {
 		return full
 	}
-	free := b.vectors.copy(full)
 	if n.use.Whole {
-		clear(free)
-		return free
+		return b.nothing
 	}
+	free := b.vectors.copy(full)
 	for dim, used := range b.dims.vector(n.use.Used) {
 		free[dim] = max(0, free[dim]-used)
 	}
@@ -204,7 +200,7 @@ func (b *board) freeOn(n nodeState) vector {
 
 // counts tells whether the node is one that stays: late and failed nodes, and
 // those on their way out, don't count.
-func (n nodeState) counts() bool {
+func (n *nodeState) counts() bool {
 	if n.leaving {
 		return false
 	}
@@ -213,7 +209,7 @@ func (n nodeState) counts() bool {
 
 // late tells whether a node that was never ready has taken longer than its pool
 // allows.
-func (b *board) late(n nodeState) bool {
+func (b *board) late(n *nodeState) bool {
 	return n.pool >= 0 && late(n.node, n.memory, b.state.At, b.bootTimeout(n.pool))
 }
 

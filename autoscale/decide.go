@@ -14,14 +14,18 @@ import (
 // once everything is placed; where only some were, it is planned again without.
 // Likewise jobs are placed as if there were plenty for all, which is quick, and
 // where there is not, again in portions.
-func Decide(s State, p Policy) Plan {
-	p = p.At(s.At)
+func Decide(s State, p Policy) Plan { return new(Planner).Decide(s, p) }
+
+// Decide plans, as the function Decide does.
+func (p *Planner) Decide(s State, policy Policy) Plan {
+	defer p.forget()
+	policy = policy.At(s.At)
 	if reason, blind := blindness(s); blind {
-		return holdAll(s, p, reason)
+		return holdAll(s, policy, reason)
 	}
 	unwanted := make(map[RequestID]bool)
 	for queue := newPortions(); ; {
-		b := newBoard(&s, &p, unwanted)
+		b := newBoard(p, &s, &policy, unwanted)
 		if !b.placeJobs(queue) {
 			continue
 		}
@@ -65,7 +69,7 @@ func holdAll(s State, p Policy, reason Reason) Plan {
 		}
 	}
 	if s.SupplyProblem == "" {
-		b := newBoard(&State{Observation: Observation{At: s.At, Supply: s.Supply}, Memory: Memory{Spend: s.Memory.Spend}}, &p, nil)
+		b := newBoard(new(Planner), &State{Observation: Observation{At: s.At, Supply: s.Supply}, Memory: Memory{Spend: s.Memory.Spend}}, &p, nil)
 		plan.Limits = b.limits()
 		for i := range b.pools {
 			plan.Pools = append(plan.Pools, PoolVerdict{Pool: b.pools[i].ID, Held: true, Reason: reason})

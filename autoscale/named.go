@@ -108,7 +108,7 @@ func (b *board) takenBy(c *classState, n *nodeState) string {
 		return "no pool of the config names its node's nodearray"
 	case n.use.Drain == DrainForeign:
 		return "an administrator drained its node"
-	case b.late(*n):
+	case b.late(n):
 		return "its node did not come up in time"
 	}
 	return "its node is " + string(n.node.Phase)

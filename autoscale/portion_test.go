@@ -44,7 +44,7 @@ func TestScarceNodesGoToTheFirstInOrder(t *testing.T) {
 func TestQueueIsCutInEqualPortions(t *testing.T) {
 	for _, n := range []int{1, portionAtLeast, 10 * portionAtLeast, 100 * portionAtLeast} {
 		var state State
-		b := newBoard(&state, &Policy{}, nil)
+		b := newBoard(new(Planner), &state, &Policy{}, nil)
 		for i, class := range Intern(shapes(n, min(n, 300))) {
 			b.classes = append(b.classes, classState{Class: &class, index: i})
 		}

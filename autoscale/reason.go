@@ -145,6 +145,11 @@ func (r Reason) field(name string) string {
 		}
 	case "subject":
 		return r.Subject
+	case "job":
+		if r.Subject == "" {
+			return "something"
+		}
+		return "job " + r.Subject
 	case ", schedule":
 		if r.Subject != "" {
 			return ", " + r.Subject
@@ -238,7 +243,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 
 	ReasonWanted:       {"the plan gives it work", ""},
 	ReasonGangHeld:     {"kept for job {subject}, which lacks the rest of its nodes, for {for} of {of}", ""},
-	ReasonBusy:         {"the queue runs {subject} on it", ""},
+	ReasonBusy:         {"the queue runs {job} on it", ""},
 	ReasonKeepAlive:    {"KeepAlive is set on it", "Clear KeepAlive in CycleCloud when it may go."},
 	ReasonIdleShort:    {"idle for {for} of {of}{, schedule}", ""},
 	ReasonIdleOnce:     {"idle long enough; a second read of the queue must agree", ""},

@@ -30,7 +30,7 @@ func TestPropertyGangGetsTheBestOfAllGroups(t *testing.T) {
 		shape.Grouping, shape.Gang = Coupled, rapid.SampledFrom([]GangMode{GangAll, GangBestEffort}).Draw(t, "mode")
 		state := State{Observation: observe(start, supply, jobs("j", 1, shape), nil)}
 		policy := aPolicy("a", "b")
-		b := newBoard(&state, &policy, nil)
+		b := newBoard(new(Planner), &state, &policy, nil)
 		if len(b.classes) == 0 {
 			return // no group is large enough
 		}

@@ -13,7 +13,7 @@ func (b *board) verdict(n *nodeState) (reason Reason, goes bool) {
 	case n.node.Phase == PhaseUnknown:
 		return Reason{Code: ReasonOddState, Detail: n.node.Message}, false
 	case n.use.Busy():
-		return Reason{Code: ReasonBusy, Subject: n.jobs()}, false
+		return Reason{Code: ReasonBusy, Subject: n.job()}, false
 	case n.wanted:
 		return Reason{Code: ReasonWanted}, false
 	case n.keptFor != "":
@@ -59,7 +59,7 @@ func (b *board) resting(n *nodeState) Reason {
 // idleVerdict judges a node of ours on which nothing runs and that the plan
 // gives no work.
 func (b *board) idleVerdict(n *nodeState) (reason Reason, goes bool) {
-	if age := b.state.At.Sub(n.memory.Asked); b.late(*n) {
+	if age := b.state.At.Sub(n.memory.Asked); b.late(n) {
 		return Reason{Code: ReasonBootTimeout, For: age, Of: b.bootTimeout(n.pool), Detail: n.node.Message}, true
 	}
 	idle, limit := b.state.At.Sub(n.memory.IdleSince()), b.idleTime(n.pool)
@@ -85,10 +85,10 @@ func (b *board) idleVerdict(n *nodeState) (reason Reason, goes bool) {
 	return gone, true
 }
 
-// jobs names what runs on a node.
-func (n *nodeState) jobs() string {
+// job is one of those that run on a node; empty: the queue does not name them.
+func (n *nodeState) job() string {
 	if len(n.use.Jobs) == 0 {
-		return "something"
+		return ""
 	}
-	return "job " + string(n.use.Jobs[0])
+	return string(n.use.Jobs[0])
 }

@@ -63,6 +63,7 @@ type Loop struct {
 	Options
 	policy  atomic.Pointer[autoscale.Policy]
 	drainer Drainer // nil: the queue can't drain
+	planner autoscale.Planner
 	log     *reporter
 	wake    chan struct{}
 	// turn holds one token; who has it may tick. It guards the fields below.

@@ -92,7 +92,7 @@ func (t *tick) decide(before autoscale.Memory) {
 	if t.DryRun { // which tries nothing, and would never close it
 		r.Memory.Breaker = before.Breaker
 	}
-	r.Plan = autoscale.Decide(autoscale.State{
+	r.Plan = t.planner.Decide(autoscale.State{
 		Observation: r.Observation,
 		Operations:  r.Operations,
 		Memory:      r.Memory,
