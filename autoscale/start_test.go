@@ -237,3 +237,19 @@ func TestStartedNodeIsLateByItsStart(t *testing.T) {
 		require.Equal(t, late, after.Nodes["a"].Late)
 	}
 }
+
+// A create that was lost is not sent again into what a start under way may take.
+func TestLostCreateLeavesRoomForAStartUnderWay(t *testing.T) {
+	s, pool := deallocated(1)
+	family := Limit{ID: "family", Kind: LimitFamily, Unit: UnitCores, Max: 4}
+	s.Supply.Pools[0].Draws = append(pool.Draws, Draw{family.ID, 4})
+	s.Supply.Pools[0].StartDraws = []Draw{{family.ID, 4}}
+	s.Supply.Limits = append(s.Supply.Limits, family)
+	s.Demand.Classes = Intern(jobs("j", 2, wholeNodes(1)))
+	s.Operations = []Operation{{Request: "r", Kind: OperationCreate, Phase: OpAbsent, Pool: pool.ID, Count: 1, Intended: start}}
+	plan := Decide(s, aPolicy("a"))
+	require.Len(t, plan.Retry, 1, "nothing else draws on it")
+	require.Empty(t, started(plan))
+	s.Operations = append(s.Operations, Operation{Request: "s", Kind: OperationStart, Phase: OpSent, Pool: pool.ID, Nodes: []NodeID{"a"}, Count: 1, Intended: start})
+	require.Empty(t, Decide(s, aPolicy("a")).Retry)
+}
