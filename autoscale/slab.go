@@ -5,16 +5,23 @@ package autoscale
 // what is done with them.
 type slab[T any] struct {
 	left []T
+	// length is how many elements were allocated last.
+	length int
 }
 
-// slabLength is how many elements are allocated at a time.
-const slabLength = 1024
+// A slab's first allocation is short, for most plans are small, and each later one
+// is twice as long, up to slabLongest.
+const (
+	slabFirst   = 16
+	slabLongest = 1024
+)
 
 // make returns a slice of n zero elements that nobody else has. Appending to it
 // copies it.
 func (a *slab[T]) make(n int) []T {
 	if n > len(a.left) {
-		a.left = make([]T, max(n, slabLength))
+		a.length = min(max(2*a.length, slabFirst), slabLongest)
+		a.left = make([]T, max(n, a.length))
 	}
 	s := a.left[:n:n]
 	a.left = a.left[n:]
