@@ -34,8 +34,8 @@ func TestPropertyBufferNeverOscillates(t *testing.T) {
 		for range 3 {
 			busy := rapid.IntRange(0, 12).Draw(t, "busy")
 			var quiet, grew, went int
-			for quiet = 0; quiet < 30; quiet++ {
-				s.At = s.At.Add(time.Minute)
+			for quiet = 0; quiet < 8; quiet++ {
+				s.At = s.At.Add(2 * time.Minute)
 				s.Demand = Demand{Vouched: true, Use: make(map[string]HostUse)}
 				running := 0
 				for _, n := range s.Supply.Nodes {

@@ -50,7 +50,10 @@ func (w *shrinking) tick(t *rapid.T) Plan {
 	}
 	w.Memory = Advance(w.Memory, w.Observation, nil, w.policy)
 	plan := Decide(w.State, w.policy)
-	w.Memory = restarted(t, Remember(w.Memory, plan))
+	w.Memory = Remember(w.Memory, plan)
+	if rapid.IntRange(0, 9).Draw(t, "restart") == 0 {
+		w.Memory = restarted(t, w.Memory)
+	}
 	for _, d := range plan.Drain {
 		w.drains[d.Node.Host] = true
 	}
