@@ -240,16 +240,19 @@ func (b *board) startForMinimum(policy, lack int) int {
 }
 
 // retryStarts sends a start that the cloud does not know again under its own id,
-// where all of its nodes are to be started anyway.
+// where all of its nodes are to be started anyway and it is not over for any.
 func (b *board) retryStarts() {
-	begun := make(map[NodeID]bool)
-	for _, s := range b.plan.Start {
-		for i := range s.Nodes {
-			begun[s.Nodes[i].ID] = true
+	if len(b.plan.Start) == 0 {
+		return
+	}
+	begun := make(map[NodeID]*Operation)
+	for i := range b.nodes {
+		if n := &b.nodes[i]; n.begun {
+			begun[n.node.ID] = n.start
 		}
 	}
 	for _, op := range b.absent(OperationStart) {
-		if op.Attempts >= attemptsAtMost || !allIn(op.Nodes, begun) {
+		if op.Attempts >= attemptsAtMost || !startsAll(op, begun) {
 			continue
 		}
 		b.plan.Retry = append(b.plan.Retry, Retry{Operation: *op, Reason: Reason{Code: ReasonRetry, Subject: string(op.Request)}})
@@ -259,16 +262,20 @@ func (b *board) retryStarts() {
 	}
 	for i := range b.plan.Start {
 		s := &b.plan.Start[i]
-		s.Nodes = slices.DeleteFunc(s.Nodes, func(n Node) bool { return !begun[n.ID] })
+		s.Nodes = slices.DeleteFunc(s.Nodes, func(n Node) bool {
+			_, left := begun[n.ID]
+			return !left
+		})
 	}
 	b.plan.Start = slices.DeleteFunc(b.plan.Start, func(s Start) bool { return len(s.Nodes) == 0 })
 }
 
-func allIn(ids []NodeID, set map[NodeID]bool) bool {
-	for _, id := range ids {
-		if !set[id] {
+// startsAll tells whether the operation is what would start each of its nodes.
+func startsAll(op *Operation, begun map[NodeID]*Operation) bool {
+	for _, id := range op.Nodes {
+		if begun[id] != op {
 			return false
 		}
 	}
-	return len(ids) > 0
+	return len(op.Nodes) > 0
 }

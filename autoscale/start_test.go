@@ -197,6 +197,17 @@ func TestLostStart(t *testing.T) {
 	require.True(t, Decide(s, p).Empty(), "its nodes are on their way")
 }
 
+// A start from before its node was deallocated once more is over: it is not sent
+// again, for it would not count as the one that brings the node.
+func TestStartThatIsOverIsNotSentAgain(t *testing.T) {
+	s, pool := deallocated(1)
+	s.Demand.Classes = Intern(jobs("j", 1, wholeNodes(1)))
+	s.Operations = []Operation{{Request: "r", Kind: OperationStart, Phase: OpAbsent, Pool: pool.ID, Nodes: []NodeID{"a"}, Count: 1, Intended: start.Add(-2 * time.Hour), Attempts: 1}}
+	plan := Decide(s, aPolicy("a"))
+	require.Empty(t, plan.Retry)
+	require.Equal(t, []NodeID{"a"}, started(plan))
+}
+
 // A node that a start had no effect on does not stand in the way of others.
 func TestNodeThatDoesNotStartIsLeftAlone(t *testing.T) {
 	s, pool := deallocated(1)
