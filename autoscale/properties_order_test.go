@@ -119,7 +119,7 @@ func grow(t *rapid.T, s *State, p *Policy) {
 }
 
 // A coupled job gets new nodes only where no group has enough idle ones for all of it,
-// those marked for drain by us included.
+// those marked for drain by us included, those kept for a gang or by name not.
 func TestPropertyIdleGroupsComeBeforeNewNodes(t *testing.T) {
 	check(t, func(t *rapid.T, w world) {
 		given := w.given()
@@ -133,9 +133,13 @@ func TestPropertyIdleGroupsComeBeforeNewNodes(t *testing.T) {
 				continue
 			}
 			room := make(map[Node]int)
-			for _, n := range w.Supply.Nodes {
+			for _, v := range w.plan.Nodes {
+				n := w.nodes[v.Node]
 				pool := w.pools[n.Pool]
 				use, _ := w.use(n)
+				if v.Reason.Code == ReasonGangHeld || w.named()[lower(n.Name)] {
+					continue
+				}
 				if _, ok := class.Selector.Match(pool.Labels); !ok || n.Group == "" || pool.GroupSize == 0 || w.managed(n.Pool) == nil || !w.standing(n) || use.Busy() || given[n.ID] > 0 {
 					continue
 				}
