@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -209,13 +210,52 @@ func (s *source) unknown(f *field, key *yaml.Node, at string) {
 		s.bad[strings.TrimSuffix(at, shown(key.Value))+meant] = true // not missing, just misspelt
 		return
 	}
-	for _, k := range Keys() {
-		if parent, ok := strings.CutSuffix(k.Path, "."+key.Value); ok {
-			s.wrong(at, key.Line, "unknown key here; it belongs under "+parent, "")
-			return
-		}
+	if home, ok := homeOf(key.Value, at); ok {
+		s.wrong(at, key.Line, "unknown key here; it belongs "+home, "")
+		return
 	}
 	s.wrong(at, key.Line, "unknown key; known here: "+strings.Join(f.keys(), ", "), "")
+}
+
+var listIndex = regexp.MustCompile(`\[[0-9]+\]`)
+
+// homeOf tells where a key that is wrong at one place belongs; of several such places
+// the one that has most of the way there in common.
+func homeOf(name, at string) (home string, ok bool) {
+	here := strings.Split(listIndex.ReplaceAllString(at, "[]"), ".")
+	most := -1
+	for _, parent := range root.parents(name, "") {
+		common := 0
+		for i, part := range strings.Split(parent, ".") {
+			if i >= len(here) || part != here[i] {
+				break
+			}
+			common++
+		}
+		if common > most {
+			most, home = common, parent
+		}
+	}
+	if home == "" {
+		return "at the top of the file", most >= 0
+	}
+	return "under " + home, true
+}
+
+// parents are the paths of what has a key of that name, the field itself at path.
+func (f *field) parents(name, path string) (found []string) {
+	for i := range f.fields {
+		c := &f.fields[i]
+		if c.key == name {
+			found = append(found, path)
+		}
+		at := join(path, c.key)
+		if c.kind == kindList {
+			at += "[]"
+		}
+		found = append(found, c.parents(name, at)...)
+	}
+	return found
 }
 
 // shown bounds what is repeated of a file and keeps it on one line.

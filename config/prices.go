@@ -130,10 +130,13 @@ func parsePrice(record []string) (price autoscale.Price, err error) {
 	if price.MachineType == "" {
 		return price, errors.New("machine_type is empty")
 	}
-	if record[2] != "true" && record[2] != "false" {
+	switch strings.ToLower(record[2]) { // spreadsheets write TRUE
+	case "true":
+		price.Spot = true
+	case "false":
+	default:
 		return price, fmt.Errorf("spot: %q is neither true nor false", shown(record[2]))
 	}
-	price.Spot = record[2] == "true"
 	price.PerHour, err = strconv.ParseFloat(record[3], 64)
 	switch {
 	case err != nil || !(price.PerHour >= 0):

@@ -16,9 +16,9 @@ func TestPrices(t *testing.T) {
 	prices, problems := parsePrices("p.csv", []byte("\ufeffmachine_type,region,spot,price_per_hour\n"+`
 # regular nodes
 Standard_F4s_v2, westeurope, false, 0.2
-Standard_F4s_v2,,false,"0.25"
+Standard_F4s_v2,,FALSE,"0.25"
 
-Standard_F4s_v2,,true,1e-1
+Standard_F4s_v2,,True,1e-1
 `))
 	require.Empty(t, problems)
 	require.Equal(t, []autoscale.Price{

@@ -71,12 +71,16 @@ func (s *source) bounds(p *Scaling, pool *Pool, i int, at string) {
 			s.add(at+".min", fmt.Sprintf("%d is more than max (%d) of schedule %q, and both are open at times", *w.Min, *o.Max, o.Name))
 		}
 	}
-	least := 0
+	others := -pool.Min
 	for j := range p.Pools {
-		least += p.Pools[j].Min
+		others += p.Pools[j].Min
 	}
-	if w.Min != nil {
-		s.minWithin(at+".min", least-pool.Min+*w.Min, p.Max, "policy.max, with the other pools' min,")
+	switch {
+	case w.Min == nil || p.Max == 0 || *w.Min+others <= p.Max:
+	case others == 0:
+		s.add(at+".min", fmt.Sprintf("%d is more than policy.max (%d)", *w.Min, p.Max))
+	default:
+		s.add(at+".min", fmt.Sprintf("%d and the other pools' min (%d) are more than policy.max (%d)", *w.Min, others, p.Max))
 	}
 }
 
