@@ -8,19 +8,25 @@ import (
 
 // compact prints ids in runs: "1…500, 507, a1…a9, and 12 more". Runs are of
 // neighbours in the given order whose numbers follow one another.
-func compact[T ~string](ids []T, most int) string {
+func compact[T ~string](ids []T, most int) string { return compactOf(ids, len(ids), most) }
+
+// compactOf is compact where ids are only the first of count.
+func compactOf[T ~string](ids []T, count, most int) string {
 	runs := runsOf(ids)
 	var text string
 	shown := 0
 	for i, run := range runs {
 		if i == most && len(runs) > most+1 {
-			return fmt.Sprintf("%s, and %d more", text, len(ids)-shown)
+			break
 		}
 		if i > 0 {
 			text += ", "
 		}
 		text += run.String()
 		shown += run.n
+	}
+	if shown < count {
+		text += fmt.Sprintf(", and %d more", count-shown)
 	}
 	return text
 }

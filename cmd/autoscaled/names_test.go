@@ -30,6 +30,12 @@ func TestCompact(t *testing.T) {
 	}
 }
 
+func TestCompactOfTheFirstIDs(t *testing.T) {
+	require.Equal(t, "1…3, and 92 more", compactOf([]string{"1", "2", "3"}, 95, 4))
+	require.Equal(t, "1, 3, 5, 7, and 15 more", compactOf([]string{"1", "3", "5", "7", "9", "11", "13", "15"}, 19, 4))
+	require.Equal(t, "1, 3, 5, 7, 9", compactOf([]string{"1", "3", "5", "7", "9"}, 5, 4))
+}
+
 func TestSortNatural(t *testing.T) {
 	names := []string{"n10", "n9", "b", "a2", "n1", "a10", "2", "10"}
 	sortNatural(names)

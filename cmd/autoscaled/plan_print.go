@@ -120,14 +120,10 @@ func placeOf(pool autoscale.PoolID, group string) string {
 
 // forJobs words why nodes are to come: the reason, and some of the jobs.
 func forJobs(reason autoscale.Reason, jobs []autoscale.JobID, count int) string {
-	why := reason.String()
-	if len(jobs) > 0 {
-		why += ": " + compact(jobs, runsShown)
+	if len(jobs) == 0 {
+		return reason.String()
 	}
-	if more := count - len(jobs); len(jobs) > 0 && more > 0 {
-		why += fmt.Sprintf(" and %d more", more)
-	}
-	return why
+	return reason.String() + ": " + compactOf(jobs, count, runsShown)
 }
 
 // removeVerb names the way in which nodes go, where it is not the usual one.
