@@ -137,7 +137,7 @@ func (b *board) placeOne(c *classState, member int) (why Reason, ok bool) {
 	got := c.Tasks - left
 	if got < c.required {
 		b.giveBack(takes)
-		return b.whyNot(c, c.Tasks), false
+		return b.whyNot(c, c.required), false
 	}
 	if left > 0 {
 		why = b.whyNot(c, left)

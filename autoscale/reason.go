@@ -1,6 +1,7 @@
 package autoscale
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -163,15 +164,29 @@ func (r Reason) field(name string) string {
 	case "unit":
 		return string(r.Unit)
 	case "for":
-		return r.For.Round(time.Second).String()
+		return howLong(r.For)
 	case "of":
-		return r.Of.Round(time.Second).String()
+		return howLong(r.Of)
 	case "class":
 		return string(r.Class)
 	case "detail":
 		return r.Detail
 	}
 	return ""
+}
+
+// howLong words a duration to the second, and one of two days or more to the hour,
+// in days.
+func howLong(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d < 2*day {
+		return d.Round(time.Second).String()
+	}
+	d = d.Round(time.Hour)
+	if d%day == 0 {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	return fmt.Sprintf("%dd%dh", d/day, d%day/time.Hour)
 }
 
 // ReasonInfo documents a reason.
@@ -220,7 +235,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonOnStarting:    {"its nodes are on their way", ""},
 	ReasonOnDeallocated: {"deallocated nodes are being started for it", ""},
 	ReasonOnNew:         {"nodes are being created for it", ""},
-	ReasonPart:          {"{have} of its {want} tasks can be had: {detail}", "Raise the limit or wait until nodes are freed."},
+	ReasonPart:          {"{have} of its {want} tasks can be had: {detail}", "Raise the limit or wait until enough of it is free."},
 	ReasonBudget:        {"{subject} is in the way: {have} of {want} are spent or taken by what runs and is on its way, {need} more would be needed", "Raise the budget, or wait until nodes go or the next month begins."},
 	ReasonNoPrice:       {"there is a budget, and the price of a node of {subject} is not known", "Give the pool a price_per_hour, or the price file a line for it."},
 
@@ -239,7 +254,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonReserved:       {"what limit {detail} leaves is kept for job {subject}, which is before it and needs much at once", "Wait, raise the limit, or raise gang_patience."},
 	ReasonCapacity:       {"{subject} fell short {for} ago ({class}) and is on trial with {have} at a time: {detail}", "Wait, or allow another machine type or nodearray."},
 	ReasonBreaker:        {"{class} errors have stopped this cloud for {for}; one try at a time, the next in {of}: {detail}", "auth: mend the credentials or their role. config: mend what the words name, such as an image, a subnet or a machine type of the nodearray. It goes on by itself after a try that succeeds."},
-	ReasonLimit:          {"limit {subject} is in the way: {have} of {want} {unit} are in use or on their way, {need} more would be needed", "Raise the limit or wait until nodes are freed."},
+	ReasonLimit:          {"limit {subject} is in the way: {have} of {want} {unit} are in use or on their way, {need} more would be needed", "Raise the limit or wait until enough of it is free."},
 
 	ReasonWanted:       {"the plan gives it work", ""},
 	ReasonGangHeld:     {"kept for job {subject}, which lacks the rest of its nodes, for {for} of {of}", ""},
