@@ -75,6 +75,13 @@ alerts() {
         promtool test rules examples/prometheus/*.test.yml
 }
 
+# killed runs in the package's folder, where go test prints what a test that
+# passes says: how many daemons were killed.
+killed() (
+    cd cmd/autoscaled
+    "$GO" test -count=1 -timeout "$test_timeout" -run TestKill -kills=200
+)
+
 suite 'tools' tools
 suite 'gofmt' formatted
 suite 'go mod tidy' "$GO" mod tidy -diff
@@ -87,4 +94,6 @@ suite 'go test -race' "$GO" test -race -count=1 -timeout "$test_timeout" ./...
 # The planner's laws again, on a hundred times as many invented situations. They
 # are the same ones each time: a change must not fail for what another brought.
 suite 'planner properties' "$GO" test -count=1 -run Property ./autoscale -rapid.checks=10000 -rapid.seed=1
+# The daemon's own process under SIGKILL, at each crash point and at 200 moments.
+suite 'kill -9' killed
 printf '== all suites passed: %d s\n' "$SECONDS"

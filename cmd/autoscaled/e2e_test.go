@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	if world := os.Getenv(victimWorld); world != "" {
+		os.Exit(runAsVictim(world))
+	}
 	os.Exit(m.Run())
 }
 
