@@ -22,7 +22,7 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 	}
 	starts := startsOf(operations)
 	next := Memory{Nodes: make(map[NodeID]NodeMemory, len(o.Supply.Nodes)), Promises: m.Promises, Blocked: m.Blocked}
-	next.Removed = recentlyRemoved(m.Removed, o.At)
+	next.Removed, next.Created = recent(m.Removed, o.At), recent(m.Created, o.At)
 	hosts := newHosts(&o.Demand)
 	timeouts := bootTimeouts(o.Supply.Pools, &p)
 	for i := range o.Supply.Nodes {
@@ -40,6 +40,7 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 	noteRemovals(next.Nodes, operations)
 	next.Offerings = advanceOfferings(m, next.Nodes, o, operations)
 	next.Breaker = advanceBreaker(m, next.Nodes, o, operations, &p)
+	next.Surge = advanceSurge(m.Surge, o, &p)
 	next.Spend = advanceSpend(m, next.Nodes, o, &p)
 	return next
 }
@@ -116,18 +117,22 @@ func Remember(m Memory, p Plan) Memory {
 	if p.holdsAll() {
 		return m // it does not say whom nodes are for
 	}
-	next := Memory{Nodes: maps.Clone(m.Nodes), Offerings: m.Offerings, Promises: maps.Clone(p.Promises), Spend: m.Spend, Breaker: m.Breaker}
+	next := Memory{Nodes: maps.Clone(m.Nodes), Offerings: m.Offerings, Promises: maps.Clone(p.Promises), Spend: m.Spend, Breaker: m.Breaker, Surge: m.Surge}
 	if p.Blocked != "" {
 		next.Blocked = Blocked{Job: p.Blocked, Since: p.At}
 		if m.Blocked.Job == p.Blocked {
 			next.Blocked.Since = m.Blocked.Since
 		}
 	}
-	next.Removed = m.Removed
+	next.Removed, next.Created = m.Removed, m.Created
 	for _, r := range p.Remove {
-		next.Removed = addRemoved(next.Removed, Removed{At: p.At, Count: len(r.Nodes)})
+		next.Removed = addTally(next.Removed, Tally{At: p.At, Count: len(r.Nodes)})
+	}
+	for _, s := range p.Start {
+		next.Created = addTally(next.Created, Tally{At: p.At, Count: len(s.Nodes)})
 	}
 	for _, g := range p.Grow {
+		next.Created = addTally(next.Created, Tally{At: p.At, Count: g.Count})
 		if next.Promises == nil {
 			next.Promises = make(map[RequestID]Promise)
 		}

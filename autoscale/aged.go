@@ -162,7 +162,7 @@ func (b *board) roomToReplace(policy int) (room int, short Reason) {
 		if !b.pools[i].closed() {
 			room += b.ledger.room(b.pools[i].alone.claims)
 		}
-		if r, held := b.stop(place{pool: i}, room+1); held && short.Code == "" {
+		if r, held := b.stop(nil, place{pool: i}, room+1); held && short.Code == "" {
 			short = r
 		}
 	}

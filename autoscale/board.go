@@ -38,6 +38,8 @@ type board struct {
 	// probing are the budgets that the present search has begun to draw on,
 	// as a gang that is the probe.
 	probing []int
+	// createRates are the claims of a new node on what may be asked for at a time.
+	createRates []claim
 	// holds are what stopped a pool, by pool; a zero reason: nothing did.
 	holds []Reason
 	// breaker is what the cloud's breaker means for the plan, and trialLimit the
@@ -110,6 +112,7 @@ func newBoard(planner *Planner, s *State, p *Policy, unwanted map[RequestID]bool
 	b.addMax()
 	b.addBudgets()
 	b.addBreaker()
+	b.addSurge()
 	b.drawStarts()
 	b.drawInFlight()
 	b.addCapacity()

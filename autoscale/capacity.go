@@ -194,6 +194,7 @@ func (n *Node) Trouble() ErrorClass { return cmp.Or(n.Class, ErrorBoot) }
 
 // addCapacity limits the pools that ran out lately to their budgets.
 func (b *board) addCapacity() {
+	b.addCreateRates()
 	for i := range b.pools {
 		pool := &b.pools[i]
 		pool.alone, pool.startAlone = b.newOffers(i, false)
@@ -206,7 +207,10 @@ func (b *board) addCapacity() {
 // on its way; and a trial's share, where the breaker allows only that.
 func (b *board) newOffers(i int, grouped bool) (made, started offer) {
 	pool := &b.pools[i]
-	made, started = offer{claims: pool.claims}, offer{claims: pool.startClaims}
+	made, started = offer{risked: pool.claims}, offer{risked: pool.startClaims}
+	defer func() {
+		made.claims, started.claims = b.rated(made.risked), b.rated(started.risked)
+	}()
 	if b.breaker.trial {
 		made.limit(b.trialLimit)
 		started.limit(b.trialLimit)
@@ -226,15 +230,24 @@ func (b *board) newOffers(i int, grouped bool) (made, started offer) {
 	return made, started
 }
 
-// offer is what new nodes of an offering draw on.
+// rated adds the rates to what nodes draw on.
+func (b *board) rated(claims []claim) []claim {
+	if len(b.createRates) == 0 {
+		return claims
+	}
+	return slices.Concat(claims, b.createRates)
+}
+
+// offer is what new nodes of an offering draw on: claims, of which all but those on
+// the rates are risked.
 type offer struct {
-	claims []claim
+	claims, risked []claim
 	// trials are those of the limits that bound what is risked.
 	trials []int
 }
 
 func (o *offer) limit(limit int) {
-	o.claims = append(slices.Clip(o.claims), claim{limit: limit, amount: 1})
+	o.risked = append(slices.Clip(o.risked), claim{limit: limit, amount: 1})
 	o.trials = append(o.trials, limit)
 }
 
@@ -268,10 +281,10 @@ func (b *board) roomFor(c *classState, at place) int {
 // roomOf is how many nodes of an offer a class can have. For a gang that is the
 // probe only the claims count that the offer makes apart from its budget.
 func (b *board) roomOf(c *classState, o *offer, claims []claim) int {
-	if c != nil && b.probes(c, o) {
-		return b.ledger.room(claims)
+	if c == nil || !b.probes(c, o) {
+		claims = o.risked
 	}
-	return b.ledger.room(o.claims)
+	return b.ratedRoom(c, b.ledger.room(claims))
 }
 
 // probes tells whether a gang is the probe of an offer on trial itself, whole,

@@ -65,6 +65,7 @@ func newChurn(seed uint64) *churn {
 	c.policy.Order = []Order{AsListed, LeastWaste, Cheapest}[c.random.IntN(3)]
 	c.policy.AbsentFor, c.policy.GangPatience = 10*time.Minute, time.Duration(c.random.IntN(2))*10*time.Minute
 	c.policy.RemovalsPerTick = 3 * c.random.IntN(2)
+	c.policy.CreatesPerTick = 2 * c.random.IntN(3)
 	if c.random.IntN(3) == 0 {
 		c.policy.Budget.PerHour = float64(10 + c.random.IntN(20))
 	}

@@ -1,6 +1,9 @@
 package autoscale
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // classState is a class as the planner sees it: what a task needs, which pools
 // would do and in which order, and how far its members are placed.
@@ -42,7 +45,7 @@ func (b *board) addClasses() {
 		if len(class.Members) == 0 {
 			continue
 		}
-		reason, wanted := b.notDemand(class)
+		reason, wanted := notDemand(class, b.state.At)
 		if wanted {
 			b.classes = append(b.classes, classState{Class: class, index: i})
 			reason, wanted = b.compile(&b.classes[len(b.classes)-1])
@@ -57,14 +60,14 @@ func (b *board) addClasses() {
 }
 
 // notDemand is why a class is no demand now, if so.
-func (b *board) notDemand(class *Class) (Reason, bool) {
+func notDemand(class *Class, at time.Time) (Reason, bool) {
 	switch {
 	case class.Held != "":
 		return Reason{Code: ReasonHeld, Detail: class.Held}, false
 	case len(class.DependsOn) > 0:
 		return Reason{Code: ReasonDependency, Subject: string(class.DependsOn[0])}, false
-	case class.EarliestStart.After(b.state.At):
-		return Reason{Code: ReasonNotYet, For: class.EarliestStart.Sub(b.state.At)}, false
+	case class.EarliestStart.After(at):
+		return Reason{Code: ReasonNotYet, For: class.EarliestStart.Sub(at)}, false
 	}
 	return Reason{}, true
 }

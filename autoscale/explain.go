@@ -172,7 +172,7 @@ func (b *board) whyNot(c *classState, tasks int) Reason {
 		if c.Grouping == Coupled {
 			at.group = newGroup
 		}
-		r, held := b.stop(at, ceilDiv(tasks, perNode))
+		r, held := b.stop(c, at, ceilDiv(tasks, perNode))
 		if !held {
 			continue
 		}
@@ -187,18 +187,19 @@ func (b *board) whyNot(c *classState, tasks int) Reason {
 	return first
 }
 
-// stop is what keeps a place from having so many new nodes, if anything does.
-func (b *board) stop(at place, nodes int) (Reason, bool) {
+// stop is what keeps a place from having so many new nodes for a class, if anything
+// does. The class may be nil: for nobody in particular.
+func (b *board) stop(c *classState, at place, nodes int) (Reason, bool) {
 	pool := &b.pools[at.pool]
 	if pool.closed() {
 		return pool.shut, true
 	}
-	r, held := b.ledger.binding(b.offerAt(at).claims, nodes)
+	r, held := b.ledger.binding(b.offerAt(at).risked, nodes)
 	if !held && b.opens(at) {
 		r, held = b.ledger.binding(b.groupClaims(at.pool), 1)
 	}
 	if !held {
-		return r, false
+		return b.rateReason(c, nodes)
 	}
 	limit := &b.ledger.limits[b.ledger.index[LimitID(r.Subject)]]
 	switch limit.Kind {

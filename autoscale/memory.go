@@ -34,10 +34,14 @@ type Memory struct {
 	Breaker Breaker `json:"breaker,omitzero"`
 	// Blocked is the gang that patience is counted for.
 	Blocked Blocked `json:"blocked,omitzero"`
+	// Surge is what the queue asks for, and a jump of it that waits to be confirmed.
+	Surge Surge `json:"surge,omitzero"`
 	// Spend is what nodes have cost this month.
 	Spend Spend `json:"spend,omitzero"`
 	// Removed are the nodes that plans removed within the last hour, by minute.
-	Removed []Removed `json:"removed,omitempty"`
+	Removed []Tally `json:"removed,omitempty"`
+	// Created are those that plans asked for or started, likewise.
+	Created []Tally `json:"created,omitempty"`
 	// Promises are whom the nodes of open requests are for, once they are seen.
 	Promises map[RequestID]Promise `json:"promises,omitempty"`
 }

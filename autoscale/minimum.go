@@ -65,7 +65,7 @@ func (b *board) roomForMinimum(pool, lack int) int {
 	if !b.pools[pool].closed() {
 		n = min(lack, b.ledger.room(b.pools[pool].alone.claims))
 	}
-	if r, held := b.stop(place{pool: pool}, lack); n < lack && held {
+	if r, held := b.stop(nil, place{pool: pool}, lack); n < lack && held {
 		b.hold(pool, r)
 	}
 	return n

@@ -130,11 +130,11 @@ func (b *board) elsewhere(c *classState, pool int, group string) string {
 // taken, a job that can't do without them waits, and its nodes are kept for it.
 func (b *board) placeNamed(c *classState, member int) (why Reason, ok bool) {
 	n := b.naming(c)
-	up, why := b.drawDown(&n)
+	up, why := b.drawDown(c, &n)
 	at := place{c.order[0], c.Group}
 	fresh := min(len(n.free), b.roomInPlace(c, at))
 	if fresh < len(n.free) {
-		why = b.stopNames(at, len(n.free))
+		why = b.stopNames(c, at, len(n.free))
 		b.hold(at.pool, why)
 	}
 	got := n.had() + up + fresh
@@ -155,16 +155,21 @@ func (b *board) placeNamed(c *classState, member int) (why Reason, ok bool) {
 
 // drawDown draws on limits for deallocated nodes of a job, and tells how many of
 // them can be started, and what keeps the job from its other names.
-func (b *board) drawDown(n *naming) (up int, why Reason) {
+func (b *board) drawDown(c *classState, n *naming) (up int, why Reason) {
 	for _, w := range n.down {
 		x := &b.nodes[w.node]
 		if x.start == nil { // else a lost request drew for it
-			claims := b.startOfferAt(place{x.pool, x.node.Group}).claims
-			if r, held := b.ledger.binding(claims, 1); held {
+			o := b.startOfferAt(place{x.pool, x.node.Group})
+			r, held := b.ledger.binding(o.risked, 1)
+			if !held {
+				r, held = b.rateReason(c, 1)
+			}
+			if held {
 				b.hold(x.pool, r)
 				return up, r
 			}
-			b.ledger.take(claims, 1)
+			b.exceedRates(c)
+			b.ledger.take(o.claims, 1)
 		}
 		up++
 	}
@@ -202,8 +207,8 @@ func (b *board) roomInPlace(c *classState, at place) int {
 }
 
 // stopNames is what keeps a place from having so many new nodes.
-func (b *board) stopNames(at place, nodes int) Reason {
-	if r, held := b.stop(at, nodes); held {
+func (b *board) stopNames(c *classState, at place, nodes int) Reason {
+	if r, held := b.stop(c, at, nodes); held {
 		return r
 	}
 	pool := &b.pools[at.pool]

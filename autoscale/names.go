@@ -37,7 +37,7 @@ func (b *board) addNames() {
 		if len(class.Names) == 0 || len(class.Members) == 0 {
 			continue
 		}
-		if _, wanted := b.notDemand(class); wanted {
+		if _, wanted := notDemand(class, b.state.At); wanted {
 			b.names.enter(class.Names)
 		}
 	}

@@ -63,6 +63,9 @@ func (b *board) reserve(c *classState, job JobID) {
 			b.reserved[x.limit] = job
 		}
 	}
+	for _, rate := range b.createRates {
+		b.reserved[rate.limit] = job
+	}
 }
 
 func (b *board) reserveRoom(c *classState) {

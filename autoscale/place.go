@@ -127,6 +127,7 @@ func (b *board) usesNew(takes []take) bool {
 // placeOne places one job that stands or falls as a whole, or whose tasks keep
 // to themselves.
 func (b *board) placeOne(c *classState, member int) (why Reason, ok bool) {
+	b.probing = b.probing[:0]
 	if len(c.claims) > 0 && b.ledger.room(c.claims) == 0 {
 		return b.noLicence(c, 0), false
 	}
@@ -219,6 +220,7 @@ func (b *board) drawNew(c *classState, takes []take, left int, at place, room in
 	perNode := c.share(b.pools[at.pool].full.fits(c.needs))
 	nodes := min(room, ceilDiv(left, perNode))
 	tasks := min(left, nodes*perNode)
+	b.exceedRates(c)
 	b.ledger.take(b.offerAt(at).claims, nodes)
 	return append(takes, take{lot: -1, place: at, nodes: nodes, perNode: perNode, tasks: tasks}), left - tasks
 }

@@ -71,6 +71,15 @@ type Policy struct {
 	// in one plan and within an hour, for whatever reason. 0: no such limit.
 	RemovalsPerTick int
 	RemovalsPerHour int
+	// CreatesPerTick and CreatesPerHour are the most nodes that are created or
+	// started in one plan and within an hour. A job that needs more at once gets
+	// them once nothing else went within that time. 0: no such limit.
+	CreatesPerTick int
+	CreatesPerHour int
+	// DemandJump is by which factor the work that waits may grow from one read of
+	// the queue to the next. Beyond it nothing grows until a second read agrees.
+	// 0: by any.
+	DemandJump int
 	// GangHold is how long nodes are kept that were asked for a gang which lacks
 	// the rest. Then others may have them, or they go at once. 0: they are not kept.
 	GangHold time.Duration
@@ -146,4 +155,11 @@ const (
 	DefaultGangPatience = 15 * time.Minute
 	DefaultGangHold     = 10 * time.Minute
 	DefaultGroupName    = "{machine_type}_pg{n}"
+)
+
+// Defaults that bound what one wrong answer can do, and that no usual cluster meets.
+const (
+	DefaultChangesPerTick = 200  // nodes created, and nodes removed
+	DefaultChangesPerHour = 2000 // likewise
+	DefaultDemandJump     = 10   // times
 )

@@ -15,7 +15,7 @@ func (b *board) passOver(c *classState, at place, tasks int) {
 	if b.holds[at.pool].Code != "" {
 		return
 	}
-	if r, held := b.stop(at, ceilDiv(tasks, c.share(b.pools[at.pool].full.fits(c.needs)))); held {
+	if r, held := b.stop(c, at, ceilDiv(tasks, c.share(b.pools[at.pool].full.fits(c.needs)))); held {
 		b.hold(at.pool, r)
 	}
 }

@@ -5,39 +5,48 @@ import (
 	"time"
 )
 
-// Removed is how many nodes plans removed within a minute that began at At.
-type Removed struct {
+// Tally is how many nodes plans removed, or asked for, within a minute that began at At.
+type Tally struct {
 	At    time.Time `json:"at"`
 	Count int       `json:"count"`
 }
 
-// removedKept is how long a minute's removals are remembered: none of them is then
+// tallyKept is how long a minute's count is remembered: none of its nodes is then
 // younger than the hour that a rate looks back on.
-const removedKept = time.Hour + time.Minute
+const tallyKept = time.Hour + time.Minute
 
-// recentlyRemoved drops what no rate looks at any more. What is yet to come, as
-// after a clock that was set back, counts from now.
-func recentlyRemoved(list []Removed, at time.Time) []Removed {
-	var recent []Removed
-	for _, r := range list {
-		if r.At.After(at) {
-			r.At = at.Truncate(time.Minute)
+// recent drops what no rate looks at any more. What is yet to come, as after a
+// clock that was set back, counts from now.
+func recent(list []Tally, at time.Time) []Tally {
+	var kept []Tally
+	for _, x := range list {
+		if x.At.After(at) {
+			x.At = at.Truncate(time.Minute)
 		}
-		if at.Sub(r.At) < removedKept {
-			recent = addRemoved(recent, r)
+		if at.Sub(x.At) < tallyKept {
+			kept = addTally(kept, x)
 		}
 	}
-	return recent
+	return kept
 }
 
-// addRemoved adds removals to those of their minute, so that the list stays short.
-func addRemoved(list []Removed, r Removed) []Removed {
-	r.At = r.At.Truncate(time.Minute)
-	if n := len(list); n > 0 && list[n-1].At.Equal(r.At) {
-		r.Count += list[n-1].Count
+// addTally adds a count to that of its minute, so that the list stays short.
+func addTally(list []Tally, x Tally) []Tally {
+	x.At = x.At.Truncate(time.Minute)
+	if n := len(list); n > 0 && list[n-1].At.Equal(x.At) {
+		x.Count += list[n-1].Count
 		list = list[:n-1]
 	}
-	return append(slices.Clip(list), r)
+	return append(slices.Clip(list), x)
+}
+
+// lately is how many nodes were counted within the hour before at.
+func lately(list []Tally, at time.Time) int {
+	n := 0
+	for _, x := range recent(list, at) {
+		n += x.Count
+	}
+	return n
 }
 
 // rates hold back removals beyond so many in a tick and in an hour. Marks for drain
@@ -54,11 +63,7 @@ type rates struct {
 }
 
 func (b *board) newRates() rates {
-	r := rates{policy: b.policy}
-	for _, x := range recentlyRemoved(b.state.Memory.Removed, b.state.At) {
-		r.past += x.Count
-	}
-	return r
+	return rates{policy: b.policy, past: lately(b.state.Memory.Removed, b.state.At)}
 }
 
 // remove tells whether so many nodes may be removed, and counts them if so.
@@ -97,4 +102,58 @@ func (r *rates) exceeded(n, tick, hour int) Reason {
 		}
 	}
 	return Reason{}
+}
+
+// addCreateRates enters how many nodes may be asked for in this plan and within an
+// hour. New nodes and those that are started draw on them alike.
+func (b *board) addCreateRates() {
+	add := func(key string, most, used int) {
+		if most > 0 {
+			b.createRates = append(b.createRates, claim{amount: 1, limit: b.ledger.add(Limit{
+				ID: LimitID("rate/" + key), Kind: LimitRate, Name: key, Unit: UnitNodes, Max: int64(most), Used: int64(used),
+			})})
+		}
+	}
+	add("creates_per_tick", b.policy.CreatesPerTick, 0)
+	add("creates_per_hour", b.policy.CreatesPerHour, lately(b.state.Memory.Created, b.state.At))
+}
+
+// waives tells whether a class may exceed a rate: one job that needs more at once
+// than the rate allows, and before which nothing went but what its own search drew.
+func (b *board) waives(c *classState, rate int) bool {
+	limit := &b.ledger.limits[rate]
+	return c != nil && int64(c.required) > limit.Max && (limit.Used == 0 || slices.Contains(b.probing, rate))
+}
+
+// ratedRoom is how many nodes the rates leave a class of so many.
+func (b *board) ratedRoom(c *classState, room int) int {
+	for i, rate := range b.createRates {
+		if !b.waives(c, rate.limit) {
+			room = min(room, b.ledger.room(b.createRates[i:i+1]))
+		}
+	}
+	return room
+}
+
+// exceedRates notes the rates that a class is about to exceed with this search.
+func (b *board) exceedRates(c *classState) {
+	for _, rate := range b.createRates {
+		if b.waives(c, rate.limit) {
+			b.probing = append(b.probing, rate.limit)
+		}
+	}
+}
+
+// rateReason is the rate that keeps a class from so many nodes, if one does.
+func (b *board) rateReason(c *classState, nodes int) (Reason, bool) {
+	for _, rate := range b.createRates {
+		limit := &b.ledger.limits[rate.limit]
+		if limit.Max-limit.Used < int64(nodes) && !b.waives(c, rate.limit) {
+			if job, kept := b.keptFor(limit.ID); kept {
+				return Reason{Code: ReasonReserved, Subject: string(job), Detail: string(limit.ID)}, true
+			}
+			return Reason{Code: ReasonCreateRate, Subject: limit.Name, Have: limit.Used, Want: limit.Max}, true
+		}
+	}
+	return Reason{}, false
 }

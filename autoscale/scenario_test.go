@@ -35,6 +35,9 @@ type scenario struct {
 		Pools           []scenarioPolicy `yaml:"pools"`
 		RemovalsPerTick int              `yaml:"removals_per_tick"`
 		RemovalsPerHour int              `yaml:"removals_per_hour"`
+		CreatesPerTick  int              `yaml:"creates_per_tick"`
+		CreatesPerHour  int              `yaml:"creates_per_hour"`
+		DemandJump      int              `yaml:"demand_jump"`
 		Resources       []scenarioRule   `yaml:"resources"`
 		// Hold of a gang's nodes, in seconds.
 		Hold int `yaml:"hold"`
@@ -68,6 +71,10 @@ type scenario struct {
 	} `yaml:"breaker"`
 	// Removed is how many nodes went how many seconds ago.
 	Removed []struct{ Count, Ago int } `yaml:"removed"`
+	// Created is how many were asked for how many seconds ago.
+	Created []struct{ Count, Ago int } `yaml:"created"`
+	// Surge is how many cores the queue asked for, and a jump that waits.
+	Surge struct{ Accepted, Jump int64 } `yaml:"surge"`
 	// Problems and states that hold everything.
 	SupplyProblem string `yaml:"supply_problem"`
 	DemandProblem string `yaml:"demand_problem"`
@@ -267,8 +274,12 @@ func (s scenario) state() State {
 	}
 	st.Demand.Classes = Intern(all)
 	for _, r := range s.Removed {
-		st.Memory.Removed = append(st.Memory.Removed, Removed{At: start.Add(-time.Duration(r.Ago) * time.Second), Count: r.Count})
+		st.Memory.Removed = append(st.Memory.Removed, Tally{At: start.Add(-time.Duration(r.Ago) * time.Second), Count: r.Count})
 	}
+	for _, c := range s.Created {
+		st.Memory.Created = append(st.Memory.Created, Tally{At: start.Add(-time.Duration(c.Ago) * time.Second), Count: c.Count})
+	}
+	st.Memory.Surge = Surge{Accepted: s.Surge.Accepted, Jump: s.Surge.Jump}
 	for _, n := range s.Nodes {
 		n.giveTo(&st)
 	}
@@ -396,6 +407,7 @@ func (j scenarioJob) jobs(offset int) []Job {
 func (s scenario) policy() Policy {
 	p := Policy{Order: s.Policy.Order, Spot: s.Policy.Spot, Budget: Budget{PerHour: s.Policy.Budget.Hour, PerMonth: s.Policy.Budget.Month}, Max: s.Policy.Max, GangPatience: time.Duration(s.Policy.Patience) * time.Second, GangHold: time.Duration(s.Policy.Hold) * time.Second}
 	p.RemovalsPerTick, p.RemovalsPerHour = s.Policy.RemovalsPerTick, s.Policy.RemovalsPerHour
+	p.CreatesPerTick, p.CreatesPerHour, p.DemandJump = s.Policy.CreatesPerTick, s.Policy.CreatesPerHour, s.Policy.DemandJump
 	for _, r := range s.Policy.Resources {
 		p.Resources = append(p.Resources, r.rule())
 	}

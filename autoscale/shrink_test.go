@@ -91,7 +91,7 @@ func (w *shrinking) take(gone []NodeID) {
 func TestPropertyRatesHoldForAnySequenceOfTicks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawShrinking(t)
-		var went []Removed
+		var went []Tally
 		for range rapid.IntRange(1, 30).Draw(t, "ticks") {
 			plan := w.tick(t)
 			gone := removed(plan)
@@ -103,7 +103,7 @@ func TestPropertyRatesHoldForAnySequenceOfTicks(t *testing.T) {
 				}
 			}
 			within(t, w, gone, hour, w.policy.RemovalsPerHour)
-			went = append(went, Removed{w.At, len(gone)})
+			went = append(went, Tally{w.At, len(gone)})
 			require.LessOrEqual(t, len(w.Memory.Removed), 61)
 			w.take(gone)
 		}
@@ -176,7 +176,7 @@ func TestLargeGroupIsNotOvertakenForever(t *testing.T) {
 		s.Supply.Nodes = append(s.Supply.Nodes, n)
 	}
 	s.Memory = idleFor(start, time.Hour, s.Supply.Nodes...)
-	s.Memory.Removed = []Removed{{At: start.Add(-30 * time.Minute), Count: 1}}
+	s.Memory.Removed = []Tally{{At: start.Add(-30 * time.Minute), Count: 1}}
 	for tick := range 40 {
 		single := aNode(fmt.Sprintf("s%02d", tick), a.ID, PhaseReady)
 		s.Supply.Nodes = append(s.Supply.Nodes, single)
@@ -193,7 +193,7 @@ func TestLargeGroupIsNotOvertakenForever(t *testing.T) {
 }
 
 func TestRemovalsOfAClockSetBackAreForgotten(t *testing.T) {
-	list := recentlyRemoved([]Removed{{At: start.Add(24 * time.Hour), Count: 3}, {At: start.Add(25 * time.Hour), Count: 2}}, start)
-	require.Equal(t, []Removed{{At: start, Count: 5}}, list)
-	require.Empty(t, recentlyRemoved(list, start.Add(61*time.Minute)))
+	list := recent([]Tally{{At: start.Add(24 * time.Hour), Count: 3}, {At: start.Add(25 * time.Hour), Count: 2}}, start)
+	require.Equal(t, []Tally{{At: start, Count: 5}}, list)
+	require.Empty(t, recent(list, start.Add(61*time.Minute)))
 }

@@ -187,6 +187,7 @@ func (b *board) takeStock(c *classState, at place, s *stock, nodes int) take {
 	if c != nil && b.probes(c, o) {
 		b.probing = append(b.probing, o.trials...)
 	}
+	b.exceedRates(c)
 	b.ledger.take(o.claims, t.nodes-t.drawn)
 	s.first, s.count, s.drawn = s.first+nodes, s.count-nodes, s.drawn-t.drawn
 	return t

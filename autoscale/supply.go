@@ -82,6 +82,7 @@ const (
 	LimitGroups    LimitKind = "groups"    // the pool's own number of placement groups, from the config
 	LimitBudget    LimitKind = "budget"    // money an hour or a month, from the config
 	LimitCapacity  LimitKind = "capacity"  // what is risked on an offering that ran out lately
+	LimitRate      LimitKind = "rate"      // nodes asked for in a plan or an hour, from the config
 	LimitBreaker   LimitKind = "breaker"   // what is risked on a cloud that the breaker stopped
 )
 

@@ -36,12 +36,7 @@ func (b *board) addBreaker() {
 		b.trialLimit = b.ledger.add(Limit{ID: "breaker/trial", Kind: LimitBreaker, Unit: UnitNodes, Max: 1})
 		return
 	}
-	for i := range b.pools {
-		if b.pools[i].policy >= 0 {
-			b.pools[i].shut = b.breaker.reason
-			b.hold(i, b.breaker.reason)
-		}
-	}
+	b.shutAll(b.breaker.reason)
 }
 
 // onlyTrial leaves of the plan one action that the cloud must take, where it refuses

@@ -97,8 +97,11 @@ type Scaling struct {
 	Resources    []ResourceRule `key:"resources" help:"What nodes offer to jobs, where that is not all that their VM has. For each resource the first rule holds that matches and sets it."`
 	Pools        []Pool         `key:"pools" required:"yes" help:"What is managed, in order of preference. A nodearray that no pool names is never touched."`
 
-	RemovalsPerTick int `key:"removals_per_tick" default:"0" least:"0" help:"Most nodes that are removed in one tick, for whatever reason. 0: no such limit."`
-	RemovalsPerHour int `key:"removals_per_hour" default:"0" least:"0" help:"Most nodes that are removed within an hour, for whatever reason. 0: no such limit."`
+	CreatesPerTick  int `key:"creates_per_tick" default:"200" least:"0" help:"Most nodes that are created or started in one tick. A job that needs more at once gets them together, when nothing else went. 0: no such limit."`
+	CreatesPerHour  int `key:"creates_per_hour" default:"2000" least:"0" help:"The same within an hour."`
+	RemovalsPerTick int `key:"removals_per_tick" default:"200" least:"0" help:"Most nodes that are removed in one tick, for whatever reason. 0: no such limit."`
+	RemovalsPerHour int `key:"removals_per_hour" default:"2000" least:"0" help:"Most nodes that are removed within an hour, for whatever reason. 0: no such limit."`
+	DemandJump      int `key:"demand_jump" default:"10" least:"0" help:"By which factor the cores that waiting jobs ask for may grow from one read of the queue to the next, counted from 256 at least. Beyond it nothing grows until a second read asks for about as much. 0: by any."`
 
 	// Prices are what [Load] and [Check] found in PricesFile.
 	Prices []autoscale.Price `content:"prices_file"`

@@ -205,6 +205,18 @@ func (r *reporter) breaker(before, now autoscale.Breaker) {
 	}
 }
 
+// surge tells when the queue asks for so much at once that a second read must agree,
+// and what came of it.
+func (r *reporter) surge(before, now autoscale.Surge) {
+	fields := []zap.Field{zap.Int64("cores", now.Jump), zap.Int64("cores_before", now.Accepted)}
+	switch {
+	case now.Jump > 0 && before.Jump != now.Jump:
+		r.log.Warn("demand has jumped; nothing grows until a second read agrees", fields...)
+	case before.Jump > 0 && now.Jump == 0:
+		r.log.Info("a jump of demand is over or confirmed", zap.Int64("cores", now.Accepted), zap.Int64("cores_of_jump", before.Jump))
+	}
+}
+
 // unmatched tells once of pools of the policy to which nothing in the cloud
 // belongs: a name is probably misspelt, and its jobs would wait without a word.
 func (r *reporter) unmatched(policy autoscale.Policy, supply autoscale.Supply) {

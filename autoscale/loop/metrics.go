@@ -178,6 +178,7 @@ func (t *tick) measure(before autoscale.Memory) {
 		}
 	}
 	t.log.breaker(before.Breaker, t.report.Memory.Breaker)
+	t.log.surge(before.Surge, t.report.Memory.Surge)
 	for _, id := range autoscale.Evicted(before, o, t.operations) {
 		pool := before.Nodes[id].Pool
 		t.log.evicted(id, pool)

@@ -37,6 +37,7 @@ var (
 	infoJobs        = MetricInfo{"autoscaled_demand_jobs", "gauge", []string{"cluster"}, "Jobs that do not run yet."}
 	infoTasks       = MetricInfo{"autoscaled_demand_tasks", "gauge", []string{"cluster"}, "Tasks of the jobs that do not run yet."}
 	infoCores       = MetricInfo{"autoscaled_demand_cores", "gauge", []string{"cluster"}, "Cores that the jobs ask for that do not run yet."}
+	infoJump        = MetricInfo{"autoscaled_demand_jump_cores", "gauge", []string{"cluster"}, "Cores that the queue suddenly asks for, where a second read must agree before anything grows; else 0."}
 	infoServed      = MetricInfo{"autoscaled_jobs_served", "gauge", []string{"cluster", "reason"}, "Pending jobs that have nodes, or nodes on their way, by which."}
 	infoWaiting     = MetricInfo{"autoscaled_jobs_waiting", "gauge", []string{"cluster", "reason"}, "Pending jobs that have no nodes, by why."}
 	infoNodes       = MetricInfo{"autoscaled_nodes", "gauge", []string{"cluster", "pool", "phase"}, "Nodes that the cloud shows."}
@@ -53,7 +54,7 @@ var (
 func MetricInfos() []MetricInfo {
 	return slices.Concat(
 		[]MetricInfo{infoDemandKnown, infoSupplyKnown, infoTicks, infoTickSeconds, infoLastGood},
-		[]MetricInfo{infoJobs, infoTasks, infoCores, infoServed, infoWaiting},
+		[]MetricInfo{infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting},
 		[]MetricInfo{infoNodes, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoCreated, infoStarted, infoRemoved, infoEvicted, infoBootSeconds},
 		[]MetricInfo{infoOperations, infoTransitions, infoErrors, infoDecisions, infoHolds, infoBreaker},
 	)

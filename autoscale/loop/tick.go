@@ -122,7 +122,7 @@ func (t *tick) lateEnds() []autoscale.Operation {
 func (t *tick) remember() {
 	next := autoscale.Remember(t.report.Memory, t.report.Plan)
 	if t.DryRun {
-		next.Removed = t.report.Memory.Removed // nothing goes, so the rates stay free
+		next.Removed, next.Created = t.report.Memory.Removed, t.report.Memory.Created // nothing goes or comes, so the rates stay free
 	}
 	t.memory = &next
 	if t.report.Observation.SupplyProblem == "" { // else nothing was learnt

@@ -70,6 +70,7 @@ func demandGauges(r Report, before []gauge) []gauge {
 		{infoJobs, nil, jobs},
 		{infoTasks, nil, tasks},
 		{infoCores, nil, cores},
+		{infoJump, nil, float64(r.Memory.Surge.Jump)},
 	}
 	list = append(list, byLabel(infoServed, served, before)...)
 	return append(list, byLabel(infoWaiting, waiting, before)...)
@@ -225,7 +226,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 
 // gaugeInfos are the metrics that a view holds.
 var gaugeInfos = []MetricInfo{
-	infoDemandKnown, infoSupplyKnown, infoLastGood, infoJobs, infoTasks, infoCores, infoServed, infoWaiting,
+	infoDemandKnown, infoSupplyKnown, infoLastGood, infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting,
 	infoNodes, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoOperations, infoHolds, infoBreaker,
 }
 

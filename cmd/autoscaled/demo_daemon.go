@@ -58,7 +58,11 @@ func (w demoWiring) config(dir, passwordFile string) *config.Config {
 				AbsentFor:    config.Duration(autoscale.DefaultAbsentFor),
 				GangPatience: config.Duration(autoscale.DefaultGangPatience),
 				GangHold:     config.Duration(autoscale.DefaultGangHold),
-				Pools:        []config.Pool{{Name: demoNodearray, Nodearray: demoNodearray}},
+
+				CreatesPerTick: autoscale.DefaultChangesPerTick, CreatesPerHour: autoscale.DefaultChangesPerHour,
+				RemovalsPerTick: autoscale.DefaultChangesPerTick, RemovalsPerHour: autoscale.DefaultChangesPerHour,
+				DemandJump: autoscale.DefaultDemandJump,
+				Pools:      []config.Pool{{Name: demoNodearray, Nodearray: demoNodearray}},
 			},
 		}},
 	}
