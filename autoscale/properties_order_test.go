@@ -118,7 +118,7 @@ func grow(t *rapid.T, s *State, p *Policy) {
 	}
 }
 
-// A coupled job gets new nodes only where no group has enough idle ones for all of it,
+// A coupled job that names no nodes gets new ones only where no group has enough idle ones for all of it,
 // those marked for drain by us included, those kept for a gang or by name not.
 func TestPropertyIdleGroupsComeBeforeNewNodes(t *testing.T) {
 	check(t, func(t *rapid.T, w world) {
@@ -129,7 +129,7 @@ func TestPropertyIdleGroupsComeBeforeNewNodes(t *testing.T) {
 		for _, o := range w.plan.Outcomes {
 			class := w.Demand.Classes[o.Class]
 			fromNew := slices.ContainsFunc(o.Served, func(s Serving) bool { return s.Grow >= 0 })
-			if !fromNew || class.Grouping != Coupled || class.PerTask.Cores == 0 {
+			if !fromNew || class.Grouping != Coupled || len(class.Names) > 0 || class.PerTask.Cores == 0 {
 				continue
 			}
 			room := make(map[Node]int)
