@@ -1,6 +1,9 @@
 package autoscale
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Blocked is the first gang in order that found no room, and since when it has
 // been that.
@@ -26,24 +29,34 @@ func (b *board) block(c *classState, member int) {
 	}
 }
 
-// everFits tells whether some pool could hold all that the gang requires, were
-// nothing else there. Room kept for one that never fits would be lost to all.
+// everFits tells whether the pools could hold all that the gang requires, were
+// nothing else there: one of them, or, unless it is coupled, all together. Room kept
+// for one that never fits would be lost to all.
 func (b *board) everFits(c *classState) bool {
-	for _, i := range c.order {
-		perNode := b.perNode(c, i)
-		if perNode == 0 {
-			continue
+	empty := ledger{limits: slices.Clone(b.ledger.limits)}
+	for i := range empty.limits {
+		empty.limits[i].Used = 0
+	}
+	holds := func(pool, tasks int) (nodes, left int) {
+		perNode := b.perNode(c, pool)
+		if perNode == 0 || b.pools[pool].closed() {
+			return 0, tasks
 		}
-		nodes := int64(ceilDiv(c.required, perNode))
-		fits := !b.pools[i].closed()
-		for _, x := range b.pools[i].claims {
-			fits = fits && x.amount*nodes <= b.ledger.limits[x.limit].Max
-		}
-		if fits {
+		nodes = min(empty.room(b.pools[pool].claims), ceilDiv(tasks, perNode))
+		return nodes, tasks - nodes*perNode
+	}
+	for _, pool := range c.order {
+		if _, left := holds(pool, c.required); left <= 0 {
 			return true
 		}
 	}
-	return false
+	left := c.required
+	for i := 0; i < len(c.order) && c.Grouping != Coupled && left > 0; i++ {
+		var nodes int
+		nodes, left = holds(c.order[i], left)
+		empty.take(b.pools[c.order[i]].claims, nodes)
+	}
+	return left <= 0
 }
 
 // reserve takes what there is for a gang, without creating anything: nodes that
