@@ -32,6 +32,7 @@ type demoOptions struct {
 	speed  float64
 	length time.Duration // real; 0: until the trace's time is over
 	seed   uint64
+	faults bool
 }
 
 func newDemoCommand() *cobra.Command {
@@ -49,6 +50,7 @@ It ends with a summary, on Ctrl-C too. The exit status is 0 only if no limit was
 node was removed and no node leaked or was made twice, by the simulator's own books.`,
 		Example: `  autoscaled demo
   autoscaled demo --for 30s
+  autoscaled demo --faults
   autoscaled demo --speed 1000 --listen ""`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -60,19 +62,15 @@ node was removed and no node leaked or was made twice, by the simulator's own bo
 	f.Float64Var(&o.speed, "speed", 5040, "how many times faster than real time the week passes")
 	f.DurationVar(&o.length, "for", 0, "end after this much real time (default: when the week is over)")
 	f.Uint64Var(&o.seed, "seed", 1, "what boot times depend on; equal seeds give equal weeks")
+	f.BoolVar(&o.faults, "faults", false, "let API calls fail and be lost, nodes not come up, and spot nodes be evicted")
 	return cmd
 }
 
 // runDemo runs the shipped week and prints its summary.
 func runDemo(ctx context.Context, out io.Writer, o demoOptions) error {
-	trace, err := sim.ParseSWF(strings.NewReader(traces.KTHWeek))
+	script, err := weekScript()
 	if err != nil {
-		return fmt.Errorf("the shipped trace: %w", err)
-	}
-	script := demoScript{start: traces.KTHWeekStart, span: traces.KTHWeekSpan, room: traces.KTHWeekNodes}
-	for _, job := range trace {
-		// A task has its node to itself, so one core is all that it need ask.
-		script.jobs = append(script.jobs, job.WholeNodes(script.start, autoscale.Resources{Cores: 1}))
+		return err
 	}
 	summary, err := playDemo(ctx, out, o, script)
 	if err != nil {
@@ -91,6 +89,20 @@ type demoScript struct {
 	start time.Time     // of the trace
 	span  time.Duration // of the trace
 	room  int           // most nodes of the cluster
+}
+
+// weekScript is the shipped week.
+func weekScript() (demoScript, error) {
+	script := demoScript{start: traces.KTHWeekStart, span: traces.KTHWeekSpan, room: traces.KTHWeekNodes}
+	trace, err := sim.ParseSWF(strings.NewReader(traces.KTHWeek))
+	if err != nil {
+		return script, fmt.Errorf("the shipped trace: %w", err)
+	}
+	for _, job := range trace {
+		// A task has its node to itself, so one core is all that it need ask.
+		script.jobs = append(script.jobs, job.WholeNodes(script.start, autoscale.Resources{Cores: 1}))
+	}
+	return script, nil
 }
 
 // playDemo runs world and daemon until the time is over or ctx ends, and then
@@ -135,7 +147,7 @@ func newDemo(o demoOptions, script demoScript) (*demo, error) {
 	if err := jobs.Submit(script.jobs...); err != nil {
 		return nil, err
 	}
-	password, cloud, err := newDemoCloud(script.room, d.clock, o.seed)
+	password, cloud, err := newDemoCloud(script.room, d.clock, o)
 	if err != nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func startDemoDaemon(w demoWiring, dir string) (demoDaemon, error) {
 	metrics := web.NewMetrics(d.registry, programVersion())
 	metrics.ConfigLoaded(time.Now())
 	cluster := &c.Clusters[0]
-	client, err := newClient(&cluster.CycleCloud, observer(metrics, "cyclecloud"), fittings{})
+	client, err := newClient(&cluster.CycleCloud, observer(metrics, "cyclecloud"), fittings{client: retrySoon})
 	if err != nil {
 		return demoDaemon{}, err
 	}
@@ -113,6 +113,10 @@ func startDemoDaemon(w demoWiring, dir string) (demoDaemon, error) {
 	d.reloader = &reloader{} // there is no file to follow
 	return demoDaemon{d}, nil
 }
+
+// retrySoon lets a failed read be sent again at once: the trace's time stands
+// still meanwhile, and nobody else asks that server.
+func retrySoon(o *cyclecloud.Options) { o.RetryWait = time.Millisecond }
 
 // otherListen tells how to get out of the way of a daemon that is running.
 func otherListen(err error) error {

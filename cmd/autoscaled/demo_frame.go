@@ -59,7 +59,7 @@ func (f demoFrame) next(r loop.Report, queue sim.Totals) demoFrame {
 	f.Recent = recent[max(0, len(recent)-recentDecisions):]
 	f.Problem = ""
 	if err := r.Err(); err != nil {
-		f.Problem = err.Error()
+		f.Problem = shortened(err.Error())
 		return f
 	}
 	f.Nodes = countNodes(r.Observation)
@@ -138,9 +138,28 @@ func decisionsOf(r loop.Report) []demoDecision {
 		add(x.Reason.String(), "remove %s of %s", counted(len(x.Nodes), "node"), x.Pool)
 	}
 	for _, p := range r.Problems {
-		add(p.Err.Error(), "could not %s %s", p.Step, p.Subject)
+		add(shortened(p.Err.Error()), "%s", failed(p))
 	}
 	return list
+}
+
+// failed says what could not be done.
+func failed(p loop.Problem) string {
+	switch p.Step {
+	case loop.StepCloud, loop.StepQueue, loop.StepJournal:
+		return fmt.Sprintf("could not use the %s", p.Step)
+	}
+	return fmt.Sprintf("could not %s %s", p.Step, p.Subject)
+}
+
+// maxProblem bounds what is shown of a problem, in bytes: a server's words can be long.
+const maxProblem = 160
+
+func shortened(text string) string {
+	if len(text) <= maxProblem {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxProblem], "") + "…"
 }
 
 func growWhy(g autoscale.Grow) string {

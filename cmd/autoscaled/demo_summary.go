@@ -34,6 +34,7 @@ type demoSummary struct {
 	There            int     // nodes that are still there
 	Failed           int     // nodes that failed
 	Calls            map[string]int
+	Faults           map[cyclecloudtest.FaultKind]int // calls that went wrong, by how
 
 	// AlwaysOn is what Room nodes that are always there would have made of it.
 	AlwaysOn demoBaseline
@@ -75,7 +76,7 @@ func (s *demoSummary) addBooks(books cyclecloudtest.Books) {
 		}
 	}
 	s.Peak = books.Peak[demoBucket()]
-	s.Calls = books.Calls
+	s.Calls, s.Faults = books.Calls, books.Faults
 }
 
 // addJobs takes what became of the jobs.
@@ -144,11 +145,27 @@ func (s demoSummary) print(out io.Writer) {
 	for _, route := range slices.Sorted(maps.Keys(s.Calls)) {
 		row("", "%6d  %s", s.Calls[route], route)
 	}
+	s.printFaults(row)
 	fmt.Fprintf(out, "\nThe same time with %d nodes always on\n\n", s.Room)
 	row("jobs", "%d finished", s.AlwaysOn.Finished)
 	row("waits", "%s (%d jobs that started)", spread(s.AlwaysOn.Waits), s.AlwaysOn.Waits.Count)
 	row("node-hours", "%.1f", s.AlwaysOn.Hours)
 	s.printChecks(out)
+}
+
+// printFaults tells what went wrong on purpose; nothing, if nothing was to.
+func (s demoSummary) printFaults(row func(name, format string, args ...any)) {
+	total := 0
+	for _, n := range s.Faults {
+		total += n
+	}
+	if total == 0 {
+		return
+	}
+	row("faults", "%d", total)
+	for _, kind := range slices.Sorted(maps.Keys(s.Faults)) {
+		row("", "%6d  %s", s.Faults[kind], kind)
+	}
 }
 
 // maxFaults bounds how many faults of one check are printed.

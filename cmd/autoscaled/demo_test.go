@@ -144,6 +144,29 @@ func TestDemoRunsAlikeOnAnyMachine(t *testing.T) {
 	require.NotEqual(t, jobs, others, "boot times come from the seed")
 }
 
+// Two days of the shipped week with every fault that the simulator knows.
+func TestDemoWithFaultsLeaksNothing(t *testing.T) {
+	script, err := weekScript()
+	require.NoError(t, err)
+	script.span = 48 * time.Hour
+	d := startDemo(t, demoOptions{speed: asFast, seed: 3, faults: true}, script)
+	require.NoError(t, d.run(context.Background(), watcher{toTheEnd, nil}))
+	s, err := d.summarize()
+	require.NoError(t, err)
+	require.Empty(t, broken(s.Checks))
+	kinds := map[cyclecloudtest.FaultKind]bool{}
+	for _, f := range demoFaults() {
+		kinds[f.Kind] = true
+	}
+	require.Len(t, kinds, 8, "every kind that there is")
+	require.Len(t, s.Faults, len(kinds), "%v", s.Faults)
+	require.Positive(t, s.Evicted)
+	require.Positive(t, s.BadTicks)
+	var out strings.Builder
+	s.print(&out)
+	require.Regexp(t, `(?m)^  faults       \d+\n +\d+  cut-after$`, out.String())
+}
+
 func TestDemoEndsEarlyWithASummary(t *testing.T) {
 	d := startDemo(t, demoOptions{speed: 2000, seed: 1}, smallScript())
 	ctx, end := context.WithCancel(context.Background())

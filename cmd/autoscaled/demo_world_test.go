@@ -36,7 +36,7 @@ type heldWorld struct {
 func newHeldWorld(t *testing.T, jobs ...sim.Job) heldWorld {
 	t.Helper()
 	clock := cyclecloudtest.NewManualClock(demoEpoch)
-	password, cloud, err := newDemoCloud(10, clock, 1)
+	password, cloud, err := newDemoCloud(10, clock, demoOptions{seed: 1})
 	require.NoError(t, err)
 	scheduler := sim.NewScheduler(demoEpoch)
 	require.NoError(t, scheduler.Submit(jobs...))

@@ -27,9 +27,9 @@ type parts struct {
 	now func() time.Time
 }
 
-// fittings change what a daemon is made of just before it is made. The zero value
-// changes nothing, and no command has any other: tests that kill the daemon at a
-// certain moment put themselves between its parts.
+// fittings change what a daemon is made of just before it is made; the zero value
+// changes nothing. Tests that kill the daemon at a certain moment put themselves
+// between its parts; of the commands only the demo has any.
 type fittings struct {
 	client func(*cyclecloud.Options)
 	loop   func(*loop.Options)

@@ -40,6 +40,8 @@ type Books struct {
 	// Calls counts requests by method and route, such as "GET /clusters/{cluster}/status", those
 	// that a fault spoiled included.
 	Calls map[string]int
+	// Faults counts the calls that went wrong, by how.
+	Faults map[FaultKind]int
 }
 
 // NodeRecord is one node, there or gone.
@@ -103,7 +105,7 @@ type Violation struct {
 }
 
 func newBooks() Books {
-	return Books{Peak: map[BucketKey]int{}, Calls: map[string]int{}}
+	return Books{Peak: map[BucketKey]int{}, Calls: map[string]int{}, Faults: map[FaultKind]int{}}
 }
 
 func (b *Books) violate(v Violation) { b.Violations = append(b.Violations, v) }
@@ -121,7 +123,7 @@ func (w *world) read() Books {
 	b.At = w.now
 	b.Creates, b.Manages = slices.Clone(b.Creates), slices.Clone(b.Manages)
 	b.Violations = slices.Clone(b.Violations)
-	b.Peak, b.Calls = maps.Clone(b.Peak), maps.Clone(b.Calls)
+	b.Peak, b.Calls, b.Faults = maps.Clone(b.Peak), maps.Clone(b.Calls), maps.Clone(b.Faults)
 	for _, n := range w.nodes {
 		r := w.recordOf(n)
 		b.Nodes = append(b.Nodes, r)

@@ -176,6 +176,7 @@ func TestCallsAreCounted(t *testing.T) {
 	f.get("/clusters/demo/status?nodes=true")
 	f.call(409, "POST", "/clusters/demo/nodes/create", "")
 	require.Equal(t, map[string]int{"GET /clusters/{cluster}/status": 2, "POST /clusters/{cluster}/nodes/create": 1}, f.server.Books().Calls)
+	require.Equal(t, map[FaultKind]int{FaultStatus: 1}, f.server.Books().Faults)
 }
 
 func TestHugeBody(t *testing.T) {

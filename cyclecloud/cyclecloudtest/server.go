@@ -82,8 +82,8 @@ func (s *Server) route() http.Handler {
 // api wraps a call in what befalls every call: faults, authentication, the lock and the clock.
 func (s *Server) api(handle handling) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		s.count(r.Pattern)
 		delay, fault := s.faults.draw(r.Method, r.URL.Path)
+		s.count(r.Pattern, delay, fault)
 		body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxBodyBytes))
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 			refuse(&refusal{http.StatusRequestEntityTooLarge, "The body is larger than 8 MiB"}).write(rw, r)
@@ -121,10 +121,17 @@ func (s *Server) present() *world {
 	return s.world
 }
 
-func (s *Server) count(pattern string) {
+func (s *Server) count(pattern string, delay time.Duration, fault Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.world.books.Calls[pattern]++
+	books := &s.world.books
+	books.Calls[pattern]++
+	if delay > 0 {
+		books.Faults[FaultLatency]++
+	}
+	if fault.Kind != "" {
+		books.Faults[fault.Kind]++
+	}
 }
 
 func (w *world) admits(r *http.Request) bool {
