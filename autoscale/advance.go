@@ -93,6 +93,9 @@ func advanceNode(m NodeMemory, node *Node, o Observation, hosts hosts, by *Opera
 	if node.Phase == PhaseReady && m.Ready.IsZero() {
 		m.Ready = o.At
 	}
+	if node.Phase != PhaseFailed {
+		m.Reports, m.Reported = 0, false
+	}
 	m.Failed = m.Failed || node.Phase == PhaseFailed && m.Ready.IsZero()
 	if o.DemandProblem != "" {
 		m.IdleReads = 0

@@ -91,6 +91,8 @@ type nodeState struct {
 	// wanted: this plan gave it work, to tenants.
 	wanted  bool
 	tenants []Tenant
+	// reporting: it failed, and this plan reports it.
+	reporting bool
 	// keptFor is the gang that the node is kept for although it lacks the rest,
 	// and held since when. released: that was for as long as it may be.
 	keptFor  JobID

@@ -10,7 +10,7 @@ import (
 // drawState draws a small world: pools that share limits, nodes in every phase,
 // open operations, and jobs of every kind.
 func drawState(t *rapid.T) (State, Policy) {
-	s := State{CanDrain: rapid.Bool().Draw(t, "canDrain")}
+	s := State{CanDrain: rapid.Bool().Draw(t, "canDrain"), CanReport: rapid.Bool().Draw(t, "canReport")}
 	s.At = start
 	policy := drawPolicy(t)
 	drawSupply(t, &s)
@@ -76,6 +76,8 @@ func drawPolicy(t *rapid.T) Policy {
 		p.Pools[i].Priority = rapid.IntRange(0, 1).Draw(t, "priority")
 		p.Pools[i].Removal = rapid.SampledFrom([]Removal{"", RemovalDeallocate, RemovalShutdown, RemovalRemove}).Draw(t, "removal")
 		p.Pools[i].KeepDeallocated = rapid.IntRange(0, 2).Draw(t, "keepDeallocated")
+		p.Pools[i].KeepFailed = rapid.IntRange(0, 2).Draw(t, "keepFailed")
+		p.Pools[i].ReportFailed = rapid.SampledFrom([]string{"", "Resource.Hpc"}).Draw(t, "reportFailed")
 		p.Pools[i].RemoveGroupsWhole = rapid.Bool().Draw(t, "wholeGroups")
 		p.Pools[i].Buffer = rapid.IntRange(0, 2).Draw(t, "buffer")
 		p.Pools[i].BufferPercent = rapid.SampledFrom([]int{0, 0, 10, 50}).Draw(t, "bufferPercent")
@@ -155,6 +157,9 @@ func drawNode(t *rapid.T, s *State, i int) {
 		if rapid.IntRange(0, 3).Draw(t, "tried") == 0 {
 			m.Tried = m.Deallocated.Add(time.Minute)
 		}
+	}
+	if n.Phase == PhaseFailed {
+		m.Reports, m.Reported = rapid.IntRange(0, 3).Draw(t, "reports"), rapid.IntRange(0, 2).Draw(t, "reported") == 0
 	}
 	if rapid.IntRange(0, 3).Draw(t, "isHeld") == 0 {
 		m.Held = ago("held")

@@ -23,6 +23,8 @@ type State struct {
 	// CanDrain: the queue can mark hosts for drain, so a removal takes two
 	// steps. Otherwise a node must be seen idle in two successive reads.
 	CanDrain bool
+	// CanReport: the cloud can be told of failed nodes.
+	CanReport bool
 }
 
 // Memory is what is learnt over time and survives a restart.
@@ -76,6 +78,10 @@ type NodeMemory struct {
 	// Tried is when a start of it was last asked for, as long as it is
 	// deallocated all the same.
 	Tried time.Time `json:"tried,omitzero"`
+	// Reports counts how often it was tried to report it as failed, and Reported tells
+	// that the cloud took one. Both end when it is failed no more.
+	Reports  int  `json:"reports,omitempty"`
+	Reported bool `json:"reported,omitempty"`
 	// IdleReads counts the successive reads that vouched for it running
 	// nothing, up to idleReadsNeeded.
 	IdleReads int `json:"idle_reads,omitempty"`

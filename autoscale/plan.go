@@ -10,8 +10,10 @@ type Plan struct {
 	Start   []Start
 	Drain   []Drained
 	Undrain []Drained
-	Remove  []Remove
-	Retry   []Retry
+	// Report is what the cloud is to be told of failed nodes.
+	Report []HealthReport
+	Remove []Remove
+	Retry  []Retry
 	// Hold is why nothing could be planned at all. Zero: it was planned.
 	Hold Reason
 	// Limits are the cloud's and the policy's, with what is used of them once
@@ -32,7 +34,7 @@ type Plan struct {
 
 // Empty tells whether the plan changes nothing.
 func (p Plan) Empty() bool {
-	return len(p.Grow)+len(p.Start)+len(p.Drain)+len(p.Undrain)+len(p.Remove)+len(p.Retry) == 0
+	return len(p.Grow)+len(p.Start)+len(p.Drain)+len(p.Undrain)+len(p.Report)+len(p.Remove)+len(p.Retry) == 0
 }
 
 // holdsAll tells whether nothing could be planned at all.
@@ -77,6 +79,14 @@ type Start struct {
 type Drained struct {
 	Node   Node
 	Reason Reason
+}
+
+// HealthReport tells the cloud that a node's machine is thought unhealthy, and why.
+type HealthReport struct {
+	Node Node
+	// Category is what kind of trouble it is, in the cloud's words.
+	Category string
+	Reason   Reason
 }
 
 // Remove ends nodes of one pool, in one way, for one reason.

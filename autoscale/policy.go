@@ -114,6 +114,13 @@ type PoolPolicy struct {
 	// over all pools it matches; those deallocated longest are terminated.
 	// 0: all stay.
 	KeepDeallocated int
+	// KeepFailed is how many failed nodes stay for somebody to look at, over all pools
+	// it matches: those that were asked for, up or busy last. They are no supply, and
+	// draw on limits as any. 0: none.
+	KeepFailed int
+	// ReportFailed is the category of the health report that is made of a failed node
+	// before it goes. Empty: none is made.
+	ReportFailed string
 	// PricePerHour of one node, in the operator's currency, up to MostPerHour. 0:
 	// not known, so the price file is asked.
 	PricePerHour float64

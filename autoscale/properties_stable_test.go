@@ -112,7 +112,11 @@ func applied(w world) State {
 		u.Drain = NotDraining
 		next.Demand.Use[d.Node.Host] = u
 	}
-	next.Memory = Remember(w.Memory, w.plan)
+	taken := make(map[NodeID]bool)
+	for _, r := range w.plan.Report {
+		taken[r.Node.ID] = true
+	}
+	next.Memory = NoteReports(Remember(w.Memory, w.plan), taken)
 	for _, d := range w.plan.Drain {
 		u := next.Demand.Use[d.Node.Host]
 		u.Drain = DrainOurs

@@ -80,6 +80,8 @@ const (
 	ReasonAgedKept     ReasonCode = "aged_kept"     // too old, and nothing can replace it
 	ReasonRemovalRate  ReasonCode = "removal_rate"  // it may go, and as many as may go now do
 	ReasonGroupStays   ReasonCode = "group_stays"   // its placement group goes whole, and another node of it stays
+	ReasonReporting    ReasonCode = "reporting"     // it failed, and is reported before it goes
+	ReasonFailedKept   ReasonCode = "failed_kept"   // it failed, and is kept for somebody to look at
 	ReasonLeaving      ReasonCode = "leaving"       // its removal is under way
 	ReasonOddState     ReasonCode = "odd_state"     // its state is unknown
 	ReasonStartFailed  ReasonCode = "start_failed"  // it was to be started, and stays deallocated
@@ -214,7 +216,7 @@ var reasonOrder = []ReasonCode{
 	ReasonOnReady, ReasonOnStarting, ReasonOnDeallocated, ReasonOnNew, ReasonPart,
 	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonNameTaken, ReasonNameUnnumbered, ReasonPoolInvalid, ReasonGangWaits, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonCreateRate, ReasonDemandJump, ReasonBudget, ReasonNoPrice,
 	ReasonWanted, ReasonGangHeld, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
-	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonAged, ReasonAgedTurn, ReasonAgedKept, ReasonRemovalRate, ReasonGroupStays, ReasonLeaving, ReasonOddState, ReasonStartFailed, ReasonDeallocated,
+	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonAged, ReasonAgedTurn, ReasonAgedKept, ReasonRemovalRate, ReasonGroupStays, ReasonReporting, ReasonFailedKept, ReasonLeaving, ReasonOddState, ReasonStartFailed, ReasonDeallocated,
 	ReasonGrows, ReasonStarts, ReasonShrinks, ReasonNotNeeded,
 	ReasonSupplyUnknown, ReasonDemandUnknown, ReasonClusterStopped,
 }
@@ -278,6 +280,8 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonAgedKept:     {"{for} old (limit {of}), and min needs it until it is replaced: {detail}", "Leave room for one node more than min."},
 	ReasonRemovalRate:  {"it may go, but {subject} allows {want} and {have} went or go before it", "Wait, or raise the rate."},
 	ReasonGroupStays:   {"goes only with all of placement group {subject}, of which stays {detail}", ""},
+	ReasonReporting:    {"failed, and is reported to the cloud before it goes (try {have} of {want}): {detail}", ""},
+	ReasonFailedKept:   {"failed, and is kept to be looked at: pool {subject} keeps {want} of {have}: {detail}", "Terminate it in CycleCloud once you know why, or lower keep_failed."},
 	ReasonLeaving:      {"its removal is under way", ""},
 	ReasonOddState:     {"its state is not known: {detail}", ""},
 	ReasonStartFailed:  {"it was to be started {for} ago and stays deallocated; it is left alone for {of}", "Look at the node's status message in CycleCloud; terminate it there if it can't be started."},

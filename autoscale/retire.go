@@ -5,7 +5,7 @@ import "slices"
 // retire says of every node why it stays or goes, and plans the removals: first
 // late and failed nodes, then those that nobody has wanted for their pool's idle
 // time, the longest idle first, down to the pool's min and as far as the rates
-// allow. Deallocated ones stay, as many as their pool keeps.
+// allow. Deallocated and failed ones stay, as many as their pool keeps.
 func (b *board) retire() {
 	going, anchors := b.judge()
 	parties := b.parties(going, anchors)
@@ -29,6 +29,7 @@ func (b *board) judge() (going []leaver, anchors map[place]Reason) {
 		}
 		reason, goes := b.verdict(n)
 		if goes {
+			b.reportFailed(n, reason)
 			going = append(going, leaver{n, len(b.plan.Nodes), reason})
 		} else {
 			reason = b.stayOld(n, reason)
@@ -80,7 +81,7 @@ func (b *board) leave(p *party, s spares, r *rates) {
 }
 
 // keeps is how many nodes of the party's kind can be spared, by policy, and why
-// others are kept. Late and failed nodes are not kept at all: nil.
+// others are kept. Late nodes are not kept at all: nil.
 func (b *board) keeps(p *party, s spares) (spare []int, why Reason) {
 	first := p.members[0]
 	switch {
@@ -90,6 +91,8 @@ func (b *board) keeps(p *party, s spares) (spare []int, why Reason) {
 		return s.standing, b.targetReason(b.pools[first.pool].policy)
 	case first.node.Phase == PhaseDeallocated:
 		return s.deallocated, b.resting(first.nodeState)
+	case b.keepable(first.nodeState):
+		return s.failed, b.keptFailed(first.nodeState, s)
 	}
 	return nil, Reason{}
 }

@@ -54,6 +54,7 @@ type scenario struct {
 	// Unvouched: the queue does not say what runs.
 	Unvouched bool `yaml:"unvouched"`
 	CanDrain  bool `yaml:"can_drain"`
+	CanReport bool `yaml:"can_report"`
 	// Blocked is the gang that waits, and for how many seconds.
 	Blocked struct {
 		Job JobID `yaml:"job"`
@@ -144,6 +145,8 @@ type scenarioPolicy struct {
 
 	Removal         Removal `yaml:"removal"`
 	KeepDeallocated int     `yaml:"keep_deallocated"`
+	KeepFailed      int     `yaml:"keep_failed"`
+	ReportFailed    string  `yaml:"report_failed"`
 }
 
 type scenarioPool struct {
@@ -189,6 +192,9 @@ type scenarioNode struct {
 
 	Deallocated int `yaml:"deallocated"`
 	Tried       int `yaml:"tried"`
+	// Reports is how often it was tried to report it.
+	Reports  int  `yaml:"reports"`
+	Reported bool `yaml:"reported"`
 }
 
 type scenarioOperation struct {
@@ -245,7 +251,7 @@ type scenarioJob struct {
 }
 
 func (s scenario) state() State {
-	st := State{CanDrain: s.CanDrain, Memory: Memory{Nodes: make(map[NodeID]NodeMemory)}}
+	st := State{CanDrain: s.CanDrain, CanReport: s.CanReport, Memory: Memory{Nodes: make(map[NodeID]NodeMemory)}}
 	st.At = start
 	st.SupplyProblem, st.DemandProblem = s.SupplyProblem, s.DemandProblem
 	st.Supply.Stopped = s.Stopped
@@ -338,7 +344,7 @@ func (n scenarioNode) add(s *State) {
 		}
 		return start.Add(-time.Duration(seconds) * time.Second)
 	}
-	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), Wanted: ago(n.Wanted), Held: ago(n.Held), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != "", Deallocated: ago(n.Deallocated), Tried: ago(n.Tried)}
+	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), Wanted: ago(n.Wanted), Held: ago(n.Held), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != "", Deallocated: ago(n.Deallocated), Tried: ago(n.Tried), Reports: n.Reports, Reported: n.Reported}
 	use := HostUse{Used: Resources{Cores: n.UsedCores}, Whole: len(n.Runs) > 0 && n.UsedCores == 0, Drain: n.Drain}
 	for _, j := range n.Runs {
 		use.Jobs = append(use.Jobs, JobID(j))
@@ -424,6 +430,7 @@ func (s scenario) policy() Policy {
 		one.Priority, one.Min, one.Max, one.PricePerHour, one.SpotPricePerHour = pool.Priority, pool.Min, pool.Max, pool.Price, pool.SpotPrice
 		one.MaxGroups = pool.MaxGroups
 		one.Removal, one.KeepDeallocated = pool.Removal, pool.KeepDeallocated
+		one.KeepFailed, one.ReportFailed = pool.KeepFailed, pool.ReportFailed
 		if pool.Idle > 0 {
 			one.IdleTime = time.Duration(pool.Idle) * time.Second
 		}
@@ -473,6 +480,9 @@ func printPlan(p Plan, d Demand) string {
 	}
 	for _, x := range p.Drain {
 		line("drain   %s: %s", x.Node.ID, x.Reason)
+	}
+	for _, r := range p.Report {
+		line("report  %s as %s: %s", r.Node.ID, r.Category, r.Reason)
 	}
 	for _, r := range p.Remove {
 		for _, n := range r.Nodes {

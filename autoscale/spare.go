@@ -2,7 +2,9 @@ package autoscale
 
 // spares are how many nodes of each kind a policy has beyond what it keeps.
 type spares struct {
-	standing, deallocated []int
+	standing, deallocated, failed []int
+	// failedNow counts the failed nodes of which some are kept.
+	failedNow []int
 	// aged is for nodes that go for their age: their replacement must be ready.
 	aged []int
 }
@@ -12,7 +14,7 @@ type spares struct {
 // that go for their age, or others would go in their stead when they are replaced.
 func (b *board) spares(going []leaver) spares {
 	n := len(b.policy.Pools)
-	s := spares{standing: make([]int, n), deallocated: make([]int, n), aged: make([]int, n)}
+	s := spares{standing: make([]int, n), deallocated: make([]int, n), failed: make([]int, n), failedNow: make([]int, n), aged: make([]int, n)}
 	working := make([]int, n) // of those that go for their age
 	for i := range b.nodes {
 		if n := &b.nodes[i]; n.supply {
@@ -23,14 +25,15 @@ func (b *board) spares(going []leaver) spares {
 		}
 	}
 	for _, x := range going {
-		if x.node.Phase == PhaseDeallocated {
-			s.deallocated[b.pools[x.pool].policy]++
-		}
+		p := b.pools[x.pool].policy
+		s.deallocated[p] += boolRank(x.node.Phase == PhaseDeallocated)
+		s.failedNow[p] += boolRank(b.keepable(x.nodeState))
 	}
 	for p := range b.policy.Pools {
 		least := b.policy.Pools[p].Min
 		s.standing[p] -= max(least+working[p], b.headroom[p].here+b.headroom[p].buffer)
 		s.deallocated[p] -= b.policy.Pools[p].KeepDeallocated
+		s.failed[p] = s.failedNow[p] - b.policy.Pools[p].KeepFailed
 		s.aged[p] -= least
 	}
 	return s

@@ -157,6 +157,9 @@ type Pool struct {
 	Removal         string `key:"removal" default:"terminate" enum:"terminate,shutdown,deallocate,remove" help:"How nodes go that nobody wants: terminate, deallocate (the disk stays, and they are started again before others are created), shutdown (as each node's ShutdownPolicy says), remove (terminate that takes the record of a Fixed node too)."`
 	KeepDeallocated int    `key:"keep_deallocated" default:"0" least:"0" help:"Most deallocated nodes that stay while nobody wants them; those deallocated longest are terminated. 0: all stay."`
 
+	KeepFailed   int    `key:"keep_failed" default:"0" least:"0" help:"Most failed nodes that stay to be looked at, the newest. They serve nobody, count to max and all limits, and cost money. 0: none."`
+	ReportFailed string `key:"report_failed" help:"Category of the guest health report that is made of each failed node before it goes, such as Resource.Hpc.Unhealthy.HpcGenericFailure. Not set: none."`
+
 	Buffer            int        `key:"buffer" default:"0" least:"0" help:"Nodes kept or made beyond those that jobs use, as far as max and all limits allow."`
 	BufferPercent     int        `key:"buffer_percent" default:"0" least:"0" help:"The same as a share of those that jobs use, rounded up: 10 keeps one more for every ten."`
 	MaxAge            Duration   `key:"max_age" default:"0" help:"How long after it was asked for a node takes no more work and is replaced, a tenth of the pool at a time. 0: never."`

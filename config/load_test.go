@@ -105,7 +105,7 @@ clusters:
         - {name: matlab, tokens: 50}
       pools:
         - {name: spot, nodearray: htc, machine_types: [Standard_F4s_v2, Standard_F8s_v2], spot: true, priority: -5, max: 50, max_groups: 3, labels: [{name: tier, value: cheap}], idle_time: 60s, boot_timeout: 10m, price_per_hour: 0.5}
-        - {name: rest, nodearray: htc, spot: false, min: 2, removal: deallocate, keep_deallocated: 7}
+        - {name: rest, nodearray: htc, spot: false, min: 2, removal: deallocate, keep_deallocated: 7, keep_failed: 3, report_failed: Resource.Hpc}
 `
 
 func TestEveryKeyReachesTheConfig(t *testing.T) {
@@ -139,7 +139,7 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 						Name: "spot", Nodearray: "htc", MachineTypes: []string{"Standard_F4s_v2", "Standard_F8s_v2"}, Spot: &yes,
 						Priority: -5, Max: 50, MaxGroups: 3, Labels: []Label{{"tier", "cheap"}}, IdleTime: &idle, BootTimeout: &boot, PricePerHour: 0.5, Removal: "terminate",
 					},
-					{Name: "rest", Nodearray: "htc", Spot: &no, Min: 2, Removal: "deallocate", KeepDeallocated: 7},
+					{Name: "rest", Nodearray: "htc", Spot: &no, Min: 2, Removal: "deallocate", KeepDeallocated: 7, KeepFailed: 3, ReportFailed: "Resource.Hpc"},
 				},
 			},
 		}},
@@ -159,6 +159,7 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 	require.Equal(t, map[string]string{"tier": "cheap"}, p.Pools[0].Labels)
 	require.Equal(t, autoscale.RemovalDeallocate, p.Pools[1].Removal)
 	require.Equal(t, 7, p.Pools[1].KeepDeallocated)
+	require.Equal(t, []any{3, "Resource.Hpc"}, []any{p.Pools[1].KeepFailed, p.Pools[1].ReportFailed})
 	require.Equal(t, autoscale.SpotFirst, p.Spot)
 	require.Equal(t, []autoscale.ResourceRule{
 		{Match: selector("htc", []string{"F4"}, &yes), CoresFrom: autoscale.CoresPCPU, GPUs: &none, Custom: map[string]int64{"slot": 3}},

@@ -51,6 +51,7 @@ func (s *Scaling) pool(p *Pool) autoscale.PoolPolicy {
 	}
 	out.Buffer, out.BufferPercent = p.Buffer, p.BufferPercent
 	out.MaxAge = p.MaxAge.Std()
+	out.KeepFailed, out.ReportFailed = p.KeepFailed, p.ReportFailed
 	for _, l := range p.Labels {
 		if out.Labels == nil {
 			out.Labels = make(map[string]string, len(p.Labels))

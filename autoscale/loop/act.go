@@ -25,9 +25,8 @@ type call struct {
 }
 
 // act carries out the plan. Supply comes first: marks are withdrawn before nodes
-// are started, those before others are created, and those before any is marked or
-// removed. What
-// fails in one stage does not keep the next from its work.
+// are started, those before others are created, and those before any is marked,
+// reported or removed. What fails in one stage does not keep the next from its work.
 func (t *tick) act(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
@@ -43,6 +42,7 @@ func (t *tick) act(ctx context.Context) {
 	t.sendAll(ctx, late, t.creates())
 	if ctx.Err() == nil {
 		t.drain(late)
+		t.reportHealth(late)
 	}
 	t.sendAll(ctx, late, t.removes())
 }

@@ -55,6 +55,7 @@ type fakeCloud struct {
 	slow     time.Duration
 	ignore   bool // a remove is accepted and nothing happens
 	calls    []string
+	reports  []autoscale.HealthReport // those that were taken
 	violated []string
 	// busy tells whether the queue runs something on a node.
 	busy func(autoscale.NodeID) bool
@@ -285,6 +286,17 @@ func (c *fakeCloud) end(id autoscale.NodeID) {
 		c.violated = append(c.violated, "busy node "+string(id)+" was removed")
 	}
 	n.ends, n.Phase = c.now().Add(goTime), autoscale.PhaseStopping
+}
+
+func (c *fakeCloud) ReportHealth(ctx context.Context, r autoscale.HealthReport) error {
+	return c.call(ctx, "report", "", func() { c.reports = append(c.reports, r) })
+}
+
+// breakDown lets a node fail.
+func (c *fakeCloud) breakDown(id autoscale.NodeID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nodes[id].Phase, c.nodes[id].Message = autoscale.PhaseFailed, "the disk is gone"
 }
 
 func (c *fakeCloud) Resolve(ctx context.Context, id autoscale.RequestID) (autoscale.Resolution, error) {

@@ -187,6 +187,16 @@ func (r *reporter) marked(step Step, d autoscale.Drained) {
 	}, reasonFields(d.Reason)...)...)
 }
 
+// reported tells of a failed node that the cloud was told of.
+func (r *reporter) reported(h autoscale.HealthReport) {
+	r.log.Info("failed node was reported", append([]zapcore.Field{
+		zap.String("node", string(h.Node.ID)),
+		zap.String("name", h.Node.Name),
+		zap.String("pool", string(h.Node.Pool)),
+		zap.String("category", h.Category),
+	}, reasonFields(h.Reason)...)...)
+}
+
 // evicted tells of a node of ours that went without us.
 func (r *reporter) evicted(id autoscale.NodeID, pool autoscale.PoolID) {
 	r.log.Warn("node is gone, and not by us", zap.String("node", string(id)), zap.String("pool", string(pool)))

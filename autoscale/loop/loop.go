@@ -28,7 +28,8 @@ const (
 type Options struct {
 	// Cluster is the name in log lines and metric labels.
 	Cluster string
-	Cloud   Cloud
+	// Cloud may also be a HealthReporter.
+	Cloud Cloud
 	// Queue may also be a Drainer.
 	Queue   Queue
 	Journal Journal
@@ -62,7 +63,8 @@ type Options struct {
 type Loop struct {
 	Options
 	policy  atomic.Pointer[autoscale.Policy]
-	drainer Drainer // nil: the queue can't drain
+	drainer Drainer        // nil: the queue can't drain
+	health  HealthReporter // nil: the cloud takes no reports
 	planner autoscale.Planner
 	log     *reporter
 	wake    chan struct{}
@@ -92,6 +94,7 @@ func New(o Options) (*Loop, error) {
 		turn:    make(chan struct{}, 1),
 	}
 	l.drainer, _ = o.Queue.(Drainer)
+	l.health, _ = o.Cloud.(HealthReporter)
 	l.turn <- struct{}{}
 	l.SetPolicy(o.Policy)
 	l.Metrics.announce(o.Cluster)

@@ -21,6 +21,7 @@ type Metrics struct {
 	started     *prometheus.CounterVec
 	removed     *prometheus.CounterVec
 	evicted     *prometheus.CounterVec
+	reported    *prometheus.CounterVec
 	errors      *prometheus.CounterVec
 	decisions   *prometheus.CounterVec
 	bootSeconds *prometheus.HistogramVec
@@ -46,12 +47,13 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		started:     counter(infoStarted),
 		removed:     counter(infoRemoved),
 		evicted:     counter(infoEvicted),
+		reported:    counter(infoReported),
 		errors:      counter(infoErrors),
 		decisions:   counter(infoDecisions),
 		bootSeconds: histogram(infoBootSeconds, 30, 60, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 3600),
 		views:       make(map[string]*view),
 	}
-	r.MustRegister(m.ticks, m.tickSeconds, m.transitions, m.created, m.started, m.removed, m.evicted, m.errors, m.decisions, m.bootSeconds, m)
+	r.MustRegister(m.ticks, m.tickSeconds, m.transitions, m.created, m.started, m.removed, m.evicted, m.reported, m.errors, m.decisions, m.bootSeconds, m)
 	return m
 }
 
@@ -109,6 +111,9 @@ func (m *Metrics) countDecisions(cluster string, p autoscale.Plan) {
 	}
 	for _, d := range p.Undrain {
 		count("undrain", d.Reason, 1)
+	}
+	for _, r := range p.Report {
+		count("report", r.Reason, 1)
 	}
 	for _, r := range p.Remove {
 		count("remove", r.Reason, len(r.Nodes))

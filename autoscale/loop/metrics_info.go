@@ -24,6 +24,7 @@ var (
 	infoStarted     = MetricInfo{"autoscaled_nodes_started_total", "counter", []string{"cluster", "pool", "reason"}, "Deallocated nodes that the cloud took on to start for us."}
 	infoRemoved     = MetricInfo{"autoscaled_nodes_removed_total", "counter", []string{"cluster", "pool", "reason"}, "Nodes that the cloud took on to remove for us."}
 	infoEvicted     = MetricInfo{"autoscaled_nodes_evicted_total", "counter", []string{"cluster", "pool"}, "Nodes of ours that went without our asking."}
+	infoReported    = MetricInfo{"autoscaled_nodes_reported_total", "counter", []string{"cluster", "pool"}, "Failed nodes of ours that the cloud took a health report of."}
 	infoErrors      = MetricInfo{"autoscaled_errors_total", "counter", []string{"cluster", "class"}, "Failures by class: refused calls, short answers, nodes that did not come up."}
 	infoDecisions   = MetricInfo{"autoscaled_decisions_total", "counter", []string{"cluster", "action", "reason"}, "Nodes that a plan acted on, by action and reason."}
 	infoBootSeconds = MetricInfo{"autoscaled_node_boot_duration_seconds", "histogram", []string{"cluster", "pool"}, "Time from asking for a node to seeing it ready."}
@@ -55,7 +56,7 @@ func MetricInfos() []MetricInfo {
 	return slices.Concat(
 		[]MetricInfo{infoDemandKnown, infoSupplyKnown, infoTicks, infoTickSeconds, infoLastGood},
 		[]MetricInfo{infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting},
-		[]MetricInfo{infoNodes, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoCreated, infoStarted, infoRemoved, infoEvicted, infoBootSeconds},
+		[]MetricInfo{infoNodes, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoCreated, infoStarted, infoRemoved, infoEvicted, infoReported, infoBootSeconds},
 		[]MetricInfo{infoOperations, infoTransitions, infoErrors, infoDecisions, infoHolds, infoBreaker},
 	)
 }

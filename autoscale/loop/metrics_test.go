@@ -150,7 +150,9 @@ func TestUnknownKeepsTheLastGauges(t *testing.T) {
 
 // everything has happened to the rig that metrics tell of.
 func eventful(t *testing.T) *rig {
-	r := newRig(t, deallocating, func(o *Options) { o.Policy.Pools[0].PricePerHour = 1.5 })
+	r := newRig(t, deallocating, func(o *Options) {
+		o.Policy.Pools[0].PricePerHour, o.Policy.Pools[0].ReportFailed = 1.5, "Resource.Hpc"
+	})
 	r.queue.submit(r.at, 3)
 	r.queue.pending[0].Held = "JobHeldUser"
 	r.ticks(10)
@@ -161,6 +163,8 @@ func eventful(t *testing.T) *rig {
 	r.queue.err = nil
 	r.ticks(20)
 	r.queue.submit(r.at, 1)
+	r.tick()
+	r.cloud.breakDown("node-002")
 	r.tick()
 	return r
 }

@@ -25,6 +25,12 @@ type Cloud interface {
 	Resolve(ctx context.Context, id autoscale.RequestID) (autoscale.Resolution, error)
 }
 
+// HealthReporter is a Cloud that can be told that a node's machine is unhealthy. A
+// report that was made before is success.
+type HealthReporter interface {
+	ReportHealth(ctx context.Context, r autoscale.HealthReport) error
+}
+
 // Queue is where demand comes from.
 type Queue interface {
 	Demand(ctx context.Context) (autoscale.Demand, error)

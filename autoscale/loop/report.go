@@ -22,6 +22,7 @@ const (
 	StepRemove  Step = "remove"
 	StepDrain   Step = "drain"
 	StepUndrain Step = "undrain"
+	StepReport  Step = "report" // telling the cloud of a failed node
 )
 
 // Problem is what went wrong in a step.

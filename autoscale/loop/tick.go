@@ -97,6 +97,7 @@ func (t *tick) decide(before autoscale.Memory) {
 		Operations:  r.Operations,
 		Memory:      r.Memory,
 		CanDrain:    t.drainer != nil,
+		CanReport:   t.health != nil,
 	}, t.policy)
 	for i := range r.Plan.Grow {
 		r.Plan.Grow[i].Request = t.NewRequestID()

@@ -134,6 +134,9 @@ func decisionsOf(r loop.Report) []demoDecision {
 	}
 	addMarks(add, "undrain", r.Plan.Undrain)
 	addMarks(add, "drain", r.Plan.Drain)
+	for _, x := range r.Plan.Report {
+		add(x.Reason.String(), "report %s", x.Node.Name)
+	}
 	for _, x := range r.Plan.Remove {
 		add(x.Reason.String(), "remove %s of %s", counted(len(x.Nodes), "node"), x.Pool)
 	}

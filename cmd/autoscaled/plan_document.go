@@ -19,6 +19,7 @@ type planDocument struct {
 	Start    []planStart     `json:"start"`
 	Drain    []planNode      `json:"drain"`
 	Undrain  []planNode      `json:"undrain"`
+	Report   []planReport    `json:"report"`
 	Remove   []planRemove    `json:"remove"`
 	Retry    []planOperation `json:"retry"`
 	// Hold is why nothing could be planned at all.
@@ -72,6 +73,12 @@ type planNode struct {
 	Group  string           `json:"group,omitempty"`
 	Phase  autoscale.Phase  `json:"phase,omitempty"`
 	Reason planReason       `json:"reason"`
+}
+
+// planReport is a failed node that the cloud is to be told of.
+type planReport struct {
+	planNode
+	Category string `json:"category"`
 }
 
 type planRemove struct {
@@ -163,6 +170,9 @@ func newPlanDocument(cluster string, r loop.Report) planDocument {
 		Start:   each(r.Plan.Start, startOf),
 		Drain:   each(r.Plan.Drain, drainedOf),
 		Undrain: each(r.Plan.Undrain, drainedOf),
+		Report: each(r.Plan.Report, func(h autoscale.HealthReport) planReport {
+			return planReport{planNodeOf(h.Node, h.Reason), h.Category}
+		}),
 		Remove: each(r.Plan.Remove, func(x autoscale.Remove) planRemove {
 			return planRemove{x.Pool, each(x.Nodes, nodeName), x.Removal, reasonOf(x.Reason)}
 		}),

@@ -100,6 +100,13 @@ func (p *planPrinter) actions() {
 	}
 	p.drains("drain", plan.Drain)
 	p.drains("undrain", plan.Undrain)
+	grouped(plan.Report, func(r autoscale.HealthReport) string {
+		return string(r.Node.Pool) + "\t" + r.Category + ": " + r.Reason.String()
+	}, func(key string, same []autoscale.HealthReport) {
+		pool, why, _ := strings.Cut(key, "\t")
+		nodes := each(same, func(r autoscale.HealthReport) autoscale.Node { return r.Node })
+		p.row("report", plural(len(nodes), "node", "nodes"), pool, "as "+why+": "+nodeList(nodes))
+	})
 	for _, r := range plan.Retry {
 		p.row("send again", plural(r.Operation.Count, "node", "nodes"), string(r.Operation.Pool), r.Reason.String())
 	}

@@ -96,6 +96,7 @@ func richReport() loop.Report {
 		Plan: autoscale.Plan{
 			Grow:    []autoscale.Grow{{Pool: pool, Count: 20, Jobs: []autoscale.JobID{"4", "5", "6"}, JobCount: 95, Reason: autoscale.Reason{Code: autoscale.ReasonDemand, Have: 95}}},
 			Drain:   []autoscale.Drained{{Node: nodes[0], Reason: idle}},
+			Report:  []autoscale.HealthReport{{Node: nodes[4], Category: "Resource.Hpc", Reason: autoscale.Reason{Code: autoscale.ReasonFailed, Detail: "no disk"}}},
 			Undrain: []autoscale.Drained{{Node: nodes[1], Reason: autoscale.Reason{Code: autoscale.ReasonWantedAgain}}},
 			Remove:  []autoscale.Remove{{Pool: pool, Removal: autoscale.RemovalTerminate, Nodes: []autoscale.Node{nodes[4]}, Reason: autoscale.Reason{Code: autoscale.ReasonFailed, Detail: "no disk"}}},
 			Retry:   []autoscale.Retry{{Operation: create, Reason: autoscale.Reason{Code: autoscale.ReasonRetry, Subject: "r-1"}}},
