@@ -28,6 +28,8 @@ func (b *board) compileNamed(c *classState) (Reason, bool) {
 
 // naming is how the names of one job stand.
 type naming struct {
+	// at is where new ones are made: of a group, where the first of its nodes is.
+	at place
 	// there are nodes, coming those of open requests, and asked those of this
 	// plan; down ones may be started, and free ones asked for.
 	there, coming, asked, down, free []*wantedName
@@ -48,10 +50,15 @@ func (b *board) naming(c *classState) naming {
 		list[i] = strings.ToLower(name)
 	}
 	slices.SortFunc(list, func(x, y string) int { return compareIDs(JobID(x), JobID(y)) })
-	var n naming
+	n, settled := naming{at: place{c.order[0], c.Group}}, c.Group == ""
 	for _, key := range slices.Compact(list) {
 		w := b.names.of[key]
 		why := b.taken(c, w)
+		if pool := b.standsIn(w); pool >= 0 && why == "" && !settled {
+			n.at.pool, settled = pool, true
+		} else if pool >= 0 && why == "" && c.Group != "" && pool != n.at.pool {
+			why = "its node is in pool " + string(b.pools[pool].ID)
+		}
 		switch _, ok := splitName(w.name); {
 		case why != "":
 			n.lack(Reason{Code: ReasonNameTaken, Subject: w.name, Detail: why})
@@ -77,6 +84,19 @@ func (n *naming) lack(why Reason) {
 		n.stuck = why
 	}
 	n.others++
+}
+
+// standsIn is the pool of what stands behind a name; -1: nothing does.
+func (b *board) standsIn(w *wantedName) int {
+	switch {
+	case w.node >= 0:
+		return b.nodes[w.node].pool
+	case w.flight >= 0:
+		return b.inFlight[w.flight].pool
+	case w.asked:
+		return w.at.pool
+	}
+	return -1
 }
 
 // taken is why what stands behind a name can't serve the class; empty: it can, or
@@ -131,17 +151,16 @@ func (b *board) elsewhere(c *classState, pool int, group string) string {
 func (b *board) placeNamed(c *classState, member int) (why Reason, ok bool) {
 	n := b.naming(c)
 	up, why := b.drawDown(c, &n)
-	at := place{c.order[0], c.Group}
-	fresh := min(len(n.free), b.roomInPlace(c, at))
+	fresh := min(len(n.free), b.roomInPlace(c, n.at))
 	if fresh < len(n.free) {
-		why = b.stopNames(c, at, len(n.free))
-		b.hold(at.pool, why)
+		why = b.stopNames(c, n.at, len(n.free))
+		b.hold(n.at.pool, why)
 	}
 	got := n.had() + up + fresh
 	if got >= min(c.required, n.all()) {
 		c.short = c.short || got < c.Tasks
 		n.down = n.down[:up]
-		b.serveNamed(c, member, at, n, fresh, why)
+		b.serveNamed(c, member, n, fresh, why)
 		return Reason{}, true
 	}
 	b.giveBackDown(n.down[:up])
@@ -235,26 +254,25 @@ func (b *board) keepNamed(n naming) {
 func (b *board) reserveNames(c *classState) {
 	n := b.naming(c)
 	b.keepNamed(n)
-	at := place{c.order[0], c.Group}
-	b.kept = []take{{lot: -1, place: at, nodes: min(len(n.free), b.roomInPlace(c, at))}}
-	b.ledger.take(b.offerAt(at).claims, b.kept[0].nodes)
+	b.kept = []take{{lot: -1, place: n.at, nodes: min(len(n.free), b.roomInPlace(c, n.at))}}
+	b.ledger.take(b.offerAt(n.at).claims, b.kept[0].nodes)
 }
 
 // serveNamed gives a job the nodes of its names, the first of the free ones new.
 // Which sets ask for those is known once all jobs are placed.
-func (b *board) serveNamed(c *classState, member int, at place, n naming, fresh int, why Reason) {
+func (b *board) serveNamed(c *classState, member int, n naming, fresh int, why Reason) {
 	for _, w := range n.down {
 		b.startNamed(&b.nodes[w.node])
 	}
 	n.there, n.down = slices.Concat(n.there, n.down), nil
 	b.keepNamed(n)
 	b.ledger.take(c.claims, 1)
-	b.ledger.take(b.offerAt(at).claims, fresh)
+	b.ledger.take(b.offerAt(n.at).claims, fresh)
 	if fresh > 0 {
-		b.enterGroup(at, fresh)
+		b.enterGroup(n.at, fresh)
 	}
 	for _, w := range n.free[:fresh] {
-		w.asked, w.at = true, at
+		w.asked, w.at = true, n.at
 	}
 	b.names.asked = append(b.names.asked, n.free[:fresh]...)
 	fromPlan := slices.Concat(n.asked, n.free[:fresh])
@@ -307,7 +325,7 @@ func (b *board) askForNames() {
 		next, _ := splitName(w.name) // free names have a number
 		if i == 0 || w.at != b.names.asked[i-1].at || !last.precedes(next) {
 			pool := &b.pools[w.at.pool]
-			b.plan.Grow = append(b.plan.Grow, Grow{Pool: pool.ID, Group: w.at.group, Draws: pool.Draws})
+			b.plan.Grow = append(b.plan.Grow, Grow{Pool: pool.ID, Group: w.at.group, Draws: pool.draws})
 		}
 		w.grow = len(b.plan.Grow) - 1
 		set := &b.plan.Grow[w.grow]

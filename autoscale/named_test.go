@@ -302,3 +302,24 @@ func TestDeallocatedNodeIsStartedByName(t *testing.T) {
 	require.Empty(t, plan.Start)
 	require.Equal(t, ReasonLimit, plan.Outcomes[0].Reason.Code)
 }
+
+// The rest of a named gang comes to the pool in which its first node is, though jobs
+// would now get new nodes elsewhere first, and a node elsewhere can't serve it.
+func TestNamedGangStaysInOnePool(t *testing.T) {
+	a, la := aPool("a", "F4", 4, 9)
+	z, lz := aPool("b", "F4", 4, 9)
+	a.GroupSize, z.GroupSize = 5, 5
+	node := aNode("a-2", z.ID, PhaseReady)
+	node.Group = "pg0"
+	gang := namingNodes("a-1", "a-2", "a-3")
+	gang.Grouping, gang.Group, gang.Gang = Coupled, "pg0", GangAll
+	s := State{Observation: observe(start, Supply{Pools: []Pool{a, z}, Limits: append(la, lz...), Nodes: []Node{node}}, jobs("g", 1, gang), nil)}
+	require.Equal(t, map[PoolID]int{z.ID: 2}, created(Decide(s, aPolicy("a", "b"))))
+
+	other := aNode("a-3", a.ID, PhaseReady)
+	other.Group = "pg0"
+	s.Supply.Nodes = append(s.Supply.Nodes, other)
+	plan := Decide(s, aPolicy("a", "b"))
+	require.Empty(t, plan.Grow)
+	require.Equal(t, Reason{Code: ReasonNameTaken, Subject: "a-3", Detail: "its node is in pool a/F4"}, plan.Outcomes[0].Reason)
+}
