@@ -87,6 +87,8 @@ type Operation struct {
 	Answered time.Time
 	// Ended is when Phase became final.
 	Ended time.Time
+	// Since is when it entered Phase. Zero: an older daemon wrote it.
+	Since time.Time
 	// Attempts counts the calls that left.
 	Attempts int
 }

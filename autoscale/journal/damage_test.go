@@ -120,7 +120,7 @@ func TestMissingBucketIsDamage(t *testing.T) {
 }
 
 func FuzzDecodeOperation(f *testing.F) {
-	data, err := encodeOperation(create("a", autoscale.OpSent), 7)
+	data, err := encodeOperation(create("a", autoscale.OpSent), 7, []Passage{{autoscale.OpSent, start}})
 	require.NoError(f, err)
 	f.Add(data)
 	f.Add([]byte(`{"v":2}`))
@@ -132,12 +132,12 @@ func FuzzDecodeOperation(f *testing.F) {
 			require.True(t, errors.Is(err, ErrCorrupt) || errors.Is(err, ErrNewer), "%v", err)
 			return
 		}
-		again, err := encodeOperation(r.operation(), r.Seq)
+		again, err := encodeOperation(r.operation(), r.Seq, r.History)
 		require.NoError(t, err)
 		second, err := decodeOperation(again)
 		require.NoError(t, err)
 		// An empty list and none are the same to the domain.
-		twice, err := encodeOperation(second.operation(), second.Seq)
+		twice, err := encodeOperation(second.operation(), second.Seq, second.History)
 		require.NoError(t, err)
 		require.Equal(t, string(again), string(twice))
 	})

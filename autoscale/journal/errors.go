@@ -1,6 +1,11 @@
 package journal
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+)
 
 // Errors by meaning; each comes wrapped with the directory or request it is about.
 var (
@@ -15,6 +20,28 @@ var (
 	// ErrTransition: an operation can't go from the phase on record to the
 	// one that was to be written.
 	ErrTransition = errors.New("impossible change of phase")
+	// ErrFull: the disk has no room for a write, or a quota or a limit of the
+	// process allows no more. Nothing was changed, and a later write may succeed.
+	ErrFull = errors.New("the disk of the state directory is full")
 	// ErrReadOnly: the journal was opened for reading.
 	ErrReadOnly = errors.New("journal is open for reading only")
 )
+
+// full tells whether a write failed for want of room. bbolt keeps only the words of
+// an error in making its file larger.
+func full(err error) bool {
+	for _, code := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
+		if err != nil && (errors.Is(err, code) || strings.HasSuffix(err.Error(), code.Error())) {
+			return true
+		}
+	}
+	return false
+}
+
+// asFull is err, as ErrFull where it is that.
+func asFull(err error) error {
+	if !full(err) || errors.Is(err, ErrFull) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrFull, err)
+}

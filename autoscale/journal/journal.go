@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,6 +43,9 @@ type Options struct {
 	// ReadOnly is for commands that inspect a state directory while no daemon
 	// holds it. Several readers may have it open at once.
 	ReadOnly bool
+	// Unchecked, with ReadOnly, opens without reading every record, for Check to
+	// tell all that is wrong with them.
+	Unchecked bool
 	// Volatile leaves out waiting for the disk: for throw-away worlds only,
 	// since a power cut may damage the file.
 	Volatile bool
@@ -54,6 +58,9 @@ type Journal struct {
 	cluster   string
 	retention time.Duration
 	readOnly  bool
+	opened    Opening
+	// failed: the last write did not reach the disk.
+	failed atomic.Bool
 	// pruned is up to when old operations have been looked for. Only write
 	// transactions, of which there is one at a time, touch it.
 	pruned time.Time
@@ -79,24 +86,41 @@ func Open(dir string, opts Options) (*Journal, error) {
 	if j.retention <= 0 {
 		j.retention = DefaultRetention
 	}
-	if err := j.prepare(opts.At); err != nil {
+	if err := j.prepare(opts); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
 	return j, nil
 }
 
+// Opening is what Open did to a file beside opening it.
+type Opening struct {
+	// Pruned is how many finished operations were past their retention.
+	Pruned int
+	// From and To are the file's sizes in bytes before and after it was
+	// compacted. Zero: it was not.
+	From, To int64
+	// Skipped is why pruning or compacting could not be done, such as ErrFull; the
+	// journal is used as it is.
+	Skipped error
+}
+
+// Opened tells what Open did.
+func (j *Journal) Opened() Opening { return j.opened }
+
 // prepare writes the process id and the schema, and reads every record once, so
 // that damage is told now and not in the middle of a tick.
-func (j *Journal) prepare(at time.Time) error {
-	if !j.readOnly {
-		if err := writePID(j.dir); err != nil {
-			return fmt.Errorf("write to state directory %s: %w", j.dir, err)
-		}
+func (j *Journal) prepare(opts Options) error {
+	if j.readOnly {
+		return j.inspect(opts.Unchecked)
+	}
+	// The process id serves messages only: a full disk is no reason not to start.
+	if err := writePID(j.dir); err != nil && !full(err) {
+		return fmt.Errorf("write to state directory %s: %w", j.dir, err)
 	}
 	err := guardFaults(func() error {
-		if !j.readOnly {
+		if !hasSchema(j.db) {
 			if err := j.db.Update(createSchema); err != nil {
-				return err
+				return asFull(err)
 			}
 		}
 		return j.db.View(checkFile)
@@ -104,11 +128,33 @@ func (j *Journal) prepare(at time.Time) error {
 	if err != nil {
 		return fmt.Errorf("state directory %s: %w", j.dir, err)
 	}
-	if j.readOnly || at.IsZero() {
+	return j.tidy(opts)
+}
+
+// inspect reads what is there, as far as that is wanted.
+func (j *Journal) inspect(unchecked bool) error {
+	if unchecked {
 		return nil
 	}
-	_, err = j.Prune(context.Background(), at)
-	return err
+	if err := guardFaults(func() error { return j.db.View(checkFile) }); err != nil {
+		return fmt.Errorf("state directory %s: %w", j.dir, err)
+	}
+	return nil
+}
+
+// tidy prunes and compacts. Where the disk is full neither can be done, nor has to.
+func (j *Journal) tidy(opts Options) (err error) {
+	if !opts.At.IsZero() {
+		j.opened.Pruned, err = j.Prune(context.Background(), opts.At)
+	}
+	if errors.Is(err, ErrFull) {
+		j.opened.Skipped = err
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return j.compact(opts)
 }
 
 // Close lets go of the state directory.
@@ -129,7 +175,8 @@ func (j *Journal) key(id string) []byte {
 	return []byte(j.cluster + "\x00" + id)
 }
 
-// update runs one durable write, or fails without a change.
+// update runs one durable write, or fails without a change: with ErrFull where
+// there is no room for it, with ErrCorrupt where bbolt finds the file damaged.
 func (j *Journal) update(ctx context.Context, write func(*bolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -137,26 +184,45 @@ func (j *Journal) update(ctx context.Context, write func(*bolt.Tx) error) error 
 	if j.readOnly {
 		return ErrReadOnly
 	}
-	return j.db.Update(write)
+	err := guardFaults(func() error { return j.db.Update(write) })
+	j.failed.Store(err != nil)
+	return asFull(err)
 }
 
 func (j *Journal) view(ctx context.Context, read func(*bolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return j.db.View(read)
+	return guardFaults(func() error { return j.db.View(read) })
 }
 
-// openFile opens the bbolt file and takes its lock.
+// openFile opens the bbolt file and takes its lock. While it waited for the lock
+// the file may have been replaced, by a compaction: then what it holds is no
+// journal any more, and it starts again.
 func openFile(dir string, opts Options) (*bolt.DB, error) {
+	path := filepath.Join(dir, fileName)
+	for {
+		db, file, err := openBolt(path, opts)
+		if err != nil {
+			return nil, openError(dir, opts, err)
+		}
+		if isAt(file, path) {
+			return db, nil
+		}
+		if err := db.Close(); err != nil {
+			return nil, fmt.Errorf("close a journal that was replaced in %s: %w", dir, err)
+		}
+	}
+}
+
+// openBolt opens a bbolt file, made if need be, and takes its lock.
+func openBolt(path string, opts Options) (db *bolt.DB, file *os.File, err error) {
 	timeout := opts.LockTimeout
 	if timeout <= 0 {
 		timeout = DefaultLockTimeout
 	}
-	var file *os.File
-	var db *bolt.DB
-	err := guardFaults(func() (err error) {
-		db, err = bolt.Open(filepath.Join(dir, fileName), 0o640, &bolt.Options{
+	err = guardFaults(func() (err error) {
+		db, err = bolt.Open(path, 0o640, &bolt.Options{
 			Timeout:  timeout,
 			ReadOnly: opts.ReadOnly,
 			NoSync:   opts.Volatile,
@@ -167,16 +233,23 @@ func openFile(dir string, opts Options) (*bolt.DB, error) {
 		})
 		return err
 	})
-	if err == nil {
-		return db, nil
-	}
 	// After a panic inside bbolt nobody else lets go of the file, and its memory
 	// map would keep the lock even when it is closed.
 	if errors.Is(err, ErrCorrupt) && file != nil {
 		_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
 		_ = file.Close()
 	}
-	return nil, openError(dir, opts, err)
+	return db, file, err
+}
+
+// isAt tells whether the open file is the one of that name.
+func isAt(file *os.File, path string) bool {
+	is, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Stat(path)
+	return err == nil && os.SameFile(is, named)
 }
 
 // openError says in our words why the file could not be opened.
@@ -190,6 +263,8 @@ func openError(dir string, opts Options, err error) error {
 		return fmt.Errorf("state directory %s: %w: %w", dir, ErrNone, err)
 	case errors.Is(err, ErrCorrupt):
 		return fmt.Errorf("state directory %s: %w", dir, err)
+	case full(err):
+		return fmt.Errorf("make journal in state directory %s: %w", dir, asFull(err))
 	case errors.As(err, &system), errors.As(err, &errno):
 		return fmt.Errorf("open journal in state directory %s: %w", dir, err)
 	}

@@ -62,10 +62,10 @@ func TestPutThenReopenKeepsEveryField(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir)
 	op := autoscale.Operation{}
-	fill(t, reflect.ValueOf(&op).Elem(), 1)
+	populate(t, reflect.ValueOf(&op).Elem(), 1)
 	op.Kind, op.Phase, op.Removal = autoscale.OperationCreate, autoscale.OpSent, autoscale.RemovalDeallocate
 	m := autoscale.Memory{}
-	fill(t, reflect.ValueOf(&m).Elem(), 1)
+	populate(t, reflect.ValueOf(&m).Elem(), 1)
 	require.NoError(t, j.Put(t.Context(), op))
 	require.NoError(t, j.Save(t.Context(), m))
 	require.NoError(t, j.Close())
@@ -80,29 +80,29 @@ func TestPutThenReopenKeepsEveryField(t *testing.T) {
 	require.Equal(t, m, got)
 }
 
-// fill sets every field to something that is not zero, so that a field which
+// populate sets every field to something that is not zero, so that a field which
 // the model gains later and the record lacks fails the test.
-func fill(t *testing.T, v reflect.Value, n int) {
+func populate(t *testing.T, v reflect.Value, n int) {
 	t.Helper()
 	switch {
 	case v.Type() == reflect.TypeFor[time.Time]():
 		v.Set(reflect.ValueOf(start.Add(time.Duration(n) * time.Second)))
 	case v.Kind() == reflect.Struct:
 		for i := range v.NumField() {
-			fill(t, v.Field(i), n+i)
+			populate(t, v.Field(i), n+i)
 		}
 	case v.Kind() == reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		fill(t, v.Index(0), n)
+		populate(t, v.Index(0), n)
 	case v.Kind() == reflect.Map:
 		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
-		fill(t, key, n)
-		fill(t, value, n)
+		populate(t, key, n)
+		populate(t, value, n)
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(key, value)
 	case v.Kind() == reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		fill(t, v.Elem(), n)
+		populate(t, v.Elem(), n)
 	case v.Kind() == reflect.String:
 		v.SetString("text" + strconv.Itoa(n))
 	case v.Kind() == reflect.Bool:
@@ -114,7 +114,7 @@ func fill(t *testing.T, v reflect.Value, n int) {
 	case v.CanFloat():
 		v.SetFloat(float64(n) + 0.5)
 	default:
-		require.Fail(t, "a kind of field that fill does not know", v.Type().String())
+		require.Fail(t, "a kind of field that populate does not know", v.Type().String())
 	}
 }
 

@@ -26,7 +26,8 @@ func (j *Journal) Memory(ctx context.Context) (autoscale.Memory, error) {
 }
 
 // Save writes the memory durably before it returns. What is on record already is
-// not written again.
+// not written again, unless the last write failed: then it tells whether the disk
+// can be written again.
 func (j *Journal) Save(ctx context.Context, m autoscale.Memory) error {
 	data, err := encodeMemory(m)
 	if err != nil {
@@ -37,7 +38,7 @@ func (j *Journal) Save(ctx context.Context, m autoscale.Memory) error {
 		same = bytes.Equal(data, tx.Bucket(memoryBucket).Get(j.key("")))
 		return nil
 	})
-	if err == nil && !same {
+	if err == nil && (!same || j.failed.Load()) {
 		err = j.update(ctx, func(tx *bolt.Tx) error { return tx.Bucket(memoryBucket).Put(j.key(""), data) })
 	}
 	if err != nil {

@@ -73,13 +73,19 @@ func (j *Journal) Put(ctx context.Context, ops ...autoscale.Operation) error {
 }
 
 // Prune removes finished operations that ended longer than the retention time
-// before at, and tells how many.
-func (j *Journal) Prune(ctx context.Context, at time.Time) (int, error) {
-	removed := 0
-	err := j.update(ctx, func(tx *bolt.Tx) (err error) {
-		removed, err = j.prune(tx, at)
+// before at, and tells how many. Where there is none nothing is written.
+func (j *Journal) Prune(ctx context.Context, at time.Time) (removed int, err error) {
+	var old [][]byte
+	err = j.view(ctx, func(tx *bolt.Tx) (err error) {
+		old, err = j.outdated(tx, at)
 		return err
 	})
+	if err == nil && len(old) > 0 {
+		err = j.update(ctx, func(tx *bolt.Tx) (err error) {
+			removed, err = j.prune(tx, at)
+			return err
+		})
+	}
 	if err != nil {
 		return 0, fmt.Errorf("prune journal: %w", err)
 	}
@@ -111,7 +117,7 @@ func (j *Journal) put(tx *bolt.Tx, op autoscale.Operation) error {
 			return err
 		}
 	}
-	data, err := encodeOperation(op, seq)
+	data, err := encodeOperation(op, seq, before.passed(op))
 	if err != nil {
 		return err
 	}
@@ -163,20 +169,13 @@ func (j *Journal) list(ctx context.Context, buckets ...[]byte) ([]autoscale.Oper
 	return ops, nil
 }
 
-// prune must not write while it iterates, so it gathers keys first.
+// prune removes finished operations that are past their retention.
 func (j *Journal) prune(tx *bolt.Tx, at time.Time) (int, error) {
-	before := at.Add(-j.retention)
-	finished := tx.Bucket(finishedBucket)
-	var old [][]byte
-	err := j.each(finished, func(key []byte, r operationRecord) error {
-		if r.Ended.Before(before) {
-			old = append(old, bytes.Clone(key))
-		}
-		return nil
-	})
+	old, err := j.outdated(tx, at)
 	if err != nil {
 		return 0, err
 	}
+	finished := tx.Bucket(finishedBucket)
 	for _, key := range old {
 		if err := finished.Delete(key); err != nil {
 			return 0, err
@@ -184,6 +183,19 @@ func (j *Journal) prune(tx *bolt.Tx, at time.Time) (int, error) {
 	}
 	j.pruned = at
 	return len(old), nil
+}
+
+// outdated are the keys of finished operations that are past their retention: what
+// is iterated over must not be written.
+func (j *Journal) outdated(tx *bolt.Tx, at time.Time) (keys [][]byte, err error) {
+	before := at.Add(-j.retention)
+	err = j.each(tx.Bucket(finishedBucket), func(key []byte, r operationRecord) error {
+		if r.Ended.Before(before) {
+			keys = append(keys, bytes.Clone(key))
+		}
+		return nil
+	})
+	return keys, err
 }
 
 // each visits the cluster's operations of one bucket in order of their keys.

@@ -43,10 +43,12 @@ type operationRecord struct {
 	Sent     time.Time                `json:"sent,omitzero"`
 	Answered time.Time                `json:"answered,omitzero"`
 	Ended    time.Time                `json:"ended,omitzero"`
+	Since    time.Time                `json:"since,omitzero"`
 	Attempts int                      `json:"attempts,omitempty"`
+	History  []Passage                `json:"history,omitempty"`
 }
 
-func encodeOperation(op autoscale.Operation, seq uint64) ([]byte, error) {
+func encodeOperation(op autoscale.Operation, seq uint64, history []Passage) ([]byte, error) {
 	data, err := json.Marshal(operationRecord{
 		V: recordVersion, Seq: seq,
 		Request: op.Request, Kind: op.Kind, Phase: op.Phase,
@@ -54,7 +56,7 @@ func encodeOperation(op autoscale.Operation, seq uint64) ([]byte, error) {
 		Nodes: op.Nodes, Refused: op.Refused, Removal: op.Removal, CloudID: op.CloudID, Message: op.Message, Class: op.Class,
 		Jobs: op.Jobs, Reason: op.Reason,
 		Intended: utc(op.Intended), Sent: utc(op.Sent), Answered: utc(op.Answered), Ended: utc(op.Ended),
-		Attempts: op.Attempts,
+		Since: utc(op.Since), Attempts: op.Attempts, History: history,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode operation %s: %w", op.Request, err)
@@ -83,7 +85,11 @@ func decodeOperation(data []byte) (operationRecord, error) {
 	if _, open := follows[r.Phase]; r.Phase == unwritten || !open && !r.Phase.Final() {
 		return operationRecord{}, fmt.Errorf("operation %s: %w: phase %q", r.Request, ErrCorrupt, r.Phase)
 	}
-	for _, at := range []time.Time{r.Intended, r.Sent, r.Answered, r.Ended} {
+	times := []time.Time{r.Intended, r.Sent, r.Answered, r.Ended, r.Since}
+	for _, p := range r.History {
+		times = append(times, p.At)
+	}
+	for _, at := range times {
 		if year := at.UTC().Year(); year < 0 || year > lastYear {
 			return operationRecord{}, fmt.Errorf("operation %s: %w: time %s", r.Request, ErrCorrupt, at)
 		}
@@ -98,7 +104,7 @@ func (r operationRecord) operation() autoscale.Operation {
 		Nodes: r.Nodes, Refused: r.Refused, Removal: r.Removal, CloudID: r.CloudID, Message: r.Message, Class: r.Class,
 		Jobs: r.Jobs, Reason: r.Reason,
 		Intended: utc(r.Intended), Sent: utc(r.Sent), Answered: utc(r.Answered), Ended: utc(r.Ended),
-		Attempts: r.Attempts,
+		Since: utc(r.Since), Attempts: r.Attempts,
 	}
 }
 

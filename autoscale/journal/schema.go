@@ -39,6 +39,16 @@ func createSchema(tx *bolt.Tx) error {
 	return tx.Bucket(metaBucket).Put(schemaKey, data)
 }
 
+// hasSchema tells whether there is anything to check, so that a journal which
+// exists can be opened without a write.
+func hasSchema(db *bolt.DB) (has bool) {
+	_ = db.View(func(tx *bolt.Tx) error { // a fault shows again when all is read
+		has = tx.Bucket(metaBucket) != nil
+		return nil
+	})
+	return has
+}
+
 func checkSchema(tx *bolt.Tx) error {
 	meta := tx.Bucket(metaBucket)
 	if meta == nil {
@@ -61,13 +71,8 @@ func checkSchema(tx *bolt.Tx) error {
 
 // checkFile reads every record of every cluster.
 func checkFile(tx *bolt.Tx) error {
-	// Pages beyond the file's end would fault when read through the map.
-	info, err := os.Stat(tx.DB().Path())
-	if err != nil {
+	if err := checkSize(tx, tx.DB().Path()); err != nil {
 		return err
-	}
-	if info.Size() < tx.Size() {
-		return fmt.Errorf("%w: %s is cut off at %d of %d bytes", ErrCorrupt, fileName, info.Size(), tx.Size())
 	}
 	if err := checkSchema(tx); err != nil {
 		return err
@@ -84,6 +89,19 @@ func checkFile(tx *bolt.Tx) error {
 		_, err := decodeMemory(data)
 		return err
 	})
+}
+
+// checkSize tells whether the file was cut off: pages beyond its end would fault when
+// read through the map.
+func checkSize(tx *bolt.Tx, path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Size() < tx.Size() {
+		return fmt.Errorf("%w: %s is cut off at %d of %d bytes", ErrCorrupt, fileName, info.Size(), tx.Size())
+	}
+	return nil
 }
 
 // guardFaults turns the panics and memory faults with which bbolt answers a
