@@ -26,7 +26,8 @@ type call struct {
 
 // act carries out the plan. Supply comes first: marks are withdrawn before nodes
 // are started, those before others are created, and those before any is marked,
-// reported or removed. What fails in one stage does not keep the next from its work.
+// reported or removed. What fails in one stage does not keep the next from its work,
+// but for the journal: what can't be recorded is not begun.
 func (t *tick) act(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
@@ -40,7 +41,7 @@ func (t *tick) act(ctx context.Context) {
 	t.undrain(late)
 	t.sendAll(ctx, late, t.starts())
 	t.sendAll(ctx, late, t.creates())
-	if ctx.Err() == nil {
+	if ctx.Err() == nil && !t.report.failed(StepJournal) {
 		t.drain(late)
 		t.reportHealth(late)
 	}
@@ -131,7 +132,7 @@ func (t *tick) remove(before, op autoscale.Operation, nodes []autoscale.Node) ca
 // departure are one write: a crash after it leaves the outcome in doubt either
 // way, and the next start asks the cloud.
 func (t *tick) sent(op autoscale.Operation) autoscale.Operation {
-	op.Phase, op.Sent, op.Class = autoscale.OpSent, t.at, ""
+	op.Phase, op.Since, op.Sent, op.Class = autoscale.OpSent, t.at, t.at, ""
 	op.Attempts++
 	return op
 }
@@ -141,7 +142,7 @@ func (t *tick) sent(op autoscale.Operation) autoscale.Operation {
 // the next. Without the intents on disk nothing is sent. Once ctx ends nothing
 // more leaves; late bounds what has left.
 func (t *tick) sendAll(ctx, late context.Context, calls []call) {
-	if len(calls) == 0 {
+	if len(calls) == 0 || t.report.failed(StepJournal) {
 		return
 	}
 	intents := make([]change, len(calls))

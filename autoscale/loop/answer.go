@@ -26,7 +26,7 @@ func (t *tick) answered(sent autoscale.Operation, a answer) change {
 			op.Answered, op.Ended = t.at, t.at
 		}
 		t.noteRefused(op, a.err)
-		return change{sent, op}
+		return t.changed(sent, op)
 	}
 	op.Answered, op.CloudID, op.Message, op.Class = t.at, a.receipt.CloudID, a.receipt.Message, a.receipt.Class
 	if op.Kind == autoscale.OperationCreate {
@@ -38,7 +38,7 @@ func (t *tick) answered(sent autoscale.Operation, a answer) change {
 		op.Ended = t.at
 		t.noteFailed(op)
 	}
-	return change{sent, op}
+	return t.changed(sent, op)
 }
 
 // noteFailed keeps a create or start that brought nothing for the next tick. One that

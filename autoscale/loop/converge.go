@@ -24,8 +24,9 @@ func (t *tick) converge(ctx context.Context) {
 		before := t.operations[i]
 		after := w.judge(before, answers[i])
 		if !reflect.DeepEqual(before, after) {
-			t.operations[i] = after
-			t.changes = append(t.changes, change{before, after})
+			c := t.changed(before, after)
+			t.operations[i] = c.after
+			t.changes = append(t.changes, c)
 		}
 	}
 }

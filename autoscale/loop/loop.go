@@ -202,8 +202,9 @@ func (l *Loop) Last() Report {
 // readyFor is how many intervals may pass without a good tick.
 const readyFor = 3
 
-// Ready returns nil while the last good tick is not older than three intervals,
-// and otherwise says in words why the daemon is not doing its work.
+// Ready returns nil while the last good tick is not older than three intervals and
+// the journal could be used in the last, and otherwise says in words why the daemon
+// is not doing its work.
 func (l *Loop) Ready() error {
 	l.mu.Lock()
 	last, good := l.last, l.lastGood
@@ -213,6 +214,8 @@ func (l *Loop) Ready() error {
 	}
 	age := l.Now().Sub(good)
 	switch {
+	case last.failed(StepJournal): // from the first time on, for then nothing is sent
+		return fmt.Errorf("nothing is done: %w", last.failure())
 	case good.IsZero():
 		return fmt.Errorf("no tick has gone well yet: %w", last.failure())
 	case age > readyFor*l.Interval:

@@ -34,6 +34,7 @@ var (
 var (
 	infoDemandKnown = MetricInfo{"autoscaled_demand_known", "gauge", []string{"cluster"}, "Whether the queue could be read in the last tick."}
 	infoSupplyKnown = MetricInfo{"autoscaled_supply_known", "gauge", []string{"cluster"}, "Whether the cloud could be read in the last tick."}
+	infoJournalOK   = MetricInfo{"autoscaled_journal_usable", "gauge", []string{"cluster"}, "Whether the journal could be read and written in the last tick; else nothing was sent."}
 	infoLastGood    = MetricInfo{"autoscaled_last_good_tick_timestamp_seconds", "gauge", []string{"cluster"}, "When the last good tick started; 0 before the first."}
 	infoJobs        = MetricInfo{"autoscaled_demand_jobs", "gauge", []string{"cluster"}, "Jobs that do not run yet."}
 	infoTasks       = MetricInfo{"autoscaled_demand_tasks", "gauge", []string{"cluster"}, "Tasks of the jobs that do not run yet."}
@@ -54,7 +55,7 @@ var (
 // MetricInfos lists all metrics of the loop in the order of the documentation.
 func MetricInfos() []MetricInfo {
 	return slices.Concat(
-		[]MetricInfo{infoDemandKnown, infoSupplyKnown, infoTicks, infoTickSeconds, infoLastGood},
+		[]MetricInfo{infoDemandKnown, infoSupplyKnown, infoJournalOK, infoTicks, infoTickSeconds, infoLastGood},
 		[]MetricInfo{infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting},
 		[]MetricInfo{infoNodes, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoCreated, infoStarted, infoRemoved, infoEvicted, infoReported, infoBootSeconds},
 		[]MetricInfo{infoOperations, infoTransitions, infoErrors, infoDecisions, infoHolds, infoBreaker},

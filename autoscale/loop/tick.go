@@ -25,6 +25,14 @@ type tick struct {
 // change is an operation before and after.
 type change struct{ before, after autoscale.Operation }
 
+// changed is a change of this tick.
+func (t *tick) changed(before, after autoscale.Operation) change {
+	if after.Phase != before.Phase {
+		after.Since = t.at
+	}
+	return change{before, after}
+}
+
 func (l *Loop) newTick(at time.Time) *tick {
 	return &tick{Loop: l, at: at, policy: *l.policy.Load(), report: Report{At: at}}
 }

@@ -45,7 +45,8 @@ func (v *view) next(r Report, p autoscale.Policy) *view {
 	n.gauges = append(operationGauges(r.Operations), holdGauges(r.Plan, v.gauges)...)
 	n.gauges = append(n.gauges,
 		gauge{infoDemandKnown, nil, yes(r.Observation.DemandProblem == "")},
-		gauge{infoSupplyKnown, nil, yes(r.Observation.SupplyProblem == "")})
+		gauge{infoSupplyKnown, nil, yes(r.Observation.SupplyProblem == "")},
+		gauge{infoJournalOK, nil, yes(!r.failed(StepJournal))})
 	return n
 }
 
@@ -226,7 +227,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 
 // gaugeInfos are the metrics that a view holds.
 var gaugeInfos = []MetricInfo{
-	infoDemandKnown, infoSupplyKnown, infoLastGood, infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting,
+	infoDemandKnown, infoSupplyKnown, infoJournalOK, infoLastGood, infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting,
 	infoNodes, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoOperations, infoHolds, infoBreaker,
 }
 

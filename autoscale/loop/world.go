@@ -65,7 +65,7 @@ func (w *world) doubts(op autoscale.Operation) bool {
 // judge returns the operation as the cloud shows it now. answer is unknown where
 // the cloud was not asked.
 func (w *world) judge(op autoscale.Operation, answer autoscale.Resolution) autoscale.Operation {
-	op.Intended, op.Sent, op.Answered = w.past(op.Intended), w.past(op.Sent), w.past(op.Answered)
+	op.Intended, op.Sent, op.Answered, op.Since = w.past(op.Intended), w.past(op.Sent), w.past(op.Answered), w.past(op.Since)
 	switch op.Kind {
 	case autoscale.OperationCreate:
 		return w.judgeCreate(op, answer)
