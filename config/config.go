@@ -10,6 +10,7 @@ type Config struct {
 	StateDir      string    `key:"state_dir" default:"/var/lib/autoscaled" path:"yes" help:"Folder of the journal and the control socket. One daemon per folder."`
 	Listen        string    `key:"listen" default:"127.0.0.1:9797" help:"Address of /metrics, /livez and /readyz. Empty: none of them is served."`
 	WebConfigFile string    `key:"web_config_file" default:"" path:"yes" help:"Prometheus exporter-toolkit file with TLS and basic auth for listen."`
+	Retention     Duration  `key:"journal_retention" default:"720h" least:"1h" help:"How long the journal keeps operations that are finished; those under way stay as long as they are."`
 	Interval      Duration  `key:"interval" default:"15s" least:"1s" help:"Time between two ticks when nothing wakes the daemon earlier."`
 	DryRun        bool      `key:"dry_run" default:"false" help:"Decide and report, but change nothing."`
 	Log           Log       `key:"log" help:"What is logged, on standard error."`

@@ -67,6 +67,7 @@ const full = `state_dir: state
 listen: :9000
 web_config_file: web.yaml
 interval: 20
+journal_retention: 48h
 dry_run: true
 log: {level: debug, format: json}
 clusters:
@@ -116,7 +117,7 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 	idle, boot := Duration(time.Minute), Duration(10*time.Minute)
 	require.Equal(t, &Config{
 		StateDir: "/etc/autoscaled/state", Listen: ":9000", WebConfigFile: "/etc/autoscaled/web.yaml",
-		Interval: Duration(20 * time.Second), DryRun: true, Log: Log{Level: "debug", Format: "json"},
+		Retention: Duration(48 * time.Hour), Interval: Duration(20 * time.Second), DryRun: true, Log: Log{Level: "debug", Format: "json"},
 		Clusters: []Cluster{{
 			Name: "prod",
 			CycleCloud: CycleCloud{
@@ -256,7 +257,7 @@ func TestEveryKeyHasADefaultAndAName(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{
 		"AUTOSCALED_STATE_DIR": "state_dir", "AUTOSCALED_LISTEN": "listen", "AUTOSCALED_WEB_CONFIG_FILE": "web_config_file",
-		"AUTOSCALED_INTERVAL": "interval", "AUTOSCALED_DRY_RUN": "dry_run",
+		"AUTOSCALED_JOURNAL_RETENTION": "journal_retention", "AUTOSCALED_INTERVAL": "interval", "AUTOSCALED_DRY_RUN": "dry_run",
 		"AUTOSCALED_LOG_LEVEL": "log.level", "AUTOSCALED_LOG_FORMAT": "log.format",
 	}, envs)
 }
@@ -264,7 +265,7 @@ func TestEveryKeyHasADefaultAndAName(t *testing.T) {
 // Each variable really reaches its key.
 func TestEveryVariableOverrides(t *testing.T) {
 	values := map[kind]string{kindText: "x", kindBool: "true", kindDuration: "77s"}
-	special := map[string]string{"AUTOSCALED_LISTEN": ":1", "AUTOSCALED_LOG_LEVEL": "error", "AUTOSCALED_LOG_FORMAT": "json"}
+	special := map[string]string{"AUTOSCALED_LISTEN": ":1", "AUTOSCALED_JOURNAL_RETENTION": "100h", "AUTOSCALED_LOG_LEVEL": "error", "AUTOSCALED_LOG_FORMAT": "json"}
 	for _, k := range Keys() {
 		if k.Env == "" {
 			continue

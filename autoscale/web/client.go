@@ -59,32 +59,60 @@ func (c *Client) Wake(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/v1/wake", nil)
 }
 
+// Journal asks for all that is in the journal, and writes it to out as it comes: JSON
+// lines, of which a whole export has a last one that says so.
+func (c *Client) Journal(ctx context.Context, out io.Writer) error {
+	body, err := c.ask(ctx, http.MethodGet, "/v1/journal")
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if _, err := io.Copy(out, io.LimitReader(body, maxAnswer)); err != nil {
+		return fmt.Errorf("ask daemon at %s: %w", c.path, err)
+	}
+	return nil
+}
+
+// Check asks the daemon to check its journal, and decodes what it found.
+func (c *Client) Check(ctx context.Context, into any) error {
+	return c.call(ctx, http.MethodGet, "/v1/journal/check", into)
+}
+
 func (c *Client) call(ctx context.Context, method, route string, into any) error {
+	body, err := c.ask(ctx, method, route)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if into == nil {
+		return nil
+	}
+	if err := json.NewDecoder(io.LimitReader(body, maxAnswer)).Decode(into); err != nil {
+		return fmt.Errorf("ask daemon at %s: its answer makes no sense: %w", c.path, err)
+	}
+	return nil
+}
+
+// ask sends one request, and returns the body of a successful answer.
+func (c *Client) ask(ctx context.Context, method, route string) (io.ReadCloser, error) {
 	request, err := http.NewRequestWithContext(ctx, method, "http://daemon"+route, nil)
 	if err != nil {
-		return fmt.Errorf("ask daemon: %w", err)
+		return nil, fmt.Errorf("ask daemon: %w", err)
 	}
 	answer, err := c.http.Do(request)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-			return fmt.Errorf("ask daemon at %s: %w", c.path, ErrNoDaemon)
+			return nil, fmt.Errorf("ask daemon at %s: %w", c.path, ErrNoDaemon)
 		}
-		return fmt.Errorf("ask daemon at %s: %w", c.path, err)
+		return nil, fmt.Errorf("ask daemon at %s: %w", c.path, err)
+	}
+	if answer.StatusCode/100 == 2 {
+		return answer.Body, nil
 	}
 	defer answer.Body.Close()
-	body := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer))
-	if answer.StatusCode/100 != 2 {
-		var f failure
-		if body.Decode(&f) != nil || f.Error == "" {
-			f.Error = answer.Status
-		}
-		return fmt.Errorf("ask daemon at %s: %s", c.path, f.Error)
+	var f failure
+	if json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(&f) != nil || f.Error == "" {
+		f.Error = answer.Status
 	}
-	if into == nil {
-		return nil
-	}
-	if err := body.Decode(into); err != nil {
-		return fmt.Errorf("ask daemon at %s: its answer makes no sense: %w", c.path, err)
-	}
-	return nil
+	return nil, fmt.Errorf("ask daemon at %s: %s", c.path, f.Error)
 }

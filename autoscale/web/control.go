@@ -1,10 +1,12 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -39,6 +41,10 @@ type Control struct {
 	Plan func() (plan json.RawMessage, ok bool)
 	// Wake asks for a tick.
 	Wake func()
+	// Export writes all that is in the journal, as JSON lines.
+	Export func(context.Context, io.Writer) error
+	// Check is what a check of the journal finds, to be sent as JSON.
+	Check func(context.Context) (any, error)
 }
 
 // ControlHandler serves what Client asks.
@@ -59,6 +65,23 @@ func ControlHandler(c Control) http.Handler {
 			return
 		}
 		answerJSON(w, http.StatusOK, plan)
+	})
+	mux.HandleFunc("GET /v1/journal", func(w http.ResponseWriter, r *http.Request) {
+		var lines bytes.Buffer // an answer that has begun can't become an error
+		if err := c.Export(r.Context(), &lines); err != nil {
+			answerJSON(w, http.StatusInternalServerError, failure{err.Error()})
+			return
+		}
+		w.Header().Set("Content-Type", "application/jsonl")
+		_, _ = lines.WriteTo(w)
+	})
+	mux.HandleFunc("GET /v1/journal/check", func(w http.ResponseWriter, r *http.Request) {
+		found, err := c.Check(r.Context())
+		if err != nil {
+			answerJSON(w, http.StatusInternalServerError, failure{err.Error()})
+			return
+		}
+		answerJSON(w, http.StatusOK, found)
 	})
 	mux.HandleFunc("POST /v1/wake", func(w http.ResponseWriter, _ *http.Request) {
 		c.Wake()

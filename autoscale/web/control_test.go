@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -90,6 +91,32 @@ func TestControlSocket(t *testing.T) {
 	stop()
 	require.NoFileExists(t, filepath.Join(dir, Socket))
 	require.ErrorIs(t, client.Wake(t.Context()), ErrNoDaemon)
+}
+
+func TestControlSocketShowsTheJournal(t *testing.T) {
+	dir := t.TempDir()
+	var broken error
+	stop := serveControl(t, dir, Control{
+		Export: func(_ context.Context, out io.Writer) error {
+			_, err := io.WriteString(out, "{\"kind\":\"journal\"}\n{\"kind\":\"end\"}\n")
+			return errors.Join(err, broken)
+		},
+		Check: func(context.Context) (any, error) { return map[string]int{"open": 3}, broken },
+	})
+	defer stop()
+	client := NewClient(dir)
+	var out strings.Builder
+	require.NoError(t, client.Journal(t.Context(), &out))
+	require.Equal(t, "{\"kind\":\"journal\"}\n{\"kind\":\"end\"}\n", out.String())
+	var found struct{ Open int }
+	require.NoError(t, client.Check(t.Context(), &found))
+	require.Equal(t, 3, found.Open)
+
+	broken = errors.New("the disk is gone")
+	out.Reset()
+	require.ErrorContains(t, client.Journal(t.Context(), &out), "the disk is gone")
+	require.Empty(t, out.String(), "an export that fails half way is none")
+	require.ErrorContains(t, client.Check(t.Context(), &found), "the disk is gone")
 }
 
 func TestStaleSocketIsReplaced(t *testing.T) {

@@ -22,7 +22,9 @@ func newCheckCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration; with --connect also queue and cloud",
-		Long: `Tells all mistakes of the configuration at once, with their lines. With --connect it also
+		Long: `Tells all mistakes of the configuration at once, with their lines, and whether the state
+directory can be written; without --connect that is only a warning, since a configuration
+may be checked elsewhere than where the daemon runs. With --connect it also
 reads the queue and the cluster, and checks that every pool of the configuration is there.
 For a server whose certificate is not trusted it prints the line that pins the certificate.`,
 		Args: cobra.NoArgs,
@@ -40,10 +42,12 @@ For a server whose certificate is not trusted it prints the line that pins the c
 				return usageError(err)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "ok    config   %s: cluster %s, %s\n", path, p.cluster.Name, plural(len(p.cluster.Scaling.Pools), "pool", "pools"))
+			checks := newConnection(cmd.OutOrStdout(), p)
+			checks.checkStateDir(c.StateDir, connect)
 			if !connect {
 				return nil
 			}
-			return newConnection(cmd.OutOrStdout(), p).check(cmd.Context())
+			return checks.check(cmd.Context())
 		},
 	}
 	cmd.Flags().BoolVar(&connect, "connect", false, "also try queue and cloud")

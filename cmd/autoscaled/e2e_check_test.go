@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -16,7 +17,8 @@ import (
 func TestCheckTellsAllMistakes(t *testing.T) {
 	s := newSite(t, nil)
 	r := s.command("check")
-	require.Equal(t, result{0, "ok    config   " + s.path("config.yaml") + ": cluster demo, 1 pool\n", ""}, r)
+	require.Equal(t, result{0, "ok    config   " + s.path("config.yaml") + ": cluster demo, 1 pool\n" +
+		"ok    state    " + s.path("state") + " is not there yet, and can be made\n", ""}, r)
 
 	s.configure("interval", "soon", "max", "-1", "top", "dryrun: true")
 	r = s.command("check")
@@ -28,6 +30,29 @@ func TestCheckTellsAllMistakes(t *testing.T) {
 		file + `:11: clusters[0].policy.max: -1 is negative`,
 	}, "\n")+"\n", r.err)
 	require.Empty(t, r.out)
+}
+
+// Where the configuration is only checked the state directory may be out of reach;
+// where everything is tried it may not.
+func TestCheckTriesTheStateDirectory(t *testing.T) {
+	s := newSite(t, nil)
+	require.NoError(t, os.Mkdir(s.path("state"), 0o750))
+	require.Contains(t, s.command("check").out, "ok    state    "+s.path("state")+" can be written\n")
+	left, err := os.ReadDir(s.path("state"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+
+	s.write("occupied", "a file")
+	for _, state := range []string{"occupied", "occupied/deep/state"} {
+		s.configure("state", state)
+		r := s.command("check")
+		require.Zero(t, r.code)
+		require.Regexp(t, `(?m)^warn  state    .*occupied.*not a directory`, r.out)
+		r = s.command("check", "--connect")
+		require.Equal(t, exitBlind, r.code)
+		require.Regexp(t, `(?m)^FAIL  state    .*occupied.*not a directory`, r.out)
+		require.Contains(t, r.out, "ok    cloud")
+	}
 }
 
 func TestCheckConnects(t *testing.T) {

@@ -84,6 +84,7 @@ func newRootCommand() *cobra.Command {
 		newRunCommand(fittings{}),
 		newPlanCommand(),
 		newCheckCommand(),
+		newJournalCommand(),
 		newSchemaCommand(),
 		newSimulatorCommand(),
 		newDemoCommand(),

@@ -24,7 +24,7 @@ import (
 )
 
 func newRunCommand(fit fittings) *cobra.Command {
-	var dryRun bool
+	var dryRun, setAside bool
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the daemon",
@@ -47,6 +47,11 @@ loads the policy anew; a configuration that is wrong is refused and the old one 
 				return c, err
 			}
 			d, err := newDaemon(path, load, cmd.ErrOrStderr(), fit)
+			if setAside && errors.Is(err, journal.ErrCorrupt) {
+				if err = setJournalAside(load, cmd.ErrOrStderr(), err); err == nil {
+					d, err = newDaemon(path, load, cmd.ErrOrStderr(), fit)
+				}
+			}
 			if err != nil {
 				return err
 			}
@@ -60,6 +65,7 @@ loads the policy anew; a configuration that is wrong is refused and the old one 
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "decide and report, but change nothing")
+	cmd.Flags().BoolVar(&setAside, "set-aside-damaged-journal", false, "if the journal is damaged, rename it and begin an empty one")
 	return cmd
 }
 
@@ -106,11 +112,7 @@ func newDaemon(path string, load func() (*config.Config, error), logTo io.Writer
 
 // claim takes what only one daemon can have.
 func (d *daemon) claim() (err error) {
-	d.journal, err = journal.Open(d.config.StateDir, journal.Options{Cluster: d.parts.cluster.Name, At: d.parts.now()})
-	if errors.Is(err, journal.ErrHeld) {
-		return fmt.Errorf("another daemon is running: %w", err)
-	}
-	if err != nil {
+	if err = d.openJournal(); err != nil {
 		return err
 	}
 	if d.control, err = web.ListenControl(d.config.StateDir); err != nil {
@@ -200,7 +202,9 @@ func (d *daemon) controls() web.Control {
 			text, err := json.Marshal(newPlanDocument(d.parts.cluster.Name, last))
 			return text, err == nil
 		},
-		Wake: d.loop.Wake,
+		Wake:   d.loop.Wake,
+		Export: d.journal.Export,
+		Check:  func(ctx context.Context) (any, error) { return d.journal.Check(ctx) },
 	}
 }
 
