@@ -131,6 +131,9 @@ func (b *board) takenBy(c *classState, n *nodeState) string {
 	case b.late(n):
 		return "its node did not come up in time"
 	}
+	if n.node.Phase == PhaseDeallocated && b.pools[n.pool].closed() {
+		return "its node is deallocated and can't be started: " + b.pools[n.pool].shut.String()
+	}
 	return "its node is " + string(n.node.Phase)
 }
 
