@@ -29,7 +29,7 @@ type board struct {
 	// lost are the open creates in pools that the cloud no longer lists.
 	lost []*Operation
 	plan Plan
-	// growOf finds the one set per pool and group.
+	// growOf finds the set per pool and group that is for jobs.
 	growOf map[place]int
 	// headroom is what each policy has in use, once jobs are placed.
 	headroom []headroom

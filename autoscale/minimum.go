@@ -16,8 +16,7 @@ func (b *board) fillMinimums() {
 			n := b.roomForMinimum(i, lack)
 			if n > 0 {
 				b.ledger.take(b.pools[i].alone.claims, n)
-				b.grow(place{pool: i}, n)
-				b.reasonMinimum(i, p)
+				b.growUnasked(i, n, b.targetReason(p))
 				lack -= n
 			}
 		}
@@ -71,12 +70,13 @@ func (b *board) roomForMinimum(pool, lack int) int {
 	return n
 }
 
-// reasonMinimum gives the set its reason, unless jobs gave it theirs.
-func (b *board) reasonMinimum(pool, policy int) {
-	set := &b.plan.Grow[b.growOf[place{pool: pool}]]
-	if set.JobCount == 0 {
-		set.Reason = b.targetReason(policy)
-	}
+// growUnasked plans nodes that no job asks for in a set of their own, apart from
+// those of jobs, so that why they come is told and counted.
+func (b *board) growUnasked(pool, nodes int, why Reason) {
+	at := place{pool: pool}
+	delete(b.growOf, at)
+	set := b.lots.all[b.grow(at, nodes)].grow
+	b.plan.Grow[set].Reason = why
 }
 
 // findUnwanted notes the requests unknown to the cloud of which only some nodes

@@ -253,7 +253,7 @@ func (b *board) commit(c *classState, takes []take) []Serving {
 	return served
 }
 
-// grow plans new nodes, in the one set of their pool and group.
+// grow plans new nodes, in the one set of their pool and group that is for jobs.
 func (b *board) grow(at place, nodes int) (lotIndex int) {
 	i, known := b.growOf[at]
 	if !known {

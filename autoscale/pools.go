@@ -73,9 +73,13 @@ func (b *board) whatPoolsDid() map[PoolID]Reason {
 		g := &b.plan.Grow[i]
 		r := did[g.Pool]
 		r.Code, r.Have, r.Want = ReasonGrows, r.Have+int64(g.Count), r.Want+int64(g.JobCount)
-		r.Detail = g.Reason.String()
-		if r.Want > 0 {
+		switch {
+		case g.JobCount > 0:
 			r.Detail = Reason{Code: ReasonDemand, Have: r.Want}.String()
+		case r.Want > 0: // sets for no job come last
+			r.Detail += "; " + g.Reason.String()
+		default:
+			r.Detail = g.Reason.String()
 		}
 		did[g.Pool] = r
 	}
