@@ -26,8 +26,9 @@ type call struct {
 
 // act carries out the plan. Supply comes first: marks are withdrawn before nodes
 // are started, those before others are created, and those before any is marked,
-// reported or removed. What fails in one stage does not keep the next from its work,
-// but for the journal: what can't be recorded is not begun.
+// reported or removed. Nodes with names are created before others, or the cloud might
+// give the names to those. What fails in one stage does not keep the next from its
+// work, but for the journal: what can't be recorded is not begun.
 func (t *tick) act(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
@@ -40,7 +41,9 @@ func (t *tick) act(ctx context.Context) {
 	defer cancel()
 	t.undrain(late)
 	t.sendAll(ctx, late, t.starts())
-	t.sendAll(ctx, late, t.creates())
+	named, others := byNames(t.creates())
+	t.sendAll(ctx, late, named)
+	t.sendAll(ctx, late, others)
 	if ctx.Err() == nil && !t.report.failed(StepJournal) {
 		t.drain(late)
 		t.reportHealth(late)
@@ -90,6 +93,18 @@ func (t *tick) creates() (calls []call) {
 		}))
 	}
 	return calls
+}
+
+// byNames parts the creates that ask for names from those that don't.
+func byNames(calls []call) (named, others []call) {
+	for _, c := range calls {
+		if len(c.after.Names) > 0 {
+			named = append(named, c)
+		} else {
+			others = append(others, c)
+		}
+	}
+	return named, others
 }
 
 func (t *tick) create(before, op autoscale.Operation) call {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -93,6 +94,50 @@ func TestMarkIsWithdrawnBeforeNodesAreCreated(t *testing.T) {
 	r.tick()
 	require.Equal(t, []string{"undrain node-001 node-002", "create"}, r.cloud.calls)
 	require.Len(t, r.cloud.list(), 3)
+}
+
+// slowNames is a cloud that takes its time over nodes with names.
+type slowNames struct{ *fakeCloud }
+
+func (c slowNames) Create(ctx context.Context, g autoscale.Grow) (autoscale.Receipt, error) {
+	if len(g.Names) > 0 {
+		if err := pause(ctx, time.Second); err != nil {
+			return autoscale.Receipt{}, err
+		}
+	}
+	return c.fakeCloud.Create(ctx, g)
+}
+
+// CycleCloud numbers nodes by itself where nobody names them, and would give the names
+// that a job waits for to nodes that a minimum asks for.
+func TestNamesAreAskedForBeforeOtherNodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(o *Options) {
+			o.Cloud = slowNames{o.Cloud.(*fakeCloud)}
+			o.Policy.Pools[0].Min = 3
+		})
+		r.queue.pending = []autoscale.Job{{ID: "j", Shape: autoscale.Shape{
+			Tasks: 2, Exclusive: autoscale.ExclusiveTask, Gang: autoscale.GangAll, Names: []string{"execute-1", "execute-2"},
+		}}}
+		r.tick()
+		var asked []autoscale.NodeID
+		for _, op := range r.all() {
+			if len(op.Names) > 0 {
+				asked = nodesOf(r.cloud, op.Request)
+			}
+		}
+		require.Equal(t, []autoscale.NodeID{"node-001", "node-002"}, asked)
+		require.Len(t, r.cloud.list(), 3)
+	})
+}
+
+func nodesOf(c *fakeCloud, id autoscale.RequestID) (list []autoscale.NodeID) {
+	for _, n := range c.list() {
+		if n.Request == id {
+			list = append(list, n.ID)
+		}
+	}
+	return list
 }
 
 func TestDrainThatFailsIsAProblemOfItsNode(t *testing.T) {
