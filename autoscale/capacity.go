@@ -314,5 +314,8 @@ func (b *board) onTheirWay(pool int, grouped bool) int64 {
 // soldOut is the reason why an offering on trial gives no more.
 func (b *board) soldOut(id OfferingID) Reason {
 	o := b.state.Memory.Offerings[id]
-	return Reason{Code: ReasonCapacity, Subject: string(id), For: b.state.At.Sub(o.Failed), Have: int64(o.Budget), Class: cmp.Or(o.Class, ErrorCapacity), Detail: o.Detail}
+	return Reason{
+		Code: ReasonCapacity, Subject: string(id), For: b.state.At.Sub(o.Failed), Of: max(0, o.nextProbe().Sub(b.state.At)),
+		Have: int64(o.Budget), Class: cmp.Or(o.Class, ErrorCapacity), Detail: o.Detail,
+	}
 }

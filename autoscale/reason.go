@@ -159,6 +159,10 @@ func (r Reason) field(name string) string {
 		if r.Subject != "" {
 			return ", " + r.Subject
 		}
+	case ", next try":
+		if r.Of > 0 {
+			return ", the next in " + howLong(r.Of)
+		}
 	case "have":
 		return r.Unit.Format(r.Have)
 	case "want":
@@ -256,7 +260,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonPoolInvalid:    {"the cloud makes no new nodes in {subject}: {detail}", "Activate the machine type in CycleCloud."},
 	ReasonGangWaits:      {"{have} node{s} that were asked for it are kept, for {for} of {of}, until it gets all that it needs: {detail}", "Wait, raise what stops the rest, or raise gang_hold."},
 	ReasonReserved:       {"what limit {detail} leaves is kept for job {subject}, which is before it and needs much at once", "Wait, raise the limit, or raise gang_patience."},
-	ReasonCapacity:       {"{subject} fell short {for} ago ({class}) and is on trial with {have} at a time: {detail}", "Wait, or allow another machine type or nodearray."},
+	ReasonCapacity:       {"{subject} fell short {for} ago ({class}) and is on trial with {have} at a time{, next try}: {detail}", "Wait, or allow another machine type or nodearray."},
 	ReasonBreaker:        {"{class} errors have stopped this cloud for {for}; one try at a time, the next in {of}: {detail}", "auth: mend the credentials or their role. config: mend what the words name, such as an image, a subnet or a machine type of the nodearray. It goes on by itself after a try that succeeds."},
 	ReasonLimit:          {"limit {subject} is in the way: {have} of {want} {unit} are in use or on their way, {need} more would be needed", "Raise the limit or wait until enough of it is free."},
 	ReasonCreateRate:     {"{subject} allows {want} new nodes, and {have} were or are asked for before it", "Wait, or raise the rate."},
@@ -276,7 +280,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonProtected:    {"never touched: {detail}", ""},
 	ReasonUnmanaged:    {"no pool of the config names its nodearray and machine type", "Add a pool to the config if it is to be managed."},
 	ReasonAged:         {"{for} old (limit {of}), so it takes no new work and goes when it may: {detail}", ""},
-	ReasonAgedTurn:     {"{for} old (limit {of}); {have} older ones go before it, and at most {want} at once", ""},
+	ReasonAgedTurn:     {"{for} old (limit {of}); {have} older before it, and at most {want} at once", ""},
 	ReasonAgedKept:     {"{for} old (limit {of}), and min needs it until it is replaced: {detail}", "Leave room for one node more than min."},
 	ReasonRemovalRate:  {"it may go, but {subject} allows {want} and {have} went or go before it", "Wait, or raise the rate."},
 	ReasonGroupStays:   {"goes only with all of placement group {subject}, of which stays {detail}", ""},

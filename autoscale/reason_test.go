@@ -28,3 +28,15 @@ func TestNeedIsWhatTheGangCanStartWith(t *testing.T) {
 	s := State{Observation: observe(start, Supply{Pools: []Pool{pool}, Limits: limits}, jobs("g", 1, gang), nil)}
 	require.Equal(t, Reason{Code: ReasonLimit, Subject: "bucket/a/F4", Want: 1, Need: 2, Unit: UnitNodes}, Decide(s, aPolicy("a")).Outcomes[0].Reason)
 }
+
+// While an offering backs off, the next try is told; on trial there is no such time.
+func TestNextTryOfWhatFellShortIsTold(t *testing.T) {
+	pool, limits := aPool("a", "F4", 4, 10)
+	s := State{Observation: observe(start, Supply{Pools: []Pool{pool}, Limits: limits}, jobs("j", 2, wholeNodes(1)), nil)}
+	s.Memory.Offerings = map[OfferingID]Offering{"a/F4": {Failed: start.Add(-30 * time.Second), Probed: start.Add(-40 * time.Second), Budget: 1, Failures: 1, Detail: "no more"}}
+	require.Equal(t, "a/F4 fell short 30s ago (capacity) and is on trial with 1 at a time, the next in 20s: no more", Decide(s, aPolicy("a")).Outcomes[0].Reason.String())
+	s.At = start.Add(20 * time.Second)
+	plan := Decide(s, aPolicy("a"))
+	require.Equal(t, 1, plan.Grow[0].Count)
+	require.Equal(t, "a/F4 fell short 50s ago (capacity) and is on trial with 1 at a time: no more", plan.Outcomes[1].Reason.String())
+}
