@@ -198,20 +198,22 @@ func (w world) checkGroupCounts(t *rapid.T, size map[Node]int) {
 			groups[p]++
 		}
 	}
-	names := make(map[string]PoolID)
-	seen := make(map[Node]bool) // named nodes are each a set of their own
+	byName := make(map[Node]bool) // groups that jobs named
 	for _, g := range w.plan.Grow {
-		if names[g.Group] == g.Pool && len(g.Names) > 0 {
-			continue // sets of named nodes may share their new group
+		if g.Names != nil {
+			byName[Node{Pool: g.Pool, Group: g.Group}] = true
 		}
-		if at := (Node{Pool: g.Pool, Group: g.Group}); g.Group != "" && size[at] == 0 {
-			if !seen[at] {
-				opened[w.managed(g.Pool)]++
-			}
-			seen[at] = true
-			if g.Names != nil {
-				continue // the jobs named it
-			}
+	}
+	names := make(map[string]PoolID)
+	seen := make(map[Node]bool)
+	for _, g := range w.plan.Grow {
+		at := Node{Pool: g.Pool, Group: g.Group}
+		if g.Group == "" || size[at] > 0 || seen[at] {
+			continue
+		}
+		seen[at] = true
+		opened[w.managed(g.Pool)]++
+		if !byName[at] {
 			require.NotContains(t, names, g.Group, "two new groups of one name")
 			names[g.Group] = g.Pool
 		}
