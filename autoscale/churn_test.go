@@ -39,7 +39,7 @@ func (c *churn) converge() (all []Operation) {
 		if r.Kind == OperationCreate {
 			c.see(r)
 		}
-		if r.Kind == OperationRemove && r.arrived {
+		if r.Kind != OperationCreate && r.arrived {
 			c.end(r, OpConverged)
 		}
 		all = append(all, r.Operation)
@@ -87,6 +87,9 @@ func (c *churn) tick() Plan {
 	for i := range plan.Grow {
 		plan.Grow[i].Request = RequestID(c.name("r"))
 	}
+	for i := range plan.Start {
+		plan.Start[i].Request = RequestID(c.name("r"))
+	}
 	c.memory = Remember(c.memory, plan)
 	return plan
 }
@@ -95,9 +98,20 @@ func (c *churn) tick() Plan {
 func (c *churn) act(t *testing.T, p Plan) {
 	c.mark(p.Undrain, false)
 	for _, r := range p.Retry {
-		if r.Operation.Kind == OperationCreate {
+		switch r.Operation.Kind {
+		case OperationCreate:
 			c.create(c.request(r.Operation.Request))
+		case OperationStart:
+			c.start(t, c.request(r.Operation.Request))
 		}
+	}
+	for _, start := range p.Start {
+		r := &churnRequest{Operation: Operation{Request: start.Request, Kind: OperationStart, Pool: start.Pool, Group: start.Group, Count: len(start.Nodes), Draws: start.Draws, Intended: c.at}}
+		for _, n := range start.Nodes {
+			r.Nodes = append(r.Nodes, n.ID)
+		}
+		c.asked = append(c.asked, r)
+		c.start(t, r)
 	}
 	for _, g := range p.Grow {
 		r := &churnRequest{Operation: Operation{Request: g.Request, Kind: OperationCreate, Pool: g.Pool, Group: g.Group, Count: g.Count, Draws: g.Draws, Intended: c.at}}
@@ -112,7 +126,7 @@ func (c *churn) act(t *testing.T, p Plan) {
 		}
 	}
 	for _, remove := range p.Remove {
-		r := &churnRequest{Operation: Operation{Request: RequestID(c.name("r")), Kind: OperationRemove, Pool: remove.Pool, Intended: c.at}}
+		r := &churnRequest{Operation: Operation{Request: RequestID(c.name("r")), Kind: OperationRemove, Pool: remove.Pool, Removal: remove.Removal, Intended: c.at}}
 		for _, n := range remove.Nodes {
 			r.Nodes = append(r.Nodes, n.ID)
 		}
@@ -172,10 +186,33 @@ func (c *churn) remove(t *testing.T, r *churnRequest) {
 	}
 	r.arrived = true
 	for _, id := range r.Nodes {
-		if n := c.node(id); n != nil {
+		switch n := c.node(id); {
+		case n == nil:
+		case n.Phase == PhaseDeallocated: // it draws on nothing, and goes at once
+			c.lose(n)
+		default:
 			require.Empty(t, n.runs, "node %s is removed under a job at %s", id, c.at)
-			n.Phase, n.gone = PhaseStopping, c.at.Add(2*time.Minute)
+			n.Phase, n.gone, n.parks = PhaseStopping, c.at.Add(2*time.Minute), r.Removal == RemovalDeallocate
 		}
+	}
+}
+
+// start asks for deallocated nodes to come up. The request may be lost, and have no
+// effect on a node.
+func (c *churn) start(t *testing.T, r *churnRequest) {
+	r.Phase, r.Sent = OpSent, c.at
+	r.Attempts++
+	if r.arrived || c.chance(10) {
+		return
+	}
+	r.arrived = true
+	for _, id := range r.Nodes {
+		n := c.node(id)
+		if n == nil || c.chance(10) {
+			continue
+		}
+		require.Equal(t, PhaseDeallocated, n.Phase, "node %s is started at %s", id, c.at)
+		n.Phase, n.ready = PhaseStarting, c.at.Add(time.Duration(2+c.random.IntN(3))*time.Minute)
 	}
 }
 
@@ -183,14 +220,18 @@ func (c *churn) checkLimits(t *testing.T) {
 	for _, l := range c.used() {
 		require.LessOrEqual(t, l.Used, l.Max, "limit %s at %s", l.ID, c.at)
 	}
-	groups, opened, price := make(map[place]int), make(map[int]int), 0.0
+	groups, opened, price, running := make(map[place]int), make(map[int]int), 0.0, 0
 	for _, n := range c.nodes {
 		at, policy := place{c.poolOf(n.Pool), n.Group}, policyOf(&c.pools[c.poolOf(n.Pool)], &c.policy)
-		price += c.policy.Pools[policy].PricePerHour
+		if n.Phase != PhaseDeallocated {
+			price += c.policy.Pools[policy].PricePerHour
+			running++
+		}
 		if groups[at]++; at.group != "" && groups[at] == 1 {
 			opened[policy]++
 		}
 	}
+	require.False(t, c.policy.Max > 0 && running > c.policy.Max, "%d nodes of %d at %s", running, c.policy.Max, c.at)
 	if most := c.policy.Budget.PerHour; most > 0 {
 		require.LessOrEqual(t, price, most, "budget at %s", c.at)
 	}
@@ -302,6 +343,9 @@ func (c *churn) empty(t *testing.T) {
 	}
 	standing := make(map[string]int)
 	for _, n := range c.nodes {
+		if n.Phase == PhaseDeallocated {
+			continue
+		}
 		standing[c.pools[c.poolOf(n.Pool)].Labels[LabelNodearray]]++
 	}
 	for _, p := range c.policy.Pools {

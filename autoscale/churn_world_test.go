@@ -31,7 +31,9 @@ type churnNode struct {
 	// ready is when it comes up. Zero: never.
 	ready time.Time
 	// gone is when it ends. Zero: it stays.
-	gone    time.Time
+	gone time.Time
+	// parks: it is deallocated then, and does not end.
+	parks   bool
 	drained bool
 	runs    []*churnJob
 }
@@ -59,6 +61,7 @@ func newChurn(seed uint64) *churn {
 	}{{"a", 4}, {"a", 8}, {"b", 4}} {
 		pool, limits := aPool(p.nodearray, fmt.Sprintf("F%d", p.cores), p.cores, 3+c.random.IntN(10))
 		pool.Draws = append(pool.Draws, Draw{"family/F/cores", int64(p.cores)})
+		pool.StartDraws = pool.Draws
 		pool.GroupSize = 4 * c.random.IntN(2)
 		c.pools, c.limits = append(c.pools, pool), append(c.limits, limits...)
 	}
@@ -69,8 +72,12 @@ func newChurn(seed uint64) *churn {
 	if c.random.IntN(3) == 0 {
 		c.policy.Budget.PerHour = float64(10 + c.random.IntN(20))
 	}
+	c.policy.GangHold = time.Duration(c.random.IntN(2)) * 10 * time.Minute
+	c.policy.Max = (15 + c.random.IntN(10)) * c.random.IntN(2)
 	for i := range c.policy.Pools {
 		p := &c.policy.Pools[i]
+		p.Removal = []Removal{RemovalTerminate, RemovalDeallocate}[c.random.IntN(2)]
+		p.KeepDeallocated = c.random.IntN(3)
 		p.Min, p.Buffer, p.MaxGroups = c.random.IntN(3), max(0, c.random.IntN(5)-2), c.random.IntN(4)
 		p.RemoveGroupsWhole = c.random.IntN(3) == 0
 		p.PricePerHour = float64(1 + i)
@@ -109,9 +116,13 @@ func (c *churn) arrive() {
 // pass lets nodes come and go, and jobs run for a while.
 func (c *churn) pass(d time.Duration) {
 	for _, n := range slices.Clone(c.nodes) {
-		if c.chance(1) || !n.gone.IsZero() && !n.gone.After(c.at) {
+		over := !n.gone.IsZero() && !n.gone.After(c.at)
+		switch {
+		case c.chance(1), over && !n.parks:
 			c.lose(n)
 			continue
+		case over:
+			n.Phase, n.gone, n.drained = PhaseDeallocated, time.Time{}, false
 		}
 		if n.Phase == PhaseStarting && !n.ready.IsZero() && !n.ready.After(c.at) {
 			n.Phase = PhaseReady
@@ -242,6 +253,9 @@ func (c *churn) supply() Supply {
 func (c *churn) used() []Limit {
 	limits := slices.Clone(c.limits)
 	for _, n := range c.nodes {
+		if n.Phase == PhaseDeallocated {
+			continue
+		}
 		for _, d := range c.pools[c.poolOf(n.Pool)].Draws {
 			i := slices.IndexFunc(limits, func(l Limit) bool { return l.ID == d.Limit })
 			limits[i].Used += d.Amount
