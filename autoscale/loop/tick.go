@@ -139,9 +139,15 @@ func (t *tick) remember() {
 	}
 }
 
-// write makes durable what was found out before anything is done about it.
+// write makes durable what was found out before anything is done about it. Memory goes
+// first: whose a node is must be on record before the operation that made it ends, for
+// between the two the daemon may die.
 func (t *tick) write(ctx context.Context) bool {
 	ctx = context.WithoutCancel(ctx)
+	if err := t.Journal.Save(ctx, *t.memory); err != nil {
+		t.problem(StepJournal, "", err)
+		return false
+	}
 	after := make([]autoscale.Operation, len(t.changes))
 	for i := range t.changes {
 		after[i] = t.changes[i].after
@@ -152,10 +158,6 @@ func (t *tick) write(ctx context.Context) bool {
 	}
 	for _, c := range t.changes {
 		t.settled(c)
-	}
-	if err := t.Journal.Save(ctx, *t.memory); err != nil {
-		t.problem(StepJournal, "", err)
-		return false
 	}
 	return true
 }

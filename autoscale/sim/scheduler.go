@@ -12,7 +12,7 @@ import (
 
 // Scheduler is a first-come-first-served scheduler in virtual time. Jobs start
 // strictly in order: while the first one in order lacks a host, none behind it
-// starts. All methods are safe for concurrent use, and happen at the time that
+// starts, unless Backfill allows it. All methods are safe for concurrent use, and happen at the time that
 // Advance was last told.
 type Scheduler struct {
 	mu  sync.Mutex
@@ -26,6 +26,8 @@ type Scheduler struct {
 	coming  []*entry // not yet arrived, by arrival
 	waiting []*entry // in order of service
 	running []*entry // by end
+	// backfill: who finds no place does not keep those behind it from starting.
+	backfill bool
 
 	books books
 }
@@ -60,6 +62,15 @@ func (s *Scheduler) Submit(jobs ...Job) error {
 	slices.SortStableFunc(s.coming, byArrival)
 	s.settle()
 	return nil
+}
+
+// Backfill lets jobs start that find a place while one before them finds none. Nothing
+// is kept for the one that waits.
+func (s *Scheduler) Backfill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.backfill = true
+	s.settle()
 }
 
 // StopArrivals forgets the jobs that have not arrived, and returns how many.
@@ -149,14 +160,19 @@ func (s *Scheduler) arrive() {
 	}
 }
 
-// startInOrder starts waiting jobs until the first one finds no place.
+// startInOrder starts waiting jobs until the first one finds no place, or, with
+// backfill, all that find one.
 func (s *Scheduler) startInOrder() {
-	for len(s.waiting) > 0 {
-		placed := s.place(s.waiting[0])
-		if placed == nil {
+	for i := 0; i < len(s.waiting); {
+		placed := s.place(s.waiting[i])
+		switch {
+		case placed != nil:
+			s.start(i, placed)
+		case !s.backfill:
 			return
+		default:
+			i++
 		}
-		s.start(placed)
 	}
 }
 
@@ -166,10 +182,10 @@ func (s *Scheduler) enqueue(e *entry) {
 	s.waiting = slices.Insert(s.waiting, i, e)
 }
 
-// start starts the first waiting job where it was placed.
-func (s *Scheduler) start(placed []placement) {
-	e := s.waiting[0]
-	s.waiting = s.waiting[1:]
+// start starts the i-th waiting job where it was placed.
+func (s *Scheduler) start(i int, placed []placement) {
+	e := s.waiting[i]
+	s.waiting = slices.Delete(s.waiting, i, i+1)
 	e.state, e.started, e.ends, e.on, e.nodes = jobRunning, s.now, s.now.Add(e.Run), placed, 0
 	for _, p := range placed {
 		p.host.jobs = append(p.host.jobs, e)
@@ -177,8 +193,8 @@ func (s *Scheduler) start(placed []placement) {
 		p.host.whole = e.Exclusive != autoscale.Shared
 		e.nodes += share(p.host, e, p.tasks)
 	}
-	i, _ := slices.BinarySearchFunc(s.running, e, byEnd)
-	s.running = slices.Insert(s.running, i, e)
+	at, _ := slices.BinarySearchFunc(s.running, e, byEnd)
+	s.running = slices.Insert(s.running, at, e)
 }
 
 // stop takes a running job off its hosts.

@@ -73,6 +73,17 @@ func TestJobsEndAndStartAtTheirOwnTimesBetweenTwoLooks(t *testing.T) {
 	}, s.Totals())
 }
 
+func TestBackfillLetsNarrowJobsPass(t *testing.T) {
+	s := newTestScheduler(t, "a", "b")
+	s.Backfill()
+	require.NoError(t, s.Submit(whole("1", 0, 1, 100), whole("2", 1, 2, 10), whole("3", 2, 1, 10)))
+	s.Advance(at(150))
+	got := records(s)
+	require.Equal(t, at(2), got["3"].Started)
+	require.Equal(t, at(100), got["2"].Started)
+	require.Equal(t, 3, s.Totals().Finished)
+}
+
 func TestAWideJobHoldsBackTheNarrowOnesBehindIt(t *testing.T) {
 	s := newTestScheduler(t, "a", "b")
 	require.NoError(t, s.Submit(whole("1", 0, 1, 100), whole("2", 1, 2, 10), whole("3", 2, 1, 10)))

@@ -1,0 +1,313 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"autoscaled/autoscale"
+	"autoscaled/autoscale/journal"
+	"autoscaled/autoscale/loop"
+	"autoscaled/cyclecloud/cyclecloudtest"
+)
+
+// checkTick holds the cloud's books against the journal after a tick.
+func (h *house) checkTick(r loop.Report) {
+	h.world.mu.Lock()
+	defer h.world.mu.Unlock()
+	h.follow()
+	for _, p := range r.Problems {
+		h.note("problem: %s %s: %v", p.Step, p.Subject, p.Err)
+	}
+	h.note("tick: %d open, %d nodes, memory of %d", len(r.Operations), len(r.Observation.Supply.Nodes), len(r.Memory.Nodes))
+	for _, g := range r.Plan.Grow {
+		h.note("plan: %d nodes of %s in group %q for %v: %s", g.Count, g.Pool, g.Group, g.Jobs, g.Reason)
+	}
+	for _, o := range r.Plan.Outcomes {
+		if o.Reason.Code != "" {
+			h.note("plan: jobs %d to %d of class %d: %s", o.From, o.To, o.Class, o.Reason)
+		}
+	}
+	for _, v := range r.Plan.Nodes {
+		h.note("plan: node %s: %s", v.Node, v.Reason)
+	}
+	operations := h.all()
+	h.checkBooks(operations)
+	h.checkAccounted(operations)
+	if !h.forgot {
+		h.checkLimits(operations)
+	}
+}
+
+// checkBooks: nothing that the simulator itself holds against its clients, and no
+// request that took effect twice, beyond what was asked, or unknown to the journal.
+func (h *house) checkBooks(operations map[autoscale.RequestID]autoscale.Operation) {
+	books := h.cloud.Books()
+	for _, v := range books.Violations {
+		// The wire looks at those kept alive itself: it knows what the daemon could know.
+		if v.Kind != cyclecloudtest.ViolationKeepAlive && !(v.Kind == cyclecloudtest.ViolationBusy && h.raced[v.NodeID]) {
+			h.violate("the simulator's books: %s: %s", v.Kind, v.Text)
+		}
+	}
+	seen := map[string]bool{}
+	for _, c := range books.Creates {
+		op, known := operations[autoscale.RequestID(c.RequestID)]
+		switch {
+		case seen[c.RequestID]:
+			h.violate("request %s took effect twice", c.RequestID)
+		case !known:
+			h.violate("request %s is not in the journal", c.RequestID)
+		case c.Sets[0].Added > op.Count:
+			h.violate("request %s made %d nodes of %d", c.RequestID, c.Sets[0].Added, op.Count)
+		case never(op.Phase) && c.Sets[0].Added > 0:
+			h.violate("request %s made %d nodes; the journal says that it is %s", c.RequestID, c.Sets[0].Added, op.Phase)
+		}
+		seen[c.RequestID] = true
+	}
+}
+
+// never tells whether an operation's end says that nothing came of it.
+func never(p autoscale.OperationPhase) bool {
+	return p == autoscale.OpRejected || p == autoscale.OpExpired
+}
+
+// checkAccounted: each node is in an open operation, remembered as ours, or leaving.
+func (h *house) checkAccounted(operations map[autoscale.RequestID]autoscale.Operation) {
+	h.paper.mu.Lock()
+	defer h.paper.mu.Unlock()
+	for _, n := range h.cloud.Nodes(cluster) {
+		if n.Head || h.foreign[n.ID] || n.TargetState == "Terminated" {
+			continue
+		}
+		op, known := operations[autoscale.RequestID(n.RequestID)]
+		switch {
+		case !known:
+			h.violate("node %s is there; no operation of the journal made it", n.ID)
+		case op.Phase.Final() && !h.memory.Nodes[autoscale.NodeID(n.ID)].Ours && !h.forgot:
+			h.violate("node %s is there; its operation is %s and nobody remembers it", n.ID, op.Phase)
+		}
+	}
+}
+
+// checkLimits: never more nodes than the policy allows, nor than anybody ever wanted.
+// Nodes that are to go don't count: their successors may have been asked for.
+func (h *house) checkLimits(operations map[autoscale.RequestID]autoscale.Operation) {
+	going := map[autoscale.NodeID]bool{}
+	for _, op := range operations {
+		if op.Kind == autoscale.OperationRemove {
+			for _, id := range op.Nodes {
+				going[id] = true
+			}
+		}
+	}
+	total, up, pools, groups := 0, 0, map[string]int{}, map[string]map[string]bool{}
+	for _, n := range h.ours() {
+		total++
+		array := n.Bucket.Nodearray
+		pools[array]++
+		if n.PlacementGroup != "" {
+			if groups[array] == nil {
+				groups[array] = map[string]bool{}
+			}
+			groups[array][n.PlacementGroup] = true
+		}
+		if !going[autoscale.NodeID(n.ID)] && h.serves(n) {
+			up++
+		}
+	}
+	p := &h.policy
+	h.within("the policy's max", total, p.Max)
+	h.within("the budget an hour", total, int(p.Budget.PerHour))
+	extra := 0
+	for i := range p.Pools {
+		pool := &p.Pools[i]
+		h.within("max of pool "+pool.Name, pools[pool.Name], pool.Max)
+		h.within("max_groups of pool "+pool.Name, len(groups[pool.Name]), pool.MaxGroups)
+		extra += pool.Min + pool.Buffer
+	}
+	wanted := extra + h.lateNodes
+	for _, job := range h.arrived() {
+		wanted += job
+	}
+	if up > wanted {
+		h.violate("%d nodes; no more than %d were ever wanted", up, wanted)
+	}
+}
+
+// serves tells whether a node is as good as was asked for: one that failed, was lost or
+// took too long is replaced.
+func (h *house) serves(n cyclecloudtest.NodeRecord) bool {
+	up := n.ReadyAt
+	if up.IsZero() {
+		up = time.Now()
+	}
+	failed := n.Status == "Failed" || n.Status == "Unavailable" || h.lost[n.ID]
+	return !failed && up.Sub(n.Created) < h.bootTimeout(n.Bucket.Nodearray)-time.Second
+}
+
+func (h *house) bootTimeout(array string) time.Duration {
+	i := slices.IndexFunc(h.policy.Pools, func(p autoscale.PoolPolicy) bool { return p.Name == array })
+	return h.policy.Pools[i].BootTimeout
+}
+
+func (h *house) within(what string, have, most int) {
+	if most > 0 && have > most {
+		h.violate("%s is %d; there are %d nodes or groups", what, most, have)
+	}
+}
+
+// arrived are the nodes that each job which has arrived may need: one for each task.
+// Where not every job runs everywhere, a node that another job took was asked for twice.
+func (h *house) arrived() (nodes []int) {
+	each := 2
+	if h.plain {
+		each = 1
+	}
+	for _, r := range h.world.jobs.Records() {
+		nodes = append(nodes, each*r.Tasks)
+	}
+	return nodes
+}
+
+// checkPaper: the file holds what was written, no more and no less.
+func (h *house) checkPaper(file *journal.Journal) {
+	list, err := file.All(context.Background())
+	if err != nil {
+		h.violate("read the journal: %v", err)
+		return
+	}
+	memory, err := file.Memory(context.Background())
+	if err != nil {
+		h.violate("read the memory: %v", err)
+	}
+	h.paper.mu.Lock()
+	defer h.paper.mu.Unlock()
+	if !h.forgot && len(list) != len(h.operations) {
+		h.violate("the journal holds %d operations of %d", len(list), len(h.operations))
+	}
+	for _, op := range list {
+		if want := h.operations[op.Request]; op.Phase != want.Phase || op.Attempts != want.Attempts || !reflect.DeepEqual(op.Nodes, want.Nodes) {
+			h.violate("the journal holds %+v where %+v was written", op, want)
+		}
+	}
+	for id, want := range h.memory.Nodes {
+		if got := memory.Nodes[id]; !got.IdleSince().Equal(want.IdleSince()) || got.Ours != want.Ours {
+			h.violate("the journal remembers %+v of node %s where %+v was written", got, id, want)
+		}
+	}
+}
+
+func (h *house) look() func() {
+	h.world.mu.Lock()
+	h.follow()
+	return h.world.mu.Unlock
+}
+
+// allServed: the jobs from before are done, and all others run.
+func (h *house) allServed() string {
+	defer h.look()()
+	if t := h.world.jobs.Totals(); t.Waiting+t.Coming > 0 {
+		return fmt.Sprintf("%d jobs wait and %d run", t.Waiting, t.Running)
+	}
+	return ""
+}
+
+// asManyAsWanted: one node for each task that runs, no more than the policy keeps
+// beside them, and nothing in doubt.
+func (h *house) asManyAsWanted() string {
+	defer h.look()()
+	least, extra := 0, h.keeps()
+	for _, r := range h.world.jobs.Records() {
+		if r.Ended.IsZero() && !r.Started.IsZero() {
+			least += r.Tasks
+		}
+	}
+	have := len(h.ours())
+	switch open := h.open(); {
+	case open != "":
+		return open
+	case have < least-len(h.foreign):
+		return fmt.Sprintf("%d nodes for %d tasks that run", have, least)
+	case have > least+extra && !h.wholeGroups():
+		return fmt.Sprintf("%d nodes for %d tasks, and the policy keeps %d", have, least, extra)
+	}
+	return ""
+}
+
+// keeps is how many nodes the policy keeps that no job needs.
+func (h *house) keeps() (n int) {
+	for i := range h.policy.Pools {
+		n += max(h.policy.Pools[i].Min, h.policy.Pools[i].Buffer)
+	}
+	return n
+}
+
+// wholeGroups: some pool's nodes go group by group, so that idle ones may stay.
+func (h *house) wholeGroups() bool {
+	for i := range h.policy.Pools {
+		if h.policy.Pools[i].RemoveGroupsWhole {
+			return true
+		}
+	}
+	return false
+}
+
+// open names an operation in doubt.
+func (h *house) open() string {
+	for id, op := range h.all() {
+		if !op.Phase.Final() && !h.lostWithPaper(op) {
+			return fmt.Sprintf("operation %s is %s", id, op.Phase)
+		}
+	}
+	return ""
+}
+
+// lostWithPaper tells whether an operation was forgotten with the state directory.
+func (h *house) lostWithPaper(op autoscale.Operation) bool { return op.Intended.Before(h.forgotten) }
+
+func (h *house) allDone() string {
+	defer h.look()()
+	if t := h.world.jobs.Totals(); t.Finished < t.Arrived {
+		return fmt.Sprintf("%d jobs of %d are done", t.Finished, t.Arrived)
+	}
+	return ""
+}
+
+// allGone: no node beyond what the policy keeps, none deallocated beyond that, and
+// nothing in doubt.
+func (h *house) allGone() string {
+	defer h.look()()
+	if have, keeps := len(h.ours()), h.keeps(); have > keeps {
+		return fmt.Sprintf("%d nodes are left, and the policy keeps %d", have, keeps)
+	}
+	return h.open()
+}
+
+// checkEnd looks once more at everything, after the last life.
+func (h *house) checkEnd() {
+	if h.violated() {
+		return
+	}
+	h.world.mu.Lock()
+	defer h.world.mu.Unlock()
+	operations := h.all()
+	h.checkBooks(operations)
+	h.checkAccounted(operations)
+	books := h.cloud.Books()
+	unseen := map[string]bool{} // requests of which a node may have gone before anybody saw it
+	for _, n := range books.Nodes {
+		unseen[n.RequestID] = unseen[n.RequestID] || h.lost[n.ID]
+	}
+	for _, c := range books.Creates {
+		op := operations[autoscale.RequestID(c.RequestID)]
+		if unseen[c.RequestID] {
+			continue
+		}
+		if op.Phase.Final() && op.Added != c.Sets[0].Added {
+			h.violate("request %s made %d nodes; the journal says %d (%s, %s)", c.RequestID, c.Sets[0].Added, op.Added, op.Phase, op.Message)
+		}
+	}
+	h.note("the end: %s", time.Since(begin))
+}
