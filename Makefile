@@ -4,13 +4,15 @@ GO         ?= go
 DOCKER     ?= docker
 FUZZTIME   ?= 30s
 BENCH      ?= .
+SEEDS      ?= 100000
+FIRST_SEED ?= 1
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 IMAGE      ?= autoscaled:$(VERSION)
 BUILD_ARGS ?=
 
 export GO
 
-.PHONY: all build test lint bench fuzz docker clean
+.PHONY: all build test lint bench fuzz soak docker clean
 
 all: build
 
@@ -36,6 +38,10 @@ bench:
 # Every fuzz target, one after the other, each for FUZZTIME.
 fuzz:
 	@FUZZTIME=$(FUZZTIME) bash .ci/fuzz.sh
+
+# The simulation at length: make soak SEEDS=100000 FIRST_SEED=5000
+soak:
+	$(GO) test -count=1 -timeout 0 ./internal/simulation -run 'TestSimulation$$' -seeds=$(SEEDS) -first-seed=$(FIRST_SEED)
 
 # DOCKER=podman or DOCKER=buildah do as well. Other base images:
 # make docker BUILD_ARGS='--build-arg BUILD_IMAGE=... --build-arg RUNTIME_IMAGE=...'

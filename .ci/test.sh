@@ -96,4 +96,6 @@ suite 'go test -race' "$GO" test -race -count=1 -timeout "$test_timeout" ./...
 suite 'planner properties' "$GO" test -count=1 -run Property ./autoscale -rapid.checks=10000 -rapid.seed=1
 # The daemon's own process under SIGKILL, at each crash point and at 200 moments.
 suite 'kill -9' killed
+# Days of faults and kills, again the same ones each time; how many is printed.
+suite 'simulation' "$GO" test -count=1 -timeout "$test_timeout" ./internal/simulation -seeds=2000
 printf '== all suites passed: %d s\n' "$SECONDS"

@@ -38,6 +38,31 @@ func (h *house) checkTick(r loop.Report) {
 	h.checkAccounted(operations)
 	if !h.forgot {
 		h.checkLimits(operations)
+		h.checkRates(operations, r.At)
+	}
+}
+
+// checkRates: no more nodes are asked for, or sent away, in a tick and in an hour than
+// the policy allows.
+func (h *house) checkRates(operations map[autoscale.RequestID]autoscale.Operation, at time.Time) {
+	var made, removed struct{ tick, hour int }
+	for _, op := range operations {
+		sum := &made
+		if op.Kind == autoscale.OperationRemove {
+			sum = &removed
+		}
+		if op.Intended.Equal(at) {
+			sum.tick += op.Count
+		}
+		if at.Sub(op.Intended) < time.Hour {
+			sum.hour += op.Count
+		}
+	}
+	h.within("creates_per_tick", made.tick, h.policy.CreatesPerTick)
+	h.within("creates_per_hour", made.hour, h.policy.CreatesPerHour)
+	if !h.wholeGroups() { // those may be larger than a rate
+		h.within("removals_per_tick", removed.tick, h.policy.RemovalsPerTick)
+		h.within("removals_per_hour", removed.hour, h.policy.RemovalsPerHour)
 	}
 }
 

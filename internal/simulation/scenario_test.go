@@ -77,6 +77,9 @@ var eventKinds = []eventKind{
 // cores of each machine type, and where it may be had.
 var machines = map[string]int{"Standard_F4s_v2": 4, "Standard_F8s_v2": 8, "Standard_F16s_v2": 16}
 
+// largest is how many nodes a job needs at most.
+const largest = 4
+
 // dice draws one scenario.
 type dice struct{ *rand.Rand }
 
@@ -189,6 +192,12 @@ func drawPolicy(d dice, arrays []cyclecloudtest.NodearrayConfig) autoscale.Polic
 	if d.chance(0.3) {
 		p.RemovalsPerTick, p.RemovalsPerHour = d.between(1, 4), d.between(40, 80)
 	}
+	if d.chance(0.3) {
+		p.CreatesPerTick, p.CreatesPerHour = d.between(largest, 8), d.between(60, 90)
+	}
+	if d.chance(0.5) {
+		p.DemandJump = autoscale.DefaultDemandJump
+	}
 	if d.chance(0.2) {
 		p.Budget.PerHour = float64(d.between(10, 20))
 	}
@@ -219,6 +228,9 @@ func drawPool(d dice, array string) autoscale.PoolPolicy {
 	}
 	if d.chance(0.2) {
 		p.Buffer = 1
+	}
+	if d.chance(0.15) {
+		p.MaxAge = d.span(30*time.Minute, time.Hour)
 	}
 	if d.chance(0.2) && p.Removal != autoscale.RemovalDeallocate {
 		p.MaxGroups = d.between(2, 3)
@@ -263,9 +275,9 @@ func drawKind(d dice, s scenario) func() sim.Job {
 		case 0: // small jobs share nodes
 			j.Exclusive, j.PerTask = autoscale.Shared, autoscale.Resources{Cores: d.between(1, 3)}
 		case 1: // several nodes at once
-			j.Tasks, j.Gang = d.between(2, 4), autoscale.GangAll
+			j.Tasks, j.Gang = d.between(2, largest), autoscale.GangAll
 		case 2: // and in one placement group
-			j.Tasks, j.Grouping = d.between(2, 4), autoscale.Coupled
+			j.Tasks, j.Grouping = d.between(2, largest), autoscale.Coupled
 		}
 		return j
 	}

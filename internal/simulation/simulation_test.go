@@ -15,7 +15,7 @@ import (
 
 var (
 	oneSeed   = flag.Uint64("seed", 0, "play the scenario of this seed alone, and tell all that happens in it")
-	seeds     = flag.Int("seeds", 100, "how many scenarios to play")
+	seeds     = flag.Int("seeds", 30, "how many scenarios to play")
 	firstSeed = flag.Uint64("first-seed", 1, "the seed of the first of them")
 )
 
