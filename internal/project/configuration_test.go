@@ -15,8 +15,8 @@ import (
 const configurationHead = `# Configuration
 
 One YAML file, given as ` + "`-c FILE`" + `. It is strict: a key that isn't listed here is an error that names the line and the nearest known
-key, and ` + "`autoscaled check -c FILE`" + ` tells all mistakes at once. Durations are written as ` + "`90s`, `5m`, `1h30m`, sizes as `512MiB`, `1GiB`" + `; paths are relative to the
-file's folder. "Required" holds where the section is given at all. A key outside lists is overridden by its environment variable. ` + "`autoscaled schema`" + ` prints a JSON Schema of the file for
+key, and ` + "`autoscaled check -c FILE`" + ` tells all mistakes at once. Durations are written as ` + "`90s`, `5m`, `1h30m`" + ` (a number alone is seconds; there are no days),
+sizes as ` + "`512MiB`, `1GiB`" + `; paths are relative to the file's folder. "Required" holds where the section is given at all. A key outside lists is overridden by its environment variable. ` + "`autoscaled schema`" + ` prints a JSON Schema of the file for
 editors.
 
 This page is written by ` + "`go test ./internal/project -update`" + ` from package ` + "`config`" + `.
