@@ -244,11 +244,11 @@ func (b *board) addMax() {
 	for i := range b.pools {
 		pool := &b.pools[i]
 		var bounds []claim
+		if all >= 0 { // of two that leave the same the wider is told: other pools don't help
+			bounds = append(bounds, claim{limit: all, amount: 1})
+		}
 		if pool.policy >= 0 && own[pool.policy] >= 0 {
 			bounds = append(bounds, claim{limit: own[pool.policy], amount: 1})
-		}
-		if all >= 0 {
-			bounds = append(bounds, claim{limit: all, amount: 1})
 		}
 		pool.claims = append(b.ledger.claims(pool.Draws), bounds...)
 		pool.startClaims = append(b.ledger.claims(pool.StartDraws), bounds...)

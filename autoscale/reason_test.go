@@ -40,3 +40,13 @@ func TestNextTryOfWhatFellShortIsTold(t *testing.T) {
 	require.Equal(t, 1, plan.Grow[0].Count)
 	require.Equal(t, "a/F4 fell short 50s ago (capacity) and is on trial with 1 at a time: no more", plan.Outcomes[1].Reason.String())
 }
+
+// Where a pool's own max and that of all are both reached, raising the pool's helps
+// nobody, while raising that of all helps in another pool too.
+func TestOfTwoFullLimitsTheWiderIsTold(t *testing.T) {
+	pool, limits := aPool("a", "F4", 4, 10)
+	s := State{Observation: observe(start, Supply{Pools: []Pool{pool}, Limits: limits}, jobs("j", 3, wholeNodes(1)), nil)}
+	p := aPolicy("a")
+	p.Max, p.Pools[0].Max = 2, 2
+	require.Equal(t, Reason{Code: ReasonLimit, Subject: "total", Have: 2, Want: 2, Need: 1, Unit: UnitNodes}, Decide(s, p).Outcomes[1].Reason)
+}
