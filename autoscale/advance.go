@@ -32,14 +32,15 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 		}
 		was := m.Nodes[node.ID]
 		was.rest(node.Phase, o.At, starts[node.ID])
-		now := advanceNode(was, node, o, hosts, made[node.Request], m.Promises[node.Request])
 		timeout, managed := timeouts[node.Pool]
+		now := advanceNode(was, node, o, hosts, made[node.Request], m.Promises[node.Request], p.adopts(node, managed))
 		now.Late = now.Late || managed && late(node, now, o.At, timeout)
 		next.Nodes[node.ID] = now
 	}
 	noteRemovals(next.Nodes, operations)
 	next.Offerings = advanceOfferings(m, next.Nodes, o, operations)
 	next.Breaker = advanceBreaker(m, next.Nodes, o, operations, &p)
+	next.Paused = pausedStill(m.Paused, o.At)
 	next.Surge = advanceSurge(m.Surge, o, &p)
 	next.Spend = advanceSpend(m, next.Nodes, o, &p)
 	return next
@@ -79,7 +80,7 @@ func late(n *Node, m NodeMemory, at time.Time, timeout time.Duration) bool {
 	return n.Phase == PhaseStarting && m.Ready.IsZero() && at.Sub(m.Asked) > timeout
 }
 
-func advanceNode(m NodeMemory, node *Node, o Observation, hosts hosts, by *Operation, promise Promise) NodeMemory {
+func advanceNode(m NodeMemory, node *Node, o Observation, hosts hosts, by *Operation, promise Promise, adopted bool) NodeMemory {
 	m.past(o.At)
 	if m.Asked.IsZero() {
 		m.Asked = o.At
@@ -88,7 +89,7 @@ func advanceNode(m NodeMemory, node *Node, o Observation, hosts hosts, by *Opera
 			m.For = promise.of(slices.Index(by.Nodes, node.ID))
 		}
 	}
-	m.Ours = m.Ours || by != nil || node.Owned
+	m.Ours = m.Ours || by != nil || adopted
 	m.Pool, m.Grouped = node.Pool, node.Group != ""
 	if node.Phase == PhaseReady && m.Ready.IsZero() {
 		m.Ready = o.At
@@ -120,7 +121,7 @@ func Remember(m Memory, p Plan) Memory {
 	if p.holdsAll() {
 		return m // it does not say whom nodes are for
 	}
-	next := Memory{Nodes: maps.Clone(m.Nodes), Offerings: m.Offerings, Promises: maps.Clone(p.Promises), Spend: m.Spend, Breaker: m.Breaker, Surge: m.Surge}
+	next := Memory{Nodes: maps.Clone(m.Nodes), Offerings: m.Offerings, Promises: maps.Clone(p.Promises), Spend: m.Spend, Breaker: m.Breaker, Surge: m.Surge, Paused: m.Paused}
 	if p.Blocked != "" {
 		next.Blocked = Blocked{Job: p.Blocked, Since: p.At}
 		if m.Blocked.Job == p.Blocked {

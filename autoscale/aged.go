@@ -30,7 +30,7 @@ type old struct {
 // replace, so that none stands aside for a replacement that can't come.
 func (b *board) pickAged() {
 	for p := range b.policy.Pools {
-		if b.policy.Pools[p].MaxAge > 0 {
+		if b.policy.Pools[p].MaxAge > 0 && !b.pausedPolicy(p) {
 			b.pickAgedOf(p)
 		}
 	}
@@ -126,7 +126,7 @@ func (b *board) appendOld(all []old, nodes []*nodeState) []old {
 		if b.names.find(n.node.Name) != nil {
 			return all
 		}
-		if !n.supply || n.node.Phase != PhaseReady || n.node.KeepAlive || !n.memory.Ours && !n.node.Owned {
+		if !n.supply || n.node.Phase != PhaseReady || n.node.KeepAlive || !b.ours(n) {
 			return all
 		}
 		if n.memory.Asked.Before(x.asked) {

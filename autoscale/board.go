@@ -113,6 +113,7 @@ func newBoard(planner *Planner, s *State, p *Policy, unwanted map[RequestID]bool
 	b.addFlights(poolIndex, unwanted)
 	b.addMax()
 	b.addBudgets()
+	b.addPauses()
 	b.addBreaker()
 	b.addSurge()
 	b.drawStarts()

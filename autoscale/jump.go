@@ -8,6 +8,9 @@ import (
 // Surge is how much work the queue asks for, and a jump of it that no second read
 // has confirmed yet. What one wrong read asks for is then never bought.
 type Surge struct {
+	// At is when the queue was last read. Zero: never; the first read has none to be
+	// compared with, and is believed.
+	At time.Time `json:"at,omitzero"`
 	// Accepted is what the last accepted read asked for, in cores.
 	Accepted int64 `json:"accepted,omitempty"`
 	// Jump is what the latest read asked for, where that was too much more to be
@@ -29,12 +32,12 @@ func advanceSurge(was Surge, o Observation, p *Policy) Surge {
 	}
 	now := askedCores(&o.Demand, o.At)
 	factor := int64(p.DemandJump)
-	jumps := factor > 0 && now/factor >= max(was.Accepted, jumpFloor)
+	jumps := factor > 0 && !was.At.IsZero() && now/factor >= max(was.Accepted, jumpFloor)
 	confirmed := was.Jump > 0 && now/2 <= was.Jump && now >= was.Jump/2
 	if !jumps || confirmed {
-		return Surge{Accepted: now}
+		return Surge{At: o.At, Accepted: now}
 	}
-	next := Surge{Accepted: was.Accepted, Jump: now, Since: o.At}
+	next := Surge{At: o.At, Accepted: was.Accepted, Jump: now, Since: o.At}
 	if was.Jump > 0 {
 		next.Since = past(was.Since, o.At)
 	}

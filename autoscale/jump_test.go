@@ -42,7 +42,7 @@ func TestDemandJump(t *testing.T) {
 		"few after none":           {[]int{0, 20}, 20, 0},
 		"up to the floor's factor": {[]int{0, 10*jumpFloor - 1}, 10*jumpFloor - 1, 0},
 		"many after none":          {[]int{0, 10 * jumpFloor}, 0, 10 * jumpFloor},
-		"many at the first look":   {[]int{9000}, 0, 9000},
+		"many at the first look":   {[]int{9000}, 9000, 0},
 		"confirmed":                {[]int{0, 9000, 9000}, 9000, 0},
 		"confirmed by about it":    {[]int{0, 9000, 4500}, 4500, 0},
 		"confirmed by more":        {[]int{0, 9000, 18001}, 18001, 0},
@@ -61,7 +61,7 @@ func TestDemandJump(t *testing.T) {
 		require.Equal(t, c.jump > 0, !last.Since.IsZero(), name)
 	}
 	require.Equal(t, start.Add(time.Minute), reads(t, jumping(10), 0, 9000, 90000)[2].Since, "it waits since the first")
-	require.Equal(t, Surge{Accepted: 9000}, reads(t, jumping(0), 9000)[0], "without the key any size is believed")
+	require.Equal(t, Surge{At: start.Add(time.Minute), Accepted: 9000}, reads(t, jumping(0), 0, 9000)[1], "without the key any size is believed")
 }
 
 // Held jobs ask for nothing yet, and absurd documents don't overflow.

@@ -36,6 +36,8 @@ type Memory struct {
 	Breaker Breaker `json:"breaker,omitzero"`
 	// Blocked is the gang that patience is counted for.
 	Blocked Blocked `json:"blocked,omitzero"`
+	// Paused are the pools that an operator paused, by name.
+	Paused []Pause `json:"paused,omitempty"`
 	// Surge is what the queue asks for, and a jump of it that waits to be confirmed.
 	Surge Surge `json:"surge,omitzero"`
 	// Spend is what nodes have cost this month.

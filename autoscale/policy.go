@@ -76,6 +76,8 @@ type Policy struct {
 	// them once nothing else went within that time. 0: no such limit.
 	CreatesPerTick int
 	CreatesPerHour int
+	// Adopt says which nodes that no record tells of are ours. Empty: AdoptOwned.
+	Adopt Adoption
 	// DemandJump is by which factor the work that waits may grow from one read of
 	// the queue to the next. Beyond it nothing grows until a second read agrees.
 	// 0: by any.

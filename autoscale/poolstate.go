@@ -22,6 +22,8 @@ type poolState struct {
 	priced bool
 	// shut is why no new nodes are made here; without a code they are.
 	shut Reason
+	// paused is why nothing of it is touched at all; without a code it may be.
+	paused Reason
 	// draws is what a node draws on the cloud's limits and on budgets.
 	draws []Draw
 	// claims are what a node draws on limits; alone and grouped add what is

@@ -56,6 +56,7 @@ const (
 	ReasonLimit          ReasonCode = "limit"           // a limit is reached
 	ReasonBudget         ReasonCode = "budget"          // a budget of money is reached
 	ReasonCreateRate     ReasonCode = "create_rate"     // as many nodes as may be asked for at a time were
+	ReasonPaused         ReasonCode = "paused"          // an operator paused the pool
 	ReasonDemandJump     ReasonCode = "demand_jump"     // the queue asks for far more than before; a second read must agree
 	ReasonNoPrice        ReasonCode = "no_price"        // there is a budget, and the price of the pools that would do is not known
 )
@@ -163,6 +164,10 @@ func (r Reason) field(name string) string {
 		if r.Of > 0 {
 			return ", the next in " + howLong(r.Of)
 		}
+	case ", ending":
+		if r.Of > 0 {
+			return ", for another " + howLong(r.Of)
+		}
 	case "have":
 		return r.Unit.Format(r.Have)
 	case "want":
@@ -218,7 +223,7 @@ func Reasons() []ReasonInfo {
 var reasonOrder = []ReasonCode{
 	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonFailed, ReasonSurplus, ReasonMaxAge, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnDeallocated, ReasonOnNew, ReasonPart,
-	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonNameTaken, ReasonNameUnnumbered, ReasonPoolInvalid, ReasonGangWaits, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonCreateRate, ReasonDemandJump, ReasonBudget, ReasonNoPrice,
+	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonNameTaken, ReasonNameUnnumbered, ReasonPoolInvalid, ReasonGangWaits, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonCreateRate, ReasonDemandJump, ReasonPaused, ReasonBudget, ReasonNoPrice,
 	ReasonWanted, ReasonGangHeld, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
 	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonAged, ReasonAgedTurn, ReasonAgedKept, ReasonRemovalRate, ReasonGroupStays, ReasonReporting, ReasonFailedKept, ReasonLeaving, ReasonOddState, ReasonStartFailed, ReasonDeallocated,
 	ReasonGrows, ReasonStarts, ReasonShrinks, ReasonNotNeeded,
@@ -264,6 +269,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonBreaker:        {"{class} errors have stopped this cloud for {for}; one try at a time, the next in {of}: {detail}", "auth: mend the credentials or their role. config: mend what the words name, such as an image, a subnet or a machine type of the nodearray. It goes on by itself after a try that succeeds."},
 	ReasonLimit:          {"limit {subject} is in the way: {have} of {want} {unit} are in use or on their way, {need} more would be needed", "Raise the limit or wait until enough of it is free."},
 	ReasonCreateRate:     {"{subject} allows {want} new nodes, and {have} were or are asked for before it", "Wait, or raise the rate."},
+	ReasonPaused:         {"{subject} paused for {for}{, ending}: {detail}", "autoscaled resume lets it go on."},
 	ReasonDemandJump:     {"the queue asks for {have} cores, more than demand_jump times the {want} that were counted before; a second read must agree before anything grows", "Wait for the next read. If the queue asks for too much, mend it, or pause the daemon; if it often grows so fast, raise demand_jump."},
 
 	ReasonWanted:       {"the plan gives it work", ""},

@@ -74,6 +74,12 @@ type scenario struct {
 	Removed []struct{ Count, Ago int } `yaml:"removed"`
 	// Created is how many were asked for how many seconds ago.
 	Created []struct{ Count, Ago int } `yaml:"created"`
+	// Paused are pools, for so many seconds already and another Left.
+	Paused []struct {
+		Pool      string
+		For, Left int
+		Why       string
+	} `yaml:"paused"`
 	// Surge is how many cores the queue asked for, and a jump that waits.
 	Surge struct{ Accepted, Jump int64 } `yaml:"surge"`
 	// Problems and states that hold everything.
@@ -284,6 +290,13 @@ func (s scenario) state() State {
 	}
 	for _, c := range s.Created {
 		st.Memory.Created = append(st.Memory.Created, Tally{At: start.Add(-time.Duration(c.Ago) * time.Second), Count: c.Count})
+	}
+	for _, p := range s.Paused {
+		pause := Pause{Pool: p.Pool, Since: start.Add(-time.Duration(p.For) * time.Second), Why: p.Why}
+		if p.Left > 0 {
+			pause.Until = start.Add(time.Duration(p.Left) * time.Second)
+		}
+		st.Memory = st.Memory.WithPause(pause)
 	}
 	st.Memory.Surge = Surge{Accepted: s.Surge.Accepted, Jump: s.Surge.Jump}
 	for _, n := range s.Nodes {

@@ -59,7 +59,7 @@ func (b *board) startable(n *nodeState) bool {
 	switch {
 	case n.node.Phase != PhaseDeallocated, !n.touchable(), n.asked():
 		return false
-	case n.node.KeepAlive, n.use.Busy(), !n.memory.Ours && !n.node.Owned, b.pools[n.pool].closed():
+	case n.node.KeepAlive, n.use.Busy(), !b.ours(n), b.pools[n.pool].closed():
 		return false
 	case n.start == nil:
 		return !b.triedLately(n)

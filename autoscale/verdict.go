@@ -22,8 +22,10 @@ func (b *board) verdict(n *nodeState) (reason Reason, goes bool) {
 		return Reason{Code: ReasonKeepAlive}, false
 	case n.use.Drain == DrainForeign:
 		return Reason{Code: ReasonForeignDrain}, false
-	case !n.memory.Ours && !n.node.Owned:
+	case !b.ours(n):
 		return Reason{Code: ReasonForeign}, false
+	case b.pools[n.pool].paused.Code != "":
+		return b.pools[n.pool].paused, false
 	case n.node.Phase == PhaseDeallocated:
 		return b.deallocatedVerdict(n)
 	case n.node.Phase == PhaseFailed:

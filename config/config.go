@@ -98,11 +98,12 @@ type Scaling struct {
 	Resources    []ResourceRule `key:"resources" help:"What nodes offer to jobs, where that is not all that their VM has. For each resource the first rule holds that matches and sets it."`
 	Pools        []Pool         `key:"pools" required:"yes" help:"What is managed, in order of preference. A nodearray that no pool names is never touched."`
 
-	CreatesPerTick  int `key:"creates_per_tick" default:"200" least:"0" help:"Most nodes that are created or started in one tick. A job that needs more at once gets them together, when nothing else went. 0: no such limit."`
-	CreatesPerHour  int `key:"creates_per_hour" default:"2000" least:"0" help:"The same within an hour."`
-	RemovalsPerTick int `key:"removals_per_tick" default:"200" least:"0" help:"Most nodes that are removed in one tick, for whatever reason. 0: no such limit."`
-	RemovalsPerHour int `key:"removals_per_hour" default:"2000" least:"0" help:"Most nodes that are removed within an hour, for whatever reason. 0: no such limit."`
-	DemandJump      int `key:"demand_jump" default:"10" least:"0" help:"By which factor the cores that waiting jobs ask for may grow from one read of the queue to the next, counted from 256 at least. Beyond it nothing grows until a second read asks for about as much. 0: by any."`
+	CreatesPerTick  int    `key:"creates_per_tick" default:"200" least:"0" help:"Most nodes that are created or started in one tick. A job that needs more at once gets them together, when nothing else went. 0: no such limit."`
+	CreatesPerHour  int    `key:"creates_per_hour" default:"2000" least:"0" help:"The same within an hour."`
+	RemovalsPerTick int    `key:"removals_per_tick" default:"200" least:"0" help:"Most nodes that are removed in one tick, for whatever reason. 0: no such limit."`
+	RemovalsPerHour int    `key:"removals_per_hour" default:"2000" least:"0" help:"Most nodes that are removed within an hour, for whatever reason. 0: no such limit."`
+	Adopt           string `key:"adopt" default:"owned" enum:"owned,all,none" help:"Which nodes of managed pools that the journal does not know are taken for the daemon's own: owned, those that carry its mark; all, whoever made them; none. The others are reported (autoscaled orphans), and never touched."`
+	DemandJump      int    `key:"demand_jump" default:"10" least:"0" help:"By which factor the cores that waiting jobs ask for may grow from one read of the queue to the next, counted from 256 at least. Beyond it nothing grows until a second read asks for about as much. 0: by any."`
 
 	// Prices are what [Load] and [Check] found in PricesFile.
 	Prices []autoscale.Price `content:"prices_file"`

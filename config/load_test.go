@@ -54,8 +54,8 @@ func TestMinimalConfigGetsEveryDefault(t *testing.T) {
 		Order: autoscale.AsListed, GroupName: autoscale.DefaultGroupName, AbsentFor: autoscale.DefaultAbsentFor, GangPatience: autoscale.DefaultGangPatience, GangHold: autoscale.DefaultGangHold,
 		CreatesPerTick: autoscale.DefaultChangesPerTick, CreatesPerHour: autoscale.DefaultChangesPerHour,
 		RemovalsPerTick: autoscale.DefaultChangesPerTick, RemovalsPerHour: autoscale.DefaultChangesPerHour,
-		DemandJump: autoscale.DefaultDemandJump,
-		Budget:     autoscale.Budget{Zone: time.UTC},
+		DemandJump: autoscale.DefaultDemandJump, Adopt: autoscale.AdoptOwned,
+		Budget: autoscale.Budget{Zone: time.UTC},
 		Pools: []autoscale.PoolPolicy{{
 			Name: "execute", IdleTime: autoscale.DefaultIdleTime, BootTimeout: autoscale.DefaultBootTimeout, Removal: autoscale.RemovalTerminate,
 			Match: autoscale.Selector{All: []autoscale.Selector{autoscale.HasLabel("nodearray", "execute")}},
@@ -101,6 +101,7 @@ clusters:
       removals_per_tick: 3
       removals_per_hour: 4
       demand_jump: 5
+      adopt: all
       group_name: "{nodearray}-{machine_type}_{n}"
       licences:
         - {name: matlab, tokens: 50}
@@ -133,7 +134,7 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 					{MemoryReserve: &bytes},
 				},
 				Max: 100, BootTimeout: Duration(90 * time.Minute), AbsentFor: Duration(90 * time.Second), GangPatience: Duration(time.Hour), GangHold: Duration(20 * time.Minute),
-				CreatesPerTick: 1, CreatesPerHour: 2, RemovalsPerTick: 3, RemovalsPerHour: 4, DemandJump: 5,
+				CreatesPerTick: 1, CreatesPerHour: 2, RemovalsPerTick: 3, RemovalsPerHour: 4, DemandJump: 5, Adopt: "all",
 				GroupName: "{nodearray}-{machine_type}_{n}", Licences: []Licence{{Name: "matlab", Tokens: 50}},
 				Pools: []Pool{
 					{

@@ -21,6 +21,7 @@ func (c *Cluster) Policy() autoscale.Policy {
 		GangHold:     s.GangHold.Std(),
 	}
 	p.CreatesPerTick, p.CreatesPerHour, p.DemandJump = s.CreatesPerTick, s.CreatesPerHour, s.DemandJump
+	p.Adopt = autoscale.Adoption(s.Adopt)
 	p.RemovalsPerTick, p.RemovalsPerHour = s.RemovalsPerTick, s.RemovalsPerHour
 	for i := range s.Pools {
 		p.Pools = append(p.Pools, s.pool(&s.Pools[i]))

@@ -2,8 +2,11 @@ package loop
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"autoscaled/autoscale"
 )
 
 // What one read asks for is not bought; a restart between two reads makes no difference.
@@ -39,4 +42,55 @@ func TestCreateRatesSurviveRestarts(t *testing.T) {
 	require.Equal(t, 7, r.cloud.serial)
 	r.ticks(10)
 	require.Equal(t, 14, r.cloud.serial)
+}
+
+// A node that comes after its request was given up is ours by the record alone, and
+// goes when nobody wants it; it is counted and told of once.
+func TestNodeOfARequestThatIsOverIsAdopted(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.Policy.Adopt = autoscale.AdoptNone })
+	r.queue.submit(r.at, 1)
+	r.fail(1, "create", lostBefore)
+	r.tick()
+	r.queue.clear()
+	r.until(func() bool { return r.all()[0].Phase == autoscale.OpExpired })
+	late := autoscale.Grow{Request: r.all()[0].Request, Pool: poolID, Count: 1}
+	r.cloud.add(late)
+	late.Request = "somebody's"
+	r.cloud.add(late)
+	report := r.tick()
+	require.Equal(t, 1.0, r.series("autoscaled_nodes_adopted_total")["execute/F4"])
+	require.Equal(t, 1.0, r.series("autoscaled_nodes_foreign")["execute/F4"])
+	require.Len(t, report.Orphans.Nodes, 1)
+	require.Equal(t, autoscale.RequestID("somebody's"), report.Orphans.Nodes[0].Request)
+	r.ticks(60)
+	require.Len(t, r.cloud.list(), 1, "what is not ours stays")
+	require.Equal(t, 1.0, r.series("autoscaled_nodes_adopted_total")["execute/F4"])
+}
+
+// A pause is on disk when it returns; what was asked for before goes on, and its time
+// ends it.
+func TestPausedLoopOnlyFollows(t *testing.T) {
+	r := newRig(t)
+	r.queue.submit(r.at, 2)
+	r.tick()
+	_, err := r.loop.Pause(t.Context(), "", time.Hour, "new image")
+	require.NoError(t, err)
+	r.restart()
+	r.queue.submit(r.at, 1)
+	r.until(func() bool { return r.all()[0].Phase == autoscale.OpConverged })
+	r.queue.clear()
+	for r.at.Before(start.Add(time.Hour)) {
+		r.tick()
+	}
+	require.Equal(t, []string{"create"}, r.cloud.calls)
+	require.Equal(t, 1.0, r.series("autoscaled_paused")["all"])
+	r.until(func() bool { return len(r.cloud.list()) == 0 })
+	require.Zero(t, r.series("autoscaled_paused")["all"])
+	require.ErrorContains(t, r.loop.Resume(t.Context(), "all"), "it is not paused")
+	_, err = r.loop.Pause(t.Context(), "none", 0, "")
+	require.ErrorContains(t, err, "it has all")
+	require.NoError(t, r.journal.Close())
+	_, err = r.loop.Pause(t.Context(), "all", 0, "")
+	require.Error(t, err, "what can't be written is not so")
+	require.Empty(t, r.loop.memory.Paused)
 }

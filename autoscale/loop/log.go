@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -26,6 +27,8 @@ type reporter struct {
 	mu  sync.Mutex
 	// told are the problems that last, by step and subject.
 	told map[complaint]*reminder
+	// strangers are the nodes that are not ours, as last told.
+	strangers map[autoscale.NodeID]bool
 	// empty are the policy's pools that match nothing, as last told.
 	empty []string
 }
@@ -214,6 +217,44 @@ func (r *reporter) breaker(before, now autoscale.Breaker) {
 		r.log.Info("a stopped cloud works again", zap.String("class", string(before.Class)))
 	}
 }
+
+// adopted tells of nodes of a pool that were taken for ours.
+func (r *reporter) adopted(pool autoscale.PoolID, nodes []autoscale.NodeID) {
+	r.log.Info("nodes that no record told of are taken for ours", zap.String("pool", string(pool)), zap.Int("count", len(nodes)), zap.Any("nodes", nodes))
+}
+
+// foreign tells once of each node that is not ours.
+func (r *reporter) foreign(nodes []autoscale.Node) {
+	now := make(map[autoscale.NodeID]bool, len(nodes))
+	var fresh []autoscale.NodeID
+	for i := range nodes {
+		id := nodes[i].ID
+		if now[id] = true; !r.strangers[id] {
+			fresh = append(fresh, id)
+		}
+	}
+	r.strangers = now
+	if len(fresh) > 0 {
+		r.log.Warn("nodes of managed pools are not ours, and are left alone", zap.Int("count", len(fresh)), zap.Any("nodes", fresh))
+	}
+}
+
+// pauses tells which pools were paused, and which go on.
+func (r *reporter) pauses(before, now []autoscale.Pause) {
+	for _, p := range now {
+		if !slices.Contains(before, p) {
+			r.log.Warn("pool is paused", zap.String("pool", pausedPool(p)), zap.String("why", p.Why), zap.Time("until", p.Until))
+		}
+	}
+	for _, p := range before {
+		if !slices.ContainsFunc(now, func(o autoscale.Pause) bool { return o.Pool == p.Pool }) {
+			r.log.Info("pool goes on", zap.String("pool", pausedPool(p)))
+		}
+	}
+}
+
+// pausedPool is what a pause is of.
+func pausedPool(p autoscale.Pause) string { return cmp.Or(p.Pool, "all pools") }
 
 // surge tells when the queue asks for so much at once that a second read must agree,
 // and what came of it.

@@ -22,6 +22,7 @@ type Metrics struct {
 	removed     *prometheus.CounterVec
 	evicted     *prometheus.CounterVec
 	reported    *prometheus.CounterVec
+	adopted     *prometheus.CounterVec
 	errors      *prometheus.CounterVec
 	decisions   *prometheus.CounterVec
 	bootSeconds *prometheus.HistogramVec
@@ -48,12 +49,13 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		removed:     counter(infoRemoved),
 		evicted:     counter(infoEvicted),
 		reported:    counter(infoReported),
+		adopted:     counter(infoAdopted),
 		errors:      counter(infoErrors),
 		decisions:   counter(infoDecisions),
 		bootSeconds: histogram(infoBootSeconds, 30, 60, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 3600),
 		views:       make(map[string]*view),
 	}
-	r.MustRegister(m.ticks, m.tickSeconds, m.transitions, m.created, m.started, m.removed, m.evicted, m.reported, m.errors, m.decisions, m.bootSeconds, m)
+	r.MustRegister(m.ticks, m.tickSeconds, m.transitions, m.created, m.started, m.removed, m.evicted, m.adopted, m.reported, m.errors, m.decisions, m.bootSeconds, m)
 	return m
 }
 
@@ -182,7 +184,9 @@ func (t *tick) measure(before autoscale.Memory) {
 			t.Metrics.failed(t.Cluster, n.Trouble())
 		}
 	}
+	t.account(before)
 	t.log.breaker(before.Breaker, t.report.Memory.Breaker)
+	t.log.pauses(before.Paused, t.report.Memory.Paused)
 	t.log.surge(before.Surge, t.report.Memory.Surge)
 	for _, id := range autoscale.Evicted(before, o, t.operations) {
 		pool := before.Nodes[id].Pool

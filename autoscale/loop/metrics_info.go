@@ -25,6 +25,7 @@ var (
 	infoRemoved     = MetricInfo{"autoscaled_nodes_removed_total", "counter", []string{"cluster", "pool", "reason"}, "Nodes that the cloud took on to remove for us."}
 	infoEvicted     = MetricInfo{"autoscaled_nodes_evicted_total", "counter", []string{"cluster", "pool"}, "Nodes of ours that went without our asking."}
 	infoReported    = MetricInfo{"autoscaled_nodes_reported_total", "counter", []string{"cluster", "pool"}, "Failed nodes of ours that the cloud took a health report of."}
+	infoAdopted     = MetricInfo{"autoscaled_nodes_adopted_total", "counter", []string{"cluster", "pool"}, "Nodes that no record told of and that were taken for ours."}
 	infoErrors      = MetricInfo{"autoscaled_errors_total", "counter", []string{"cluster", "class"}, "Failures by class: refused calls, short answers, nodes that did not come up."}
 	infoDecisions   = MetricInfo{"autoscaled_decisions_total", "counter", []string{"cluster", "action", "reason"}, "Nodes that a plan acted on, by action and reason."}
 	infoBootSeconds = MetricInfo{"autoscaled_node_boot_duration_seconds", "histogram", []string{"cluster", "pool"}, "Time from asking for a node to seeing it ready."}
@@ -43,12 +44,14 @@ var (
 	infoServed      = MetricInfo{"autoscaled_jobs_served", "gauge", []string{"cluster", "reason"}, "Pending jobs that have nodes, or nodes on their way, by which."}
 	infoWaiting     = MetricInfo{"autoscaled_jobs_waiting", "gauge", []string{"cluster", "reason"}, "Pending jobs that have no nodes, by why."}
 	infoNodes       = MetricInfo{"autoscaled_nodes", "gauge", []string{"cluster", "pool", "phase"}, "Nodes that the cloud shows."}
+	infoForeign     = MetricInfo{"autoscaled_nodes_foreign", "gauge", []string{"cluster", "pool"}, "Nodes of managed pools that are not ours, and never touched."}
 	infoLimitMax    = MetricInfo{"autoscaled_limit_max", "gauge", []string{"cluster", "limit", "unit"}, "Ceiling of a limit, in its unit."}
 	infoLimitUsed   = MetricInfo{"autoscaled_limit_used", "gauge", []string{"cluster", "limit", "unit"}, "What is used of a limit once the tick's plan is carried out, in its unit."}
 	infoSpendMonth  = MetricInfo{"autoscaled_spend_month", "gauge", []string{"cluster"}, "What nodes have cost in this calendar month, as far as their prices are known."}
 	infoSpendHour   = MetricInfo{"autoscaled_spend_per_hour", "gauge", []string{"cluster"}, "What an hour of the nodes costs that exist, as far as their prices are known."}
 	infoOperations  = MetricInfo{"autoscaled_operations_open", "gauge", []string{"cluster", "kind", "phase"}, "Operations that are not final."}
 	infoBreaker     = MetricInfo{"autoscaled_breaker_open", "gauge", []string{"cluster", "class"}, "Whether errors of a class have stopped the cloud."}
+	infoPaused      = MetricInfo{"autoscaled_paused", "gauge", []string{"cluster", "policy_pool"}, "Whether an operator paused a pool of the policy, by its name there."}
 	infoHolds       = MetricInfo{"autoscaled_holds", "gauge", []string{"cluster", "reason"}, "Pools, or the whole cloud, that are held back, by why."}
 )
 
@@ -57,8 +60,8 @@ func MetricInfos() []MetricInfo {
 	return slices.Concat(
 		[]MetricInfo{infoDemandKnown, infoSupplyKnown, infoJournalOK, infoTicks, infoTickSeconds, infoLastGood},
 		[]MetricInfo{infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting},
-		[]MetricInfo{infoNodes, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoCreated, infoStarted, infoRemoved, infoEvicted, infoReported, infoBootSeconds},
-		[]MetricInfo{infoOperations, infoTransitions, infoErrors, infoDecisions, infoHolds, infoBreaker},
+		[]MetricInfo{infoNodes, infoForeign, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoCreated, infoStarted, infoRemoved, infoEvicted, infoAdopted, infoReported, infoBootSeconds},
+		[]MetricInfo{infoOperations, infoTransitions, infoErrors, infoDecisions, infoHolds, infoBreaker, infoPaused},
 	)
 }
 

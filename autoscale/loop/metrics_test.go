@@ -164,6 +164,8 @@ func eventful(t *testing.T) *rig {
 	r.ticks(20)
 	r.queue.submit(r.at, 1)
 	r.tick()
+	r.cloud.add(autoscale.Grow{Request: "not on record", Pool: poolID, Count: 1})
+	r.tick()
 	r.cloud.breakDown("node-002")
 	r.tick()
 	return r

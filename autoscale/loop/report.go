@@ -45,6 +45,8 @@ type Report struct {
 	// Memory is what the plan was decided on.
 	Memory autoscale.Memory
 	Plan   autoscale.Plan
+	// Orphans are what nobody accounted for when the plan was made.
+	Orphans autoscale.Orphans
 	// Acted tells that the plan was carried out, as far as Problems don't say otherwise.
 	Acted    bool
 	Problems []Problem

@@ -79,10 +79,7 @@ func (t *tick) recall(ctx context.Context) (autoscale.Memory, bool) {
 		return autoscale.Memory{}, false
 	}
 	t.operations = ops
-	if t.memory != nil {
-		return *t.memory, true
-	}
-	m, err := t.Journal.Memory(ctx)
+	m, err := t.remembered(ctx)
 	if err != nil {
 		t.problem(StepJournal, "", err)
 		return autoscale.Memory{}, false
@@ -96,10 +93,11 @@ func (t *tick) recall(ctx context.Context) (autoscale.Memory, bool) {
 func (t *tick) decide(before autoscale.Memory) {
 	r := &t.report
 	r.Operations = open(t.operations)
-	r.Memory = autoscale.Advance(before, r.Observation, slices.Concat(t.operations, t.lateEnds()), t.policy)
+	r.Memory = autoscale.Advance(before, r.Observation, slices.Concat(t.operations, t.lateEnds(), t.makers(before)), t.policy)
 	if t.DryRun { // which tries nothing, and would never close it
 		r.Memory.Breaker = before.Breaker
 	}
+	r.Orphans = autoscale.FindOrphans(r.Observation, r.Operations, r.Memory, t.policy)
 	r.Plan = t.planner.Decide(autoscale.State{
 		Observation: r.Observation,
 		Operations:  r.Operations,

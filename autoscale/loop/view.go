@@ -14,7 +14,7 @@ type view struct {
 	// demand and supply are the gauges that an unreadable queue or cloud leaves
 	// as they were.
 	demand, supply []gauge
-	// breaker is kept where there was no plan.
+	// breaker, and what is paused, is kept where there was no plan.
 	breaker  []gauge
 	lastGood float64
 }
@@ -37,10 +37,10 @@ func (v *view) next(r Report, p autoscale.Policy) *view {
 	}
 	n.breaker = v.breaker
 	if planned {
-		n.breaker = breakerGauges(r.Memory.Breaker)
+		n.breaker = append(breakerGauges(r.Memory.Breaker), pausedGauges(r.Memory.Paused, p)...)
 	}
 	if r.Observation.SupplyProblem == "" {
-		n.supply = slices.Concat(nodeGauges(r.Observation.Supply, p), limitGauges(r), spendGauges(r.Memory.Spend))
+		n.supply = slices.Concat(nodeGauges(r.Observation.Supply, p), foreignGauges(r, p), limitGauges(r), spendGauges(r.Memory.Spend))
 	}
 	n.gauges = append(operationGauges(r.Operations), holdGauges(r.Plan, v.gauges)...)
 	n.gauges = append(n.gauges,
@@ -98,6 +98,24 @@ func nodeGauges(s autoscale.Supply, p autoscale.Policy) []gauge {
 	list := make([]gauge, 0, len(nodes))
 	for c, n := range nodes {
 		list = append(list, gauge{infoNodes, []string{string(c.pool), string(c.phase)}, float64(n)})
+	}
+	return list
+}
+
+// foreignGauges counts the nodes that are not ours, of each pool that a policy names.
+func foreignGauges(r Report, p autoscale.Policy) []gauge {
+	nodes := make(map[autoscale.PoolID]int)
+	for i := range r.Observation.Supply.Pools {
+		if pool := &r.Observation.Supply.Pools[i]; managed(pool, p) {
+			nodes[pool.ID] = 0
+		}
+	}
+	for i := range r.Orphans.Nodes {
+		nodes[r.Orphans.Nodes[i].Pool]++
+	}
+	list := make([]gauge, 0, len(nodes))
+	for pool, n := range nodes {
+		list = append(list, gauge{infoForeign, []string{string(pool)}, float64(n)})
 	}
 	return list
 }
@@ -182,6 +200,17 @@ func breakerGauges(b autoscale.Breaker) []gauge {
 	return list
 }
 
+// pausedGauges shows each pool of the policy.
+func pausedGauges(paused []autoscale.Pause, p autoscale.Policy) []gauge {
+	list := make([]gauge, len(p.Pools))
+	for i := range p.Pools {
+		name := p.Pools[i].Name
+		is := slices.ContainsFunc(paused, func(x autoscale.Pause) bool { return x.Pool == "" || x.Pool == name })
+		list[i] = gauge{infoPaused, []string{name}, yes(is)}
+	}
+	return list
+}
+
 // byLabel lists a gauge for each reason counted, and zero for those that were
 // there before, so that no series ends when its reason does.
 func byLabel(info MetricInfo, count map[string]int, before []gauge) []gauge {
@@ -228,7 +257,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 // gaugeInfos are the metrics that a view holds.
 var gaugeInfos = []MetricInfo{
 	infoDemandKnown, infoSupplyKnown, infoJournalOK, infoLastGood, infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting,
-	infoNodes, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoOperations, infoHolds, infoBreaker,
+	infoNodes, infoForeign, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoOperations, infoHolds, infoBreaker, infoPaused,
 }
 
 func (i MetricInfo) desc() *prometheus.Desc {

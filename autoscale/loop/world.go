@@ -166,11 +166,24 @@ func (w *world) settleCreate(op autoscale.Operation) autoscale.Operation {
 	if w.booting(op) && w.at.Sub(op.Intended) <= w.bootTimeout(op.Pool) {
 		return op
 	}
+	if gone := w.vanished(op); gone > 0 && op.Message == "" {
+		op.Message = fmt.Sprintf("%d of its nodes were seen and are gone", gone)
+	}
 	if op.Added < op.Count {
 		op.Class = cmp.Or(op.Class, autoscale.ErrorCapacity)
 		return w.ended(op, autoscale.OpShort)
 	}
 	return w.ended(op, autoscale.OpConverged)
+}
+
+// vanished counts the nodes of a create that were seen before and are not there.
+func (w *world) vanished(op autoscale.Operation) (n int) {
+	for _, id := range op.Nodes {
+		if _, there := w.nodes[id]; !there {
+			n++
+		}
+	}
+	return n
 }
 
 // booting tells whether any node of a create is still on its way. One that is

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"autoscaled/autoscale"
 )
 
 // ErrNoDaemon: no daemon listens in the state directory.
@@ -27,18 +30,21 @@ const (
 type Client struct {
 	path string
 	http http.Client
+	// patient waits as long as its context: for a tick under way to end.
+	patient http.Client
 }
 
 // NewClient makes a client; nothing is sent yet.
 func NewClient(stateDir string) *Client {
 	c := &Client{path: filepath.Join(stateDir, Socket)}
-	c.http = http.Client{Timeout: clientTimeout, Transport: &http.Transport{
+	c.patient = http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", c.path)
 		},
 	}}
+	c.http = http.Client{Timeout: clientTimeout, Transport: c.patient.Transport}
 	return c
 }
 
@@ -59,10 +65,28 @@ func (c *Client) Wake(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/v1/wake", nil)
 }
 
+// Orphans asks what the daemon does not know, and what it does not find.
+func (c *Client) Orphans(ctx context.Context) (json.RawMessage, error) {
+	var orphans json.RawMessage
+	return orphans, c.call(ctx, http.MethodGet, "/v1/orphans", &orphans)
+}
+
+// Pause keeps a pool as it is, and returns once nothing is sent for it any more. That
+// may take as long as a tick; ctx bounds it.
+func (c *Client) Pause(ctx context.Context, p PauseRequest) (autoscale.Pause, error) {
+	var pause autoscale.Pause
+	return pause, c.tell(ctx, "/v1/pause", p, &pause)
+}
+
+// Resume ends a pause, likewise.
+func (c *Client) Resume(ctx context.Context, r ResumeRequest) error {
+	return c.tell(ctx, "/v1/resume", r, nil)
+}
+
 // Journal asks for all that is in the journal, and writes it to out as it comes: JSON
 // lines, of which a whole export has a last one that says so.
 func (c *Client) Journal(ctx context.Context, out io.Writer) error {
-	body, err := c.ask(ctx, http.MethodGet, "/v1/journal")
+	body, err := c.ask(ctx, &c.http, http.MethodGet, "/v1/journal", nil)
 	if err != nil {
 		return err
 	}
@@ -79,7 +103,22 @@ func (c *Client) Check(ctx context.Context, into any) error {
 }
 
 func (c *Client) call(ctx context.Context, method, route string, into any) error {
-	body, err := c.ask(ctx, method, route)
+	body, err := c.ask(ctx, &c.http, method, route, nil)
+	return c.read(body, err, into)
+}
+
+// tell sends what, and waits for the answer as long as it takes.
+func (c *Client) tell(ctx context.Context, route string, what, into any) error {
+	text, err := json.Marshal(what)
+	if err != nil {
+		return fmt.Errorf("ask daemon: %w", err)
+	}
+	body, err := c.ask(ctx, &c.patient, http.MethodPost, route, bytes.NewReader(text))
+	return c.read(body, err, into)
+}
+
+// read decodes an answer, if there is one and it is wanted.
+func (c *Client) read(body io.ReadCloser, err error, into any) error {
 	if err != nil {
 		return err
 	}
@@ -94,12 +133,12 @@ func (c *Client) call(ctx context.Context, method, route string, into any) error
 }
 
 // ask sends one request, and returns the body of a successful answer.
-func (c *Client) ask(ctx context.Context, method, route string) (io.ReadCloser, error) {
-	request, err := http.NewRequestWithContext(ctx, method, "http://daemon"+route, nil)
+func (c *Client) ask(ctx context.Context, by *http.Client, method, route string, what io.Reader) (io.ReadCloser, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://daemon"+route, what)
 	if err != nil {
 		return nil, fmt.Errorf("ask daemon: %w", err)
 	}
-	answer, err := c.http.Do(request)
+	answer, err := by.Do(request)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
 			return nil, fmt.Errorf("ask daemon at %s: %w", c.path, ErrNoDaemon)

@@ -45,6 +45,28 @@ type Control struct {
 	Export func(context.Context, io.Writer) error
 	// Check is what a check of the journal finds, to be sent as JSON.
 	Check func(context.Context) (any, error)
+	// Pause keeps a pool as it is, or all; Resume ends that.
+	Pause  func(context.Context, PauseRequest) (autoscale.Pause, error)
+	Resume func(context.Context, ResumeRequest) error
+	// Orphans lists what the daemon does not know, and what it does not find; not ok:
+	// there was no tick yet.
+	Orphans func() (orphans json.RawMessage, ok bool)
+}
+
+// PauseRequest asks for a pause.
+type PauseRequest struct {
+	// Pool is the policy's name of it. Empty: all pools.
+	Pool string `json:"pool,omitempty"`
+	// Seconds is how long. 0: until it is resumed.
+	Seconds float64 `json:"seconds,omitempty"`
+	// Why is for those who see it paused.
+	Why string `json:"why,omitempty"`
+}
+
+// ResumeRequest asks for the end of a pause.
+type ResumeRequest struct {
+	// Pool is the policy's name of it. Empty: every pause ends.
+	Pool string `json:"pool,omitempty"`
 }
 
 // ControlHandler serves what Client asks.
@@ -87,7 +109,43 @@ func ControlHandler(c Control) http.Handler {
 		c.Wake()
 		answerJSON(w, http.StatusAccepted, struct{}{})
 	})
+	mux.HandleFunc("GET /v1/orphans", func(w http.ResponseWriter, _ *http.Request) {
+		orphans, ok := c.Orphans()
+		if !ok {
+			answerJSON(w, http.StatusNotFound, failure{"there was no tick yet"})
+			return
+		}
+		answerJSON(w, http.StatusOK, orphans)
+	})
+	mux.HandleFunc("POST /v1/pause", func(w http.ResponseWriter, r *http.Request) {
+		answerTo(w, r, c.Pause)
+	})
+	mux.HandleFunc("POST /v1/resume", func(w http.ResponseWriter, r *http.Request) {
+		answerTo(w, r, func(ctx context.Context, request ResumeRequest) (struct{}, error) {
+			return struct{}{}, c.Resume(ctx, request)
+		})
+	})
 	return mux
+}
+
+// maxRequest bounds what is read of a request, in bytes.
+const maxRequest = 1 << 20
+
+// answerTo reads a request and answers what came of it.
+func answerTo[Request, Answer any](w http.ResponseWriter, r *http.Request, do func(context.Context, Request) (Answer, error)) {
+	var request Request
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&request); err != nil {
+		answerJSON(w, http.StatusBadRequest, failure{"the request makes no sense: " + err.Error()})
+		return
+	}
+	answer, err := do(r.Context(), request)
+	if err != nil {
+		answerJSON(w, http.StatusConflict, failure{err.Error()})
+		return
+	}
+	answerJSON(w, http.StatusOK, answer)
 }
 
 // failure is the body of an answer that is no success.

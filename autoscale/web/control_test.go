@@ -51,8 +51,15 @@ func TestControlSocket(t *testing.T) {
 	_, err := client.State(t.Context())
 	require.ErrorIs(t, err, ErrNoDaemon, "nobody has been here")
 
+	asked := make(chan PauseRequest, 1)
 	stop := serveControl(t, dir, Control{
-		State: func(context.Context) (State, error) { return state, stateError },
+		Pause: func(_ context.Context, p PauseRequest) (autoscale.Pause, error) {
+			asked <- p
+			return autoscale.Pause{Pool: p.Pool, Since: at}, stateError
+		},
+		Resume:  func(_ context.Context, r ResumeRequest) error { return errors.New("pool " + r.Pool + " is not paused") },
+		Orphans: func() (json.RawMessage, bool) { return json.RawMessage(`{"nodes":[]}`), plan.Load() != nil },
+		State:   func(context.Context) (State, error) { return state, stateError },
 		Plan: func() (json.RawMessage, bool) {
 			if p := plan.Load(); p != nil {
 				return *p, true
@@ -71,6 +78,15 @@ func TestControlSocket(t *testing.T) {
 	got, err := client.State(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, state, got, "every field survives")
+
+	pause, err := client.Pause(t.Context(), PauseRequest{Pool: "p", Seconds: 1.5, Why: "w"})
+	require.NoError(t, err)
+	require.Equal(t, autoscale.Pause{Pool: "p", Since: at}, pause)
+	require.Equal(t, PauseRequest{Pool: "p", Seconds: 1.5, Why: "w"}, <-asked)
+	require.EqualError(t, client.Resume(t.Context(), ResumeRequest{Pool: "p"}), "ask daemon at "+filepath.Join(dir, Socket)+": pool p is not paused")
+	require.ErrorContains(t, client.tell(t.Context(), "/v1/pause", map[string]int{"pols": 1}, nil), "the request makes no sense")
+	_, err = client.Orphans(t.Context())
+	require.ErrorContains(t, err, "there was no tick yet")
 
 	_, err = client.Plan(t.Context())
 	require.EqualError(t, err, "ask daemon at "+filepath.Join(dir, Socket)+": there was no plan yet")

@@ -15,11 +15,14 @@
 //
 // On the socket (ListenControl, ControlHandler, Client), HTTP and JSON:
 //
-//	GET  /v1/state  operations that are not final, and memory
-//	GET  /v1/plan   the last plan and its explanations
-//	POST /v1/wake   a tick as soon as possible
+//	GET  /v1/state    operations that are not final, and memory
+//	GET  /v1/plan     the last plan and its explanations
+//	GET  /v1/orphans  nodes and operations that nobody accounts for
+//	POST /v1/wake     a tick as soon as possible
+//	POST /v1/pause    keep a pool as it is, or all
+//	POST /v1/resume   let it go on
 //
-// Who may open the socket, by its file mode, may do all three. The socket's
+// Who may open the socket, by its file mode, may do all of it. The socket's
 // file belongs to the daemon that holds the state directory; one that is left
 // by a daemon that died is replaced.
 package web

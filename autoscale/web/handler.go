@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"strconv"
@@ -25,6 +26,9 @@ type Options struct {
 	Metrics prometheus.Gatherer
 	// Problems are why the daemon isn't ready at this moment; none: it is.
 	Problems func() []Problem
+	// Notes are what a visitor of the first page should know, such as that a pool is
+	// paused; each is one sentence. nil: nothing.
+	Notes func() []string
 	// Version is shown on the first page.
 	Version string
 }
@@ -68,7 +72,7 @@ func (o Options) ready(w http.ResponseWriter, r *http.Request) {
 const homePage = `<!DOCTYPE html>
 <title>autoscaled</title>
 <h1>autoscaled %s</h1>
-<ul>
+%s<ul>
 <li><a href="metrics">/metrics</a></li>
 <li><a href="livez">/livez</a></li>
 <li><a href="readyz">/readyz</a></li>
@@ -78,10 +82,23 @@ const homePage = `<!DOCTYPE html>
 func (o Options) home(w http.ResponseWriter, r *http.Request) {
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		fmt.Fprintf(w, homePage, o.Version)
+		fmt.Fprintf(w, homePage, o.Version, o.notes("<p>", "</p>\n", html.EscapeString))
 		return
 	}
-	answerText(w, http.StatusOK, "autoscaled "+o.Version+"\n/metrics\n/livez\n/readyz\n")
+	plain := o.notes("", "\n", func(note string) string { return note })
+	answerText(w, http.StatusOK, "autoscaled "+o.Version+"\n"+plain+"/metrics\n/livez\n/readyz\n")
+}
+
+// notes writes each note between two texts.
+func (o Options) notes(before, after string, escape func(string) string) string {
+	if o.Notes == nil {
+		return ""
+	}
+	var text strings.Builder
+	for _, note := range o.Notes() {
+		text.WriteString(before + escape(note) + after)
+	}
+	return text.String()
 }
 
 // prefersJSON tells whether an Accept header ranks JSON above text. What names

@@ -61,8 +61,8 @@ func (w demoWiring) config(dir, passwordFile string) *config.Config {
 
 				CreatesPerTick: autoscale.DefaultChangesPerTick, CreatesPerHour: autoscale.DefaultChangesPerHour,
 				RemovalsPerTick: autoscale.DefaultChangesPerTick, RemovalsPerHour: autoscale.DefaultChangesPerHour,
-				DemandJump: autoscale.DefaultDemandJump,
-				Pools:      []config.Pool{{Name: demoNodearray, Nodearray: demoNodearray}},
+				DemandJump: autoscale.DefaultDemandJump, Adopt: string(autoscale.AdoptOwned),
+				Pools: []config.Pool{{Name: demoNodearray, Nodearray: demoNodearray}},
 			},
 		}},
 	}

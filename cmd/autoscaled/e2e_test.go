@@ -96,7 +96,7 @@ func newSiteOf(t *testing.T, cloud cyclecloudtest.Config, speed float64, wrap fu
 	s.keys = map[string]string{
 		"interval": "1s", "url": served.URL, "cluster": "demo", "password": "password", "max": "20", "idle": "1s", "tls": "{}",
 		"pools": "[{name: small, nodearray: execute, machine_types: [Standard_F4s_v2]}]",
-		"queue": "file: {path: queue.yaml}", "state": "state", "top": "", "level": "info",
+		"queue": "file: {path: queue.yaml}", "state": "state", "top": "", "level": "info", "adopt": "owned",
 	}
 	s.file = s.path("config.yaml")
 	s.write("password", "demo-password\n")
@@ -117,6 +117,7 @@ clusters:
     policy:
       max: {max}
       idle_time: {idle}
+      adopt: {adopt}
       pools: {pools}
 `
 

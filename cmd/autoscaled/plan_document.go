@@ -22,6 +22,8 @@ type planDocument struct {
 	Report   []planReport    `json:"report"`
 	Remove   []planRemove    `json:"remove"`
 	Retry    []planOperation `json:"retry"`
+	// Paused are the pools that an operator paused.
+	Paused []planPause `json:"paused"`
 	// Hold is why nothing could be planned at all.
 	Hold  *planReason `json:"hold,omitempty"`
 	Jobs  []planJob   `json:"jobs"`
@@ -45,6 +47,16 @@ type planReason struct {
 	Of      float64              `json:"of_seconds,omitempty"`
 	Detail  string               `json:"detail,omitempty"`
 }
+
+// planPause is a pool that is paused, or all where it names none.
+type planPause struct {
+	Pool  string    `json:"pool,omitempty"`
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until,omitzero"`
+	Why   string    `json:"why,omitempty"`
+}
+
+func pauseOf(p autoscale.Pause) planPause { return planPause(p) }
 
 type planGrow struct {
 	Pool     autoscale.PoolID  `json:"pool"`
@@ -176,9 +188,10 @@ func newPlanDocument(cluster string, r loop.Report) planDocument {
 		Remove: each(r.Plan.Remove, func(x autoscale.Remove) planRemove {
 			return planRemove{x.Pool, each(x.Nodes, nodeName), x.Removal, reasonOf(x.Reason)}
 		}),
-		Retry: each(r.Plan.Retry, func(x autoscale.Retry) planOperation { return operationOf(x.Operation, x.Reason) }),
-		Hold:  anyReason(r.Plan.Hold),
-		Nodes: each(r.Plan.Nodes, func(v autoscale.NodeVerdict) planNode { return planNodeOf(s.node(v.Node), v.Reason) }),
+		Retry:  each(r.Plan.Retry, func(x autoscale.Retry) planOperation { return operationOf(x.Operation, x.Reason) }),
+		Paused: each(r.Memory.Paused, pauseOf),
+		Hold:   anyReason(r.Plan.Hold),
+		Nodes:  each(r.Plan.Nodes, func(v autoscale.NodeVerdict) planNode { return planNodeOf(s.node(v.Node), v.Reason) }),
 		Pools: each(s.pools(), func(p poolCount) planPool {
 			return planPool{ID: p.id, Offers: resourcesOf(p.verdict.Offers), Now: p.now, Grow: p.grow, Gone: p.remove, Held: p.verdict.Held, Reason: anyReason(p.verdict.Reason)}
 		}),

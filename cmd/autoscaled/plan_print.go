@@ -81,6 +81,9 @@ func (p *planPrinter) head(cluster string) {
 	for _, problem := range p.problems() {
 		fmt.Fprintf(&p.text, "PROBLEM  %s\n", problem)
 	}
+	for _, pause := range p.report.Memory.Paused {
+		fmt.Fprintf(&p.text, "PAUSED   %s\n", pauseText(pause))
+	}
 }
 
 func (p *planPrinter) actions() {

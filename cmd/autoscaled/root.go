@@ -83,6 +83,9 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(
 		newRunCommand(fittings{}),
 		newPlanCommand(),
+		newPauseCommand(),
+		newResumeCommand(),
+		newOrphansCommand(),
 		newCheckCommand(),
 		newJournalCommand(),
 		newSchemaCommand(),

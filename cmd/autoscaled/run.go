@@ -151,7 +151,7 @@ func (d *daemon) run(ctx context.Context) error {
 	group.Go(func() error { return d.reloader.run(ctx) })
 	group.Go(func() error { return web.ServeControl(ctx, d.control, d.controls()) })
 	if d.public != nil {
-		handler := web.Handler(web.Options{Metrics: d.registry, Problems: d.problems, Version: programVersion()})
+		handler := web.Handler(web.Options{Metrics: d.registry, Problems: d.problems, Notes: d.notes, Version: programVersion()})
 		group.Go(func() error { return web.Serve(ctx, d.public, handler, d.config.WebConfigFile) })
 	}
 	if d.parts.watch != nil {
@@ -205,6 +205,16 @@ func (d *daemon) controls() web.Control {
 		Wake:   d.loop.Wake,
 		Export: d.journal.Export,
 		Check:  func(ctx context.Context) (any, error) { return d.journal.Check(ctx) },
+		Pause:  d.pause,
+		Resume: d.resume,
+		Orphans: func() (json.RawMessage, bool) {
+			last := d.loop.Last()
+			if last.At.IsZero() {
+				return nil, false
+			}
+			text, err := json.Marshal(newOrphansDocument(d.parts.cluster.Name, last))
+			return text, err == nil
+		},
 	}
 }
 

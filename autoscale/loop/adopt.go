@@ -1,0 +1,66 @@
+package loop
+
+import (
+	"context"
+
+	"autoscaled/autoscale"
+)
+
+// archive is a Journal that also knows operations that are over.
+type archive interface {
+	// Get returns what is on record of a request; known is false if nothing is.
+	Get(ctx context.Context, id autoscale.RequestID) (op autoscale.Operation, known bool, err error)
+}
+
+// makers are the operations that are over and made a node which is seen for the first
+// time: it came after its request was given up, or what was remembered of it is lost.
+// It is ours by its request alone.
+func (t *tick) makers(before autoscale.Memory) (list []autoscale.Operation) {
+	journal, ok := t.Journal.(archive)
+	if !ok {
+		return nil
+	}
+	asked := t.requests()
+	for i := range t.report.Observation.Supply.Nodes {
+		n := &t.report.Observation.Supply.Nodes[i]
+		if _, seen := before.Nodes[n.ID]; seen || n.Request == "" || n.Phase == autoscale.PhaseGone || asked[n.Request] {
+			continue
+		}
+		asked[n.Request] = true
+		op, known, err := journal.Get(context.Background(), n.Request)
+		switch {
+		case err != nil:
+			t.problemf(StepJournal, "", "look for the request of node %s: %w", n.ID, err)
+		case known && op.Kind == autoscale.OperationCreate && op.Phase.Final():
+			list = append(list, op)
+		}
+	}
+	return list
+}
+
+// requests are those of the operations that the tick knows.
+func (t *tick) requests() map[autoscale.RequestID]bool {
+	asked := make(map[autoscale.RequestID]bool, len(t.operations))
+	for i := range t.operations {
+		asked[t.operations[i].Request] = true
+	}
+	return asked
+}
+
+// account tells of nodes that were adopted, which are those that became ours without
+// a request that is open, and of those that are not ours.
+func (t *tick) account(before autoscale.Memory) {
+	asked := t.requests()
+	adopted := make(map[autoscale.PoolID][]autoscale.NodeID)
+	for i := range t.report.Observation.Supply.Nodes {
+		n := &t.report.Observation.Supply.Nodes[i]
+		if t.report.Memory.Nodes[n.ID].Ours && !before.Nodes[n.ID].Ours && !asked[n.Request] {
+			adopted[n.Pool] = append(adopted[n.Pool], n.ID)
+		}
+	}
+	for pool, nodes := range adopted {
+		t.log.adopted(pool, nodes)
+		t.Metrics.adopted.WithLabelValues(t.Cluster, string(pool)).Add(float64(len(nodes)))
+	}
+	t.log.foreign(t.report.Orphans.Nodes)
+}

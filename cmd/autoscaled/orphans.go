@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"autoscaled/autoscale"
+	"autoscaled/autoscale/loop"
+	"autoscaled/autoscale/web"
+)
+
+func newOrphansCommand() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "orphans",
+		Short: "List nodes that nobody asked for, and requests of which no node is there",
+		Long: `Asks the running daemon, or reads cloud and journal itself where none runs, for the nodes
+of managed pools that are not its own, which it never touches, and for the operations
+under way of which no node is there. Nothing is changed.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if output != "table" && output != "json" {
+				return usageError(fmt.Errorf("--output %q is neither table nor json", output))
+			}
+			document, err := findOrphans(cmd)
+			if err != nil {
+				return err
+			}
+			return writeOrphans(cmd.OutOrStdout(), output, document)
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+// orphansDocument is what `orphans -o json` prints and the control socket answers.
+// Lists are never null.
+type orphansDocument struct {
+	At      time.Time `json:"at"`
+	Cluster string    `json:"cluster"`
+	// Nodes of managed pools that are not ours.
+	Nodes []orphanNode `json:"nodes"`
+	// Operations are those under way of which no node is there.
+	Operations []orphanOperation `json:"operations"`
+}
+
+type orphanNode struct {
+	ID    autoscale.NodeID `json:"id"`
+	Name  string           `json:"name,omitempty"`
+	Host  string           `json:"host,omitempty"`
+	Pool  autoscale.PoolID `json:"pool"`
+	Group string           `json:"group,omitempty"`
+	Phase autoscale.Phase  `json:"phase"`
+	// Request that made it, by the cloud's word.
+	Request autoscale.RequestID `json:"request,omitempty"`
+	// Owned: it carries our mark all the same.
+	Owned bool `json:"owned"`
+}
+
+type orphanOperation struct {
+	Request  autoscale.RequestID      `json:"request"`
+	Kind     autoscale.OperationKind  `json:"kind"`
+	Phase    autoscale.OperationPhase `json:"phase"`
+	Pool     autoscale.PoolID         `json:"pool"`
+	Group    string                   `json:"group,omitempty"`
+	Count    int                      `json:"count"`
+	Intended time.Time                `json:"intended"`
+	Message  string                   `json:"message,omitempty"`
+}
+
+func newOrphansDocument(cluster string, r loop.Report) orphansDocument {
+	return orphansDocument{
+		At: r.At, Cluster: cluster,
+		Nodes: each(r.Orphans.Nodes, func(n autoscale.Node) orphanNode {
+			return orphanNode{ID: n.ID, Name: n.Name, Host: n.Host, Pool: n.Pool, Group: n.Group, Phase: n.Phase, Request: n.Request, Owned: n.Owned}
+		}),
+		Operations: each(r.Orphans.Operations, func(op autoscale.Operation) orphanOperation {
+			return orphanOperation{
+				Request: op.Request, Kind: op.Kind, Phase: op.Phase, Pool: op.Pool, Group: op.Group,
+				Count: operationOf(op, op.Reason).Count, Intended: op.Intended, Message: op.Message,
+			}
+		}),
+	}
+}
+
+// findOrphans asks the daemon, and looks itself where there is none.
+func findOrphans(cmd *cobra.Command) (d orphansDocument, err error) {
+	client, err := controlClient(cmd)
+	if err != nil {
+		return d, err
+	}
+	text, err := client.Orphans(cmd.Context())
+	switch {
+	case err == nil:
+		return d, json.Unmarshal(text, &d)
+	case !errors.Is(err, web.ErrNoDaemon):
+		return d, err
+	}
+	cluster, report, err := makePlan(cmd)
+	if err != nil {
+		return d, err
+	}
+	if problem := report.Observation.SupplyProblem; problem != "" {
+		return d, blindError(fmt.Errorf("read the cloud: %s", problem))
+	}
+	return newOrphansDocument(cluster, report), nil
+}
+
+func writeOrphans(out io.Writer, output string, d orphansDocument) error {
+	if output == "json" {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(d)
+	}
+	var text bytes.Buffer
+	rows := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	if len(d.Nodes) > 0 {
+		fmt.Fprintln(rows, "Nodes that are not ours; they are never touched\n  NAME\tPOOL\tPHASE\tID\tREQUEST")
+	}
+	for _, n := range d.Nodes {
+		fmt.Fprintf(rows, "  %s\t%s\t%s\t%s\t%s\n", cmp.Or(n.Name, string(n.ID)), n.Pool, n.Phase, n.ID, cmp.Or(string(n.Request), "-"))
+	}
+	rows.Flush()
+	if len(d.Operations) > 0 {
+		fmt.Fprintln(rows, "Operations of which no node is there\n  KIND\tPHASE\tNODES\tPOOL\tAGE\tREQUEST\t")
+	}
+	for _, op := range d.Operations {
+		fmt.Fprintf(rows, "  %s\t%s\t%d\t%s\t%s\t%s\t%s\n", op.Kind, op.Phase, op.Count, placeOf(op.Pool, op.Group), d.At.Sub(op.Intended).Round(time.Second), op.Request, op.Message)
+	}
+	rows.Flush()
+	if text.Len() == 0 {
+		fmt.Fprintln(&text, "every node and every operation is accounted for")
+	}
+	_, err := text.WriteTo(out)
+	return err
+}
