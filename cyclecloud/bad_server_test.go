@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -129,6 +130,48 @@ func TestHugeAnswersAreRefused(t *testing.T) {
 	fits := `{"nodearrays":[]}`
 	require.NoError(t, statusOf(t, says(fits), func(o *cyclecloud.Options) { o.MaxBody = int64(len(fits)) }))
 	require.ErrorIs(t, statusOf(t, says(fits), func(o *cyclecloud.Options) { o.MaxBody = int64(len(fits)) - 1 }), cyclecloud.ErrTooLarge)
+}
+
+// An answer to a create that can't be is no answer: what became of it is asked.
+func TestImpossibleCreates(t *testing.T) {
+	for body, words := range map[string]string{
+		`{"operationId":"x","sets":[{"added":-3}]}`:  "-3 nodes were added to set 0, of 1 asked for",
+		`{"operationId":"x","sets":[{"added":2}]}`:   "2 nodes were added to set 0, of 1 asked for",
+		`{"operationId":"x","sets":[{"added":"1"}]}`: "added",
+		`{"operationId":"x","sets":[]}`:              "0 sets answer 1",
+		`{"operationId":"x","sets":null}`:            "0 sets answer 1",
+		`<html>Accepted</html>`:                      "HTML page: Accepted",
+	} {
+		_, err := newServer(t).on("POST /clusters/demo/nodes/create", ok(body)).client(t).CreateNodes(t.Context(), "demo", oneNode())
+		require.ErrorIs(t, err, cyclecloud.ErrMalformed, body)
+		require.ErrorIs(t, err, cyclecloud.ErrUncertain, body)
+		require.ErrorContains(t, err, words)
+	}
+}
+
+// A server may say nothing, at length: what is kept of it stays small.
+func TestNoiseIsNotKept(t *testing.T) {
+	for name, noise := range map[string]string{"a word": "x", "white space": " ", "nodes": `{"A":1},`} {
+		before := heapFromSystem()
+		err := statusOf(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, `{"nodearrays":[],"nodes":[`+map[string]string{"a word": `"`}[name])
+			for chunk := bytes.Repeat([]byte(noise), 1<<13); ; {
+				if _, err := w.Write(chunk); err != nil {
+					return
+				}
+			}
+		}), func(o *cyclecloud.Options) { o.Retries = -1 })
+		require.ErrorIs(t, err, cyclecloud.ErrMalformed, name)
+		require.ErrorContains(t, err, "more than", name)
+		require.Less(t, heapFromSystem()-before, uint64(400<<20), "bytes from the system: %s", name)
+	}
+}
+
+// heapFromSystem is the most that the heap ever held.
+func heapFromSystem() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapSys
 }
 
 func TestRedirects(t *testing.T) {

@@ -1,7 +1,9 @@
 package cyclecloud
 
 import (
+	"cmp"
 	jsonv1 "encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -45,12 +47,46 @@ func encode(body any) (jsonv1.RawMessage, error) {
 
 func decode(r io.Reader, out any) error {
 	nodes := newNodeReader()
-	return json.UnmarshalRead(r, out, syntax, json.WithUnmarshalers(json.JoinUnmarshalers(
+	window := &window{r: r}
+	decoder := jsontext.NewDecoder(window, syntax)
+	window.decoded = decoder.InputOffset
+	err := json.UnmarshalDecode(decoder, out, json.WithUnmarshalers(json.JoinUnmarshalers(
 		json.UnmarshalFromFunc(nodes.list),
 		json.UnmarshalFromFunc(nodes.one),
 		json.UnmarshalFromFunc(readCount),
 		json.UnmarshalFromFunc(readTime),
 	)))
+	if err != nil {
+		return err
+	}
+	if _, err := decoder.ReadToken(); err != io.EOF {
+		return cmp.Or(err, errors.New("more follows after the answer's end"))
+	}
+	return nil
+}
+
+// Bounds of what is kept of an answer while it is read. Real ones are far below;
+// an answer as large as one may be, made of little but noise, must not fill the
+// memory.
+const (
+	maxWindow = 16 << 20 // bytes that were read and not yet understood: one value, or white space
+	maxNodes  = 200_000
+)
+
+// window bounds how far reading runs ahead of decoding.
+type window struct {
+	r       io.Reader
+	read    int64
+	decoded func() int64
+}
+
+func (w *window) Read(p []byte) (int, error) {
+	if w.read-w.decoded() > maxWindow {
+		return 0, fmt.Errorf("one value of more than %d bytes", maxWindow)
+	}
+	n, err := w.r.Read(p)
+	w.read += int64(n)
+	return n, err
 }
 
 // readCount takes a whole number however it is written: 4, 4.0, 4e0. null is 0.

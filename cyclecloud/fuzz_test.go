@@ -30,7 +30,8 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 
 // Whatever a server says of a cluster, the supply made of it keeps its promises.
 func FuzzStatus(f *testing.F) {
-	for _, seed := range []string{fullStatus, `{"state":"Started",` + someArray + `,"nodes":[]}`, string(manyNodes(2)), `{"nodearrays":[{}]}`,
+	for _, seed := range []string{fullStatus, `{"state":"Started",` + someArray + `,"nodes":[]}`, string(manyNodes(2)), `{"nodearrays":[{}]}`, `{"nodearrays":[null]}`, `{"nodearrays":[{"name":"a","nodearray":null}]}`,
+		`{"nodearrays":[{"name":"a"}],"nodes":[{"NodeId":"1"},{"NodeId":"1"}]}`,
 		`{"nodearrays":[{"name":"a","buckets":[{"definition":{"machineType":"F_"},"virtualMachine":{"vcpuCount":-1,"memory":-1e9},"availableCount":-1,
 		"familyQuotaCoreCount":-5,"lastCapacityFailure":1e300}]}],"nodes":[{"Template":"a"},{"Template":"A","MachineType":"F_"}]}`} {
 		f.Add([]byte(seed))
@@ -105,7 +106,8 @@ var typed = map[string]bool{"Name": true, "NodeId": true, "Template": true, "Mac
 // No answer to any call makes the client panic, or an error that isn't one line.
 func FuzzAnswers(f *testing.F) {
 	for _, seed := range []string{createAnswer, fullUsage, `[{"action":"create","startTime":"2026-06-01"}]`, `{"nodes":[{"id":"1","status":"OK"}],"operationId":"x"}`,
-		`{"nodes":[],"operation":{"action":"create","startTime":null}}`, `<html><title>x</title>`, `{"message":"no"}`, "\xff", ``} {
+		`{"nodes":[],"operation":{"action":"create","startTime":null}}`, `{"operationId":"x","sets":[{"added":-1}]}`, `{"operationId":"x","sets":[null]}`,
+		`{"nodes":[null]}`, `{"nodes":[{"NodeId":"1"},{"NodeId":"1"}]}`, `<html><title>x</title>`, `{"message":"no"}`, "\xff", ``} {
 		f.Add(200, []byte(seed))
 		f.Add(409, []byte(seed))
 	}

@@ -2,6 +2,7 @@ package cyclecloud
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -23,6 +24,8 @@ func newNodeReader() *nodeReader { return &nodeReader{shared: make(map[string]st
 // maxShared bounds the table of shared values: beyond it they are plain copies.
 const maxShared = 4096
 
+var errNullRecord = errors.New("null where a node's record should be")
+
 // list reads an array of records. null is nil, which is not an empty list.
 func (r *nodeReader) list(d *jsontext.Decoder, nodes *[]Node) error {
 	kind, err := r.enter(d, '[')
@@ -32,10 +35,10 @@ func (r *nodeReader) list(d *jsontext.Decoder, nodes *[]Node) error {
 	*nodes = []Node{}
 	for d.PeekKind() != ']' {
 		at := len(*nodes)
-		*nodes = append(*nodes, Node{})
-		if d.PeekKind() == 'n' {
-			return fmt.Errorf("node %d: null where a node's record should be", at)
+		if at == maxNodes {
+			return fmt.Errorf("more than %d nodes", maxNodes)
 		}
+		*nodes = append(*nodes, Node{})
 		if err := r.one(d, &(*nodes)[at]); err != nil {
 			return fmt.Errorf("node %d: %w", at, err)
 		}
@@ -44,12 +47,15 @@ func (r *nodeReader) list(d *jsontext.Decoder, nodes *[]Node) error {
 	return err
 }
 
-// one reads a record. null is an empty record.
+// one reads a record. null is none: what it would have forbidden can't be known.
 func (r *nodeReader) one(d *jsontext.Decoder, n *Node) error {
 	*n = Node{}
 	kind, err := r.enter(d, '{')
-	if err != nil || kind == 'n' {
+	if err != nil {
 		return err
+	}
+	if kind == 'n' {
+		return errNullRecord
 	}
 	r.extra = append(r.extra[:0], '{')
 	for d.PeekKind() != '}' {

@@ -49,7 +49,7 @@ func (c *Client) Nodes(ctx context.Context, cluster string, q NodeQuery) (NodeLi
 		if l.Nodes == nil {
 			return errors.New("no list of nodes: nodes are missing")
 		}
-		return nil
+		return distinct(l.Nodes)
 	})
 	return list, err
 }
@@ -107,6 +107,11 @@ func (c *Client) CreateNodes(ctx context.Context, cluster string, request NodeCr
 	answer, err := post(ctx, c, r, nil, request, &result, func(got *NodeCreationResult) error {
 		if len(got.Sets) != len(request.Sets) {
 			return fmt.Errorf("%d sets answer %d asked for", len(got.Sets), len(request.Sets))
+		}
+		for i, set := range got.Sets {
+			if set.Added < 0 || set.Added > request.Sets[i].Count {
+				return fmt.Errorf("%d nodes were added to set %d, of %d asked for", set.Added, i, request.Sets[i].Count)
+			}
 		}
 		return nil
 	})

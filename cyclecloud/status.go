@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 )
 
@@ -127,11 +128,36 @@ func (c *Client) Status(ctx context.Context, cluster string, nodes bool) (Cluste
 	if nodes {
 		query.Set("nodes", "true")
 	}
-	err = get(ctx, c, r, query, &status, func(s *ClusterStatus) error {
-		if s.Nodearrays == nil {
-			return errors.New("no cluster status: nodearrays are missing")
-		}
-		return nil
-	})
+	err = get(ctx, c, r, query, &status, (*ClusterStatus).check)
 	return status, err
+}
+
+// check refuses what no cluster can be: such an answer is wrong in ways that can't
+// be known, so nothing in it is believed.
+func (s *ClusterStatus) check() error {
+	if s.Nodearrays == nil {
+		return errors.New("no cluster status: nodearrays are missing")
+	}
+	for i := range s.Nodearrays {
+		if s.Nodearrays[i].Name == "" { // head nodes, which name none, would be in it
+			return fmt.Errorf("nodearray %d has no name", i)
+		}
+	}
+	return distinct(s.Nodes)
+}
+
+// distinct refuses two nodes of one id.
+func distinct(nodes []Node) error {
+	names := make(map[string]string, len(nodes))
+	for i := range nodes {
+		id := nodes[i].NodeID
+		if id == "" {
+			continue
+		}
+		if other, seen := names[id]; seen {
+			return fmt.Errorf("nodes %.60q and %.60q have the same id %.60q", other, nodes[i].Name, id)
+		}
+		names[id] = nodes[i].Name
+	}
+	return nil
 }

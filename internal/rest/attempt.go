@@ -61,7 +61,9 @@ func (x *attempt) handle(response *http.Response) error {
 	defer response.Body.Close()
 	body := &bodyReader{r: response.Body, left: x.client.options.MaxBody, max: x.client.options.MaxBody}
 	var failure *Error
-	if response.StatusCode/100 == 2 {
+	if response.StatusCode/100 == 2 && response.ContentLength > body.max { // not a byte of it need be read
+		failure = x.failure(response.StatusCode, ErrTooLarge, sizeError{body.max})
+	} else if response.StatusCode/100 == 2 {
 		failure = x.decode(response.StatusCode, body)
 	} else {
 		failure = x.refused(response, body)
