@@ -31,6 +31,14 @@ func newHosts(d *Demand) hosts {
 // node is found by its host name, its name, or its address, and where those are not
 // listed by its short host name.
 func (h hosts) useOf(node *Node) (use HostUse, known bool) {
+	if use, listed := h.listed(node); listed {
+		return use, true
+	}
+	return HostUse{}, h.demand.Vouched
+}
+
+// listed is what the queue runs on a node that it lists.
+func (h hosts) listed(node *Node) (use HostUse, listed bool) {
 	host := strings.ToLower(node.Host)
 	for _, name := range [...]string{host, strings.ToLower(node.Name), strings.ToLower(node.Address)} {
 		if use, listed := h.demand.Use[name]; listed && name != "" {
@@ -42,7 +50,7 @@ func (h hosts) useOf(node *Node) (use HostUse, known bool) {
 			return use, true
 		}
 	}
-	return HostUse{}, h.demand.Vouched
+	return HostUse{}, false
 }
 
 // shortName is a host name without its domain. An address has none.

@@ -40,11 +40,16 @@ func (b *board) sendAway(p *party, r *rates) (why Reason, ok bool) {
 	return Reason{}, true
 }
 
-// drains tells whether a node is drained before it goes: one that was up and goes
-// because nobody wants it, or for its age.
+// drains tells whether a node is drained before it goes: one that was up, or that the
+// queue lists already and may give work to, and that goes because nobody wants it, or
+// for its age.
 func (b *board) drains(x leaver) bool {
 	unwanted := x.reason.Code == ReasonIdle || x.reason.Code == ReasonGangReleased || x.reason.Code == ReasonMaxAge
-	return b.state.CanDrain && unwanted && !x.memory.Ready.IsZero()
+	if !b.state.CanDrain || !unwanted {
+		return false
+	}
+	_, listed := b.hosts.listed(x.node)
+	return listed || !x.memory.Ready.IsZero()
 }
 
 // mark plans drain marks for those of a party that have none yet.

@@ -188,6 +188,7 @@ type scenarioNode struct {
 	Runs      []string `yaml:"runs"`
 	UsedCores int      `yaml:"used_cores"`
 	Drain     Drain    `yaml:"drain"`
+	Listed    bool     `yaml:"listed"` // by the queue, though nothing runs on it
 	// For is a job that an earlier plan gave it to, Wanted when it last did, and
 	// Held since when it is kept for it.
 	For    JobID `yaml:"for"`
@@ -362,7 +363,7 @@ func (n scenarioNode) add(s *State) {
 	for _, j := range n.Runs {
 		use.Jobs = append(use.Jobs, JobID(j))
 	}
-	if use.Busy() || use.Drain != NotDraining {
+	if use.Busy() || use.Drain != NotDraining || n.Listed {
 		s.Demand.Use[node.Host] = use
 	}
 }
