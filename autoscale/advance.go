@@ -21,10 +21,12 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 		}
 	}
 	starts := startsOf(operations)
-	next := Memory{Nodes: make(map[NodeID]NodeMemory, len(o.Supply.Nodes)), Promises: m.Promises, Blocked: m.Blocked}
+	next := Memory{Nodes: make(map[NodeID]NodeMemory, len(o.Supply.Nodes)), Promises: m.Promises}
+	next.Blocked = Blocked{Job: m.Blocked.Job, Since: past(m.Blocked.Since, o.At)}
 	next.Removed, next.Created = recent(m.Removed, o.At), recent(m.Created, o.At)
 	hosts := newHosts(&o.Demand)
 	timeouts := bootTimeouts(o.Supply.Pools, &p)
+	var up []NodeID
 	for i := range o.Supply.Nodes {
 		node := &o.Supply.Nodes[i]
 		if node.Phase == PhaseGone {
@@ -36,7 +38,11 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 		now := advanceNode(was, node, o, hosts, made[node.Request], m.Promises[node.Request], p.adopts(node, managed))
 		now.Late = now.Late || managed && late(node, now, o.At, timeout)
 		next.Nodes[node.ID] = now
+		if booted(&was, &now) {
+			up = append(up, node.ID)
+		}
 	}
+	next.Boots = learnBoots(m.Boots, next.Nodes, up)
 	noteRemovals(next.Nodes, operations)
 	next.Offerings = advanceOfferings(m, next.Nodes, o, operations)
 	next.Breaker = advanceBreaker(m, next.Nodes, o, operations, &p)
@@ -121,7 +127,7 @@ func Remember(m Memory, p Plan) Memory {
 	if p.holdsAll() {
 		return m // it does not say whom nodes are for
 	}
-	next := Memory{Nodes: maps.Clone(m.Nodes), Offerings: m.Offerings, Promises: maps.Clone(p.Promises), Spend: m.Spend, Breaker: m.Breaker, Surge: m.Surge, Paused: m.Paused}
+	next := Memory{Nodes: maps.Clone(m.Nodes), Offerings: m.Offerings, Promises: maps.Clone(p.Promises), Spend: m.Spend, Breaker: m.Breaker, Surge: m.Surge, Paused: m.Paused, Boots: m.Boots}
 	if p.Blocked != "" {
 		next.Blocked = Blocked{Job: p.Blocked, Since: p.At}
 		if m.Blocked.Job == p.Blocked {

@@ -71,6 +71,7 @@ func advanceOfferings(before Memory, next map[NodeID]NodeMemory, o Observation, 
 	f := offerings{at: o.At, all: make(map[OfferingID]Offering, len(before.Offerings))}
 	for id, was := range before.Offerings {
 		if o.At.Sub(was.Failed) < failureFades && was.Budget < budgetEnough {
+			was.Failed, was.Probed = past(was.Failed, o.At), past(was.Probed, o.At)
 			f.all[id] = was
 		}
 	}

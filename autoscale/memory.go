@@ -40,12 +40,17 @@ type Memory struct {
 	Paused []Pause `json:"paused,omitempty"`
 	// Surge is what the queue asks for, and a jump of it that waits to be confirmed.
 	Surge Surge `json:"surge,omitzero"`
+	// Boots are how long nodes took to come up, by offering.
+	Boots map[OfferingID]Boots `json:"boots,omitempty"`
 	// Spend is what nodes have cost this month.
 	Spend Spend `json:"spend,omitzero"`
 	// Removed are the nodes that plans removed within the last hour, by minute.
 	Removed []Tally `json:"removed,omitempty"`
 	// Created are those that plans asked for or started, likewise.
 	Created []Tally `json:"created,omitempty"`
+	// Failed are requests that failed when they were sent, and that no observation was
+	// held against yet.
+	Failed []RequestID `json:"failed,omitempty"`
 	// Promises are whom the nodes of open requests are for, once they are seen.
 	Promises map[RequestID]Promise `json:"promises,omitempty"`
 }

@@ -176,39 +176,3 @@ func TestCompactionThatFails(t *testing.T) {
 	require.ErrorContains(t, j.Opened().Skipped, "an interrupted one left")
 	requireLeft(t, j)
 }
-
-// Who waited for the lock of a file that was replaced meanwhile opens the new one.
-func TestOpenFollowsAReplacedFile(t *testing.T) {
-	dir, opts := emptied(t)
-	old, err := bolt.Open(filepath.Join(dir, fileName), 0o640, nil)
-	require.NoError(t, err)
-	require.NoError(t, os.Rename(filepath.Join(dir, fileName), filepath.Join(dir, "moved")))
-	other := open(t, dir)
-	written(t, other, "newer", autoscale.OpSent)
-	require.NoError(t, other.Close())
-	require.NoError(t, os.Rename(filepath.Join(dir, fileName), filepath.Join(dir, "newer")))
-	require.NoError(t, os.Rename(filepath.Join(dir, "moved"), filepath.Join(dir, fileName)))
-
-	opts.LockTimeout = 20 * time.Second
-	opened := make(chan *Journal)
-	waits := make(chan struct{})
-	go func() {
-		close(waits)
-		j, err := Open(dir, opts)
-		if err != nil {
-			j = nil
-		}
-		opened <- j
-	}()
-	<-waits
-	// Whichever comes first, its open or this move: it ends with the newer file.
-	require.NoError(t, os.Rename(filepath.Join(dir, "newer"), filepath.Join(dir, fileName)))
-	require.NoError(t, old.Close())
-	j := <-opened
-	require.NotNil(t, j)
-	defer j.Close()
-	ops, err := j.Operations(t.Context())
-	require.NoError(t, err)
-	require.Len(t, ops, 1)
-	require.Equal(t, autoscale.RequestID("newer"), ops[0].Request)
-}

@@ -4,8 +4,10 @@
 //
 // # Files
 //
-//	journal.db       the records (bbolt; its file lock is the daemon's claim on the directory)
-//	autoscaled.pid   the process id of the daemon that holds the claim, for messages only
+//	journal.db            the records (bbolt; its file lock is the daemon's claim on the directory)
+//	journal.db.compact    a copy under way, while Open compacts
+//	journal.db.damaged-…  what SetAside moved away
+//	autoscaled.pid        the process id of the daemon that holds the claim, for messages only
 //
 // # Layout
 //
@@ -37,6 +39,27 @@
 // left may expire. Nothing follows converged, short, rejected and expired. A
 // record may be written again in its phase while it is not final (more of its
 // nodes were seen). Put refuses everything else.
+//
+// How these phases relate to other names for the same: a create whose nodes are still
+// on their way, often called converging, is accepted; the nodes that it has shown so
+// far are in its record. A request that was lost is absent: the cloud was asked and
+// does not know it, which a late arrival may still prove wrong. Until it is expired
+// its nodes count against every limit.
+//
+// Each record keeps when it entered each of its phases, and when each call left.
+//
+// # Size
+//
+// bbolt uses free pages again and never makes its file smaller. Open compacts a file
+// of a megabyte or more of which half is free, by a copy that takes its place in one
+// step: see compact.go.
+//
+// # Trouble
+//
+// Damage (ErrCorrupt) is told when the file is opened, which reads every record, and
+// nothing is repaired: Check tells what is wrong, and SetAside moves the file away
+// where an operator says so. A disk without room (ErrFull) fails a write without a
+// trace of it; the next may succeed.
 //
 // # Durability
 //

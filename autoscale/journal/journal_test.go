@@ -174,6 +174,18 @@ func TestEveryChangeOfPhaseIsRuled(t *testing.T) {
 	}
 }
 
+func TestCallsThatLeftAreNeverForgotten(t *testing.T) {
+	j := open(t, t.TempDir())
+	defer j.Close()
+	op := create("a", autoscale.OpSent)
+	op.Attempts = 2
+	require.NoError(t, j.Put(t.Context(), op))
+	op.Attempts = 1
+	require.ErrorIs(t, j.Put(t.Context(), op), ErrTransition)
+	op.Attempts = 3
+	require.NoError(t, j.Put(t.Context(), op))
+}
+
 func TestPutIsAllOrNone(t *testing.T) {
 	j := open(t, t.TempDir())
 	defer j.Close()

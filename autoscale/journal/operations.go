@@ -107,6 +107,9 @@ func (j *Journal) put(tx *bolt.Tx, op autoscale.Operation) error {
 	if err := checkChange(op.Request, before.Phase, op.Phase); err != nil {
 		return err
 	}
+	if op.Attempts < before.Attempts {
+		return fmt.Errorf("write operation %s: %w: %d calls left already, not %d", op.Request, ErrTransition, before.Attempts, op.Attempts)
+	}
 	if known && before.Kind != op.Kind {
 		return fmt.Errorf("write operation %s: a %s can't become a %s", op.Request, before.Kind, op.Kind)
 	}

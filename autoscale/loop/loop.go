@@ -73,7 +73,7 @@ type Loop struct {
 	memory *autoscale.Memory // nil: not read yet
 	// failed are creates that were over with their answer, short or refused, and
 	// calls whose credentials were refused: no tick but the next, which learns from
-	// them, will see them.
+	// them, will see them. The memory has their request ids, for a restart.
 	failed []autoscale.Operation
 
 	mu       sync.Mutex // guards the fields below

@@ -87,5 +87,25 @@ func (l *Loop) remembered(ctx context.Context) (autoscale.Memory, error) {
 	if l.memory != nil {
 		return *l.memory, nil
 	}
-	return l.Journal.Memory(ctx)
+	m, err := l.Journal.Memory(ctx)
+	if err == nil {
+		err = l.recallFailed(ctx, m.Failed)
+	}
+	return m, err
+}
+
+// recallFailed reads the operations that failed when they were sent, just before the
+// daemon was ended.
+func (l *Loop) recallFailed(ctx context.Context, ids []autoscale.RequestID) error {
+	l.failed = nil
+	for _, id := range ids {
+		op, known, err := l.Journal.Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		if known {
+			l.failed = append(l.failed, op)
+		}
+	}
+	return nil
 }

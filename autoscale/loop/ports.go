@@ -47,6 +47,8 @@ type Drainer interface {
 type Journal interface {
 	// Operations that are not final, in the order in which they were intended.
 	Operations(ctx context.Context) ([]autoscale.Operation, error)
+	// Get returns one operation, finished or not, and whether it is on record.
+	Get(ctx context.Context, id autoscale.RequestID) (autoscale.Operation, bool, error)
 	// Put writes operations durably before it returns, all or none.
 	Put(ctx context.Context, ops ...autoscale.Operation) error
 	// Memory returns what Save wrote last, or the zero Memory.

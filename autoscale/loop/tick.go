@@ -49,6 +49,7 @@ func (t *tick) run(ctx context.Context) {
 		return
 	}
 	t.act(ctx)
+	t.keepFailed(ctx)
 	t.report.Operations = open(t.operations)
 }
 
@@ -85,6 +86,23 @@ func (t *tick) recall(ctx context.Context) (autoscale.Memory, bool) {
 		return autoscale.Memory{}, false
 	}
 	return m, true
+}
+
+// keepFailed notes in the memory, durably, which requests failed when they were sent,
+// for otherwise a restart before the next tick would forget to wait.
+func (t *tick) keepFailed(ctx context.Context) {
+	if len(t.failed) == 0 || t.report.failed(StepJournal) {
+		return
+	}
+	next := *t.memory
+	next.Failed = make([]autoscale.RequestID, len(t.failed))
+	for i := range t.failed {
+		next.Failed[i] = t.failed[i].Request
+	}
+	t.memory = &next
+	if err := t.Journal.Save(context.WithoutCancel(ctx), next); err != nil {
+		t.problem(StepJournal, "", err)
+	}
 }
 
 // decide folds the observation into memory and plans, and gives each new action

@@ -136,6 +136,16 @@ func (r record) Operations(context.Context) ([]autoscale.Operation, error) {
 	return r.state.Operations, nil
 }
 
+// Get finds those.
+func (r record) Get(_ context.Context, id autoscale.RequestID) (autoscale.Operation, bool, error) {
+	for _, op := range r.state.Operations {
+		if op.Request == id {
+			return op, true, nil
+		}
+	}
+	return autoscale.Operation{}, false, nil
+}
+
 // Memory is what is remembered.
 func (r record) Memory(context.Context) (autoscale.Memory, error) { return r.state.Memory, nil }
 

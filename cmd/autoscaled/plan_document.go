@@ -138,10 +138,31 @@ type planPool struct {
 	Now    map[autoscale.Phase]int `json:"nodes"`
 	Grow   int                     `json:"grow"`
 	Gone   int                     `json:"remove"`
+	// Boots are how long its nodes took to come up lately; none where that is not known.
+	Boots []planBoots `json:"boots,omitempty"`
 	// Held: it could not give all that was wanted of it, for Reason.
 	Held bool `json:"held"`
 	// Reason is what it did or what stopped it; none where nothing was planned.
 	Reason *planReason `json:"reason,omitempty"`
+}
+
+// planBoots is how long nodes took from being asked for to ready: those in placement
+// groups, or the others.
+type planBoots struct {
+	Grouped bool `json:"grouped"`
+	// Count is how many have come up; the times are those of the latest.
+	Count int     `json:"count"`
+	P50   float64 `json:"p50_seconds"`
+	P95   float64 `json:"p95_seconds"`
+}
+
+func bootsOf(m autoscale.Memory, pool autoscale.PoolID) (list []planBoots) {
+	for _, grouped := range []bool{false, true} {
+		if b := m.BootsOf(pool, grouped); b.Count > 0 {
+			list = append(list, planBoots{grouped, b.Count, b.Percentile(50).Seconds(), b.Percentile(95).Seconds()})
+		}
+	}
+	return list
 }
 
 // planResources is an amount of each resource; memory in bytes.
@@ -193,7 +214,7 @@ func newPlanDocument(cluster string, r loop.Report) planDocument {
 		Hold:   anyReason(r.Plan.Hold),
 		Nodes:  each(r.Plan.Nodes, func(v autoscale.NodeVerdict) planNode { return planNodeOf(s.node(v.Node), v.Reason) }),
 		Pools: each(s.pools(), func(p poolCount) planPool {
-			return planPool{ID: p.id, Offers: resourcesOf(p.verdict.Offers), Now: p.now, Grow: p.grow, Gone: p.remove, Held: p.verdict.Held, Reason: anyReason(p.verdict.Reason)}
+			return planPool{ID: p.id, Offers: resourcesOf(p.verdict.Offers), Now: p.now, Grow: p.grow, Gone: p.remove, Boots: bootsOf(r.Memory, p.id), Held: p.verdict.Held, Reason: anyReason(p.verdict.Reason)}
 		}),
 		Operations: each(r.Operations, func(op autoscale.Operation) planOperation { return operationOf(op, op.Reason) }),
 		Money:      s.money(),
