@@ -40,7 +40,9 @@ fuzz:
 	@FUZZTIME=$(FUZZTIME) bash .ci/fuzz.sh
 
 # The simulation at length: make soak SEEDS=100000 FIRST_SEED=5000
+# and twenty loops of 2,000 nodes for ten virtual hours.
 soak:
+	cd autoscale/loop && $(GO) test -count=1 -timeout 0 -run 'TestLoad$$' -load-loops=20 -load-nodes=2000 -load-hours=10
 	$(GO) test -count=1 -timeout 0 ./internal/simulation -run 'TestSimulation$$' -seeds=$(SEEDS) -first-seed=$(FIRST_SEED)
 
 # DOCKER=podman or DOCKER=buildah do as well. Other base images:
