@@ -3,6 +3,8 @@ package loop
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,17 +17,35 @@ import (
 // timed notes when creates and removals are sent.
 type timed struct {
 	*fakeCloud
-	t0    time.Time
-	times *[]time.Duration
+	t0 time.Time
+	*sends
+}
+
+// sends are when something was sent.
+type sends struct {
+	mu    sync.Mutex
+	times []time.Duration
+}
+
+func (s *sends) note(at time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.times = append(s.times, at)
+}
+
+func (s *sends) all() []time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.times)
 }
 
 func (c timed) Create(ctx context.Context, g autoscale.Grow) (autoscale.Receipt, error) {
-	*c.times = append(*c.times, time.Since(c.t0))
+	c.note(time.Since(c.t0))
 	return c.fakeCloud.Create(ctx, g)
 }
 
 func (c timed) Remove(ctx context.Context, r autoscale.Remove) (autoscale.Receipt, error) {
-	*c.times = append(*c.times, time.Since(c.t0))
+	c.note(time.Since(c.t0))
 	return c.fakeCloud.Remove(ctx, r)
 }
 
@@ -75,7 +95,9 @@ func timers() []timer {
 			},
 			each: func(r *rig, since time.Duration) {
 				if since == time.Second {
+					r.cloud.mu.Lock()
 					r.cloud.max = 1 // the rest will never come
+					r.cloud.mu.Unlock()
 				}
 			},
 		},
@@ -100,7 +122,8 @@ const afterEach = 0
 
 // play runs a timer's world in a bubble, with a daemon that is killed and started
 // again at each of the moments, and returns when it sent something.
-func (w timer) play(t *testing.T, kills ...time.Duration) (times []time.Duration) {
+func (w timer) play(t *testing.T, kills ...time.Duration) []time.Duration {
+	var log sends
 	synctest.Test(t, func(t *testing.T) {
 		t0 := time.Now()
 		r := newRig(t, func(o *Options) {
@@ -109,7 +132,7 @@ func (w timer) play(t *testing.T, kills ...time.Duration) (times []time.Duration
 			if w.change != nil {
 				w.change(o)
 			}
-			o.Cloud = timed{o.Cloud.(*fakeCloud), t0, &times}
+			o.Cloud = timed{o.Cloud.(*fakeCloud), t0, &log}
 		})
 		w.begin(r)
 		stop := live(r)
@@ -126,8 +149,8 @@ func (w timer) play(t *testing.T, kills ...time.Duration) (times []time.Duration
 			}
 			time.Sleep(time.Until(t0.Add(second)))
 			synctest.Wait()
-			if often && len(times) > sent {
-				sent = len(times)
+			if n := len(log.all()); often && n > sent {
+				sent = n
 				restart()
 			}
 			if w.each != nil {
@@ -136,7 +159,7 @@ func (w timer) play(t *testing.T, kills ...time.Duration) (times []time.Duration
 		}
 		stop()
 	})
-	return times
+	return log.all()
 }
 
 // live runs the rig's loop until the returned function is called.
