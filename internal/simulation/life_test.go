@@ -152,6 +152,12 @@ func (j mortalJournal) Put(ctx context.Context, ops ...autoscale.Operation) erro
 	}
 	j.mu.Lock()
 	for _, op := range ops {
+		if _, known := j.operations[op.Request]; !known && op.Attempts > 1 {
+			j.life.violate("request %s is new and its %dth attempt: a call is repeated under the id it had", op.Request, op.Attempts)
+		}
+		if j.life.hasSeen(op.Request) && (op.Phase == autoscale.OpAbsent || never(op.Phase)) {
+			j.life.violate("request %s is called %s; the server said that it has seen it", op.Request, op.Phase)
+		}
 		j.life.note("journal: %s %s %s, %d of %d, attempt %d %s", op.Kind, op.Request, op.Phase, op.Added, op.Count, op.Attempts, op.Message)
 		j.operations[op.Request] = op
 	}
@@ -160,6 +166,13 @@ func (j mortalJournal) Put(ctx context.Context, ops ...autoscale.Operation) erro
 		return errDead
 	}
 	return nil
+}
+
+// hasSeen tells whether the server said that it handled a request before.
+func (w *world) hasSeen(id autoscale.RequestID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.seen[string(id)]
 }
 
 func (j mortalJournal) Save(ctx context.Context, m autoscale.Memory) error {

@@ -14,7 +14,9 @@ type counts struct {
 	scenarios, lives, calls, posts int
 	// races are jobs killed since the queue can't drain, cameUp nodes removed that came
 	// up after the last read.
-	races, cameUp         int
+	races, cameUp int
+	// seenBefore are repeated creates that the server had handled already.
+	seenBefore            int
 	nodes, jobs, jobKills int
 	faults                map[string]int
 	kills                 map[point]int
@@ -33,6 +35,7 @@ func (c *counts) add(o counts) {
 	c.posts += o.posts
 	c.races += o.races
 	c.cameUp += o.cameUp
+	c.seenBefore += o.seenBefore
 	c.nodes += o.nodes
 	c.jobs += o.jobs
 	c.jobKills += o.jobKills

@@ -277,9 +277,9 @@ func (h *house) requestID() autoscale.RequestID {
 
 // converge waits for what must come once faults have stopped.
 func (h *house) converge(what string, within time.Duration, come func() (missing string)) {
-	deadline, missing := time.Now().Add(within), come()
+	deadline, missing := time.Now().Add(within), what
 	for missing != "" && time.Now().Before(deadline) {
-		if !sleep(h.ctx, lookEvery) {
+		if !sleep(h.ctx, lookEvery) { // before the first look too: the daemon must have started
 			return
 		}
 		missing = come()

@@ -75,7 +75,8 @@ func tell(c counts, failed int, took time.Duration) {
 	fmt.Printf("simulation: %d events: %s\n", sum(c.events), join(c.events))
 	fmt.Printf("simulation: %d runs of jobs ended with their node; %d of them by the race that a queue without drain leaves open\n",
 		c.jobKills, c.races)
-	fmt.Printf("simulation: %d removed nodes came up between the last read and the call\n", c.cameUp)
+	fmt.Printf("simulation: %d removed nodes came up between the last read and the call; %d repeated creates had been handled\n",
+		c.cameUp, c.seenBefore)
 }
 
 // TestSimulationReplays: a seed gives the same day, event for event.

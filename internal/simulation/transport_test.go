@@ -134,25 +134,74 @@ func (w wire) act(r *http.Request, body []byte, key string, n int) (*http.Respon
 	l.tally(func(c *counts) { c.posts++ })
 	l.note("%s %s, %d nodes named, fault %q", q.action, q.RequestID, len(q.IDs), kind)
 	if kind == faultArrivesLate {
-		l.late.Go(func() { w.arriveLate(r, body, q, time.Duration(lot(l.seed, "late", key, n)%uint64(latest))) })
+		w.holdBack(r, body, q, time.Duration(lot(l.seed, "late", key, n)%uint64(latest)))
 		return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 	}
+	w.letPass(q)
 	answer, err := w.handle(r, body, q)
+	if kind == "" && err == nil && answer.StatusCode == http.StatusConflict {
+		w.noteSeen(q)
+	}
 	if l.reach(after) {
 		return nil, errDead
 	}
 	return answer, err
 }
 
-func (w wire) arriveLate(r *http.Request, body []byte, q request, after time.Duration) {
-	time.Sleep(after)
-	w.life.note("%s %s arrives now", q.action, q.RequestID)
-	w.life.mu.Lock()
-	for _, set := range q.Sets {
-		w.life.lateNodes += set.Count
+// lateCall is a call under way: hurry lets it arrive, done tells that it has.
+type lateCall struct{ hurry, done chan struct{} }
+
+// holdBack lets a call arrive later, or when another with its request id overtakes it.
+func (w wire) holdBack(r *http.Request, body []byte, q request, after time.Duration) {
+	l := w.life
+	c := lateCall{make(chan struct{}), make(chan struct{})}
+	l.mu.Lock()
+	l.pending[q.RequestID] = c
+	l.mu.Unlock()
+	l.late.Go(func() {
+		defer close(c.done)
+		select {
+		case <-time.After(after):
+		case <-c.hurry:
+		}
+		l.note("%s %s arrives now", q.action, q.RequestID)
+		l.mu.Lock()
+		delete(l.pending, q.RequestID)
+		for _, set := range q.Sets {
+			l.lateNodes += set.Count
+		}
+		l.mu.Unlock()
+		_, _ = w.handle(r.WithContext(context.WithoutCancel(r.Context())), body, q)
+	})
+}
+
+// letPass lets an earlier call under the same request id arrive first, every other time.
+func (w wire) letPass(q request) {
+	l := w.life
+	l.mu.Lock()
+	c, waits := l.pending[q.RequestID]
+	if waits = waits && lot(l.seed, "pass", q.RequestID)%2 == 0; waits {
+		delete(l.pending, q.RequestID)
 	}
-	w.life.mu.Unlock()
-	_, _ = w.handle(r.WithContext(context.WithoutCancel(r.Context())), body, q)
+	l.mu.Unlock()
+	if waits {
+		close(c.hurry)
+		<-c.done
+	}
+}
+
+// noteSeen notes that the server refused a request id that it had handled before.
+func (w wire) noteSeen(q request) {
+	l := w.life
+	for _, c := range l.cloud.Books().Creates {
+		if c.RequestID == q.RequestID {
+			l.note("%s has been seen before", q.RequestID)
+			l.mu.Lock()
+			l.seen[q.RequestID] = true
+			l.mu.Unlock()
+			l.tally(func(c *counts) { c.seenBefore++ })
+		}
+	}
 }
 
 // handle lets the simulator handle a call in a world that is up to date before and after.
@@ -183,7 +232,8 @@ var faultKinds = map[string][]string{
 		"cut-before", "cut-after", "status", "malformed", "truncated", "html", "latency",
 	},
 	http.MethodPost: {
-		"cut-before", "cut-after", "cut-after", "status", "status-after", "malformed", "truncated", "html", "latency", faultArrivesLate,
+		"cut-before", "cut-after", "cut-after", "status", "status-after", "malformed", "truncated", "html", "latency",
+		faultArrivesLate, faultArrivesLate, faultArrivesLate,
 	},
 }
 

@@ -40,7 +40,10 @@ type world struct {
 	outages map[eventKind]time.Time
 	peace   bool
 	// late are calls under way that their callers have given up.
-	late sync.WaitGroup
+	late    sync.WaitGroup
+	pending map[string]lateCall // by request id
+	// seen are requests of which the server said that it has seen them before.
+	seen map[string]bool
 	// lateNodes are those of requests that arrived after they were given up.
 	lateNodes int
 
@@ -57,6 +60,7 @@ func newWorld(s scenario) (*world, error) {
 		joined: map[string]string{}, busy: map[string]bool{}, lost: map[string]bool{}, foreign: map[string]bool{},
 		kept: map[string]time.Time{}, readBusy: map[string]bool{}, readMarked: map[string]bool{},
 		outages: map[eventKind]time.Time{}, raced: map[string]bool{}, joinAt: map[string]time.Time{},
+		pending: map[string]lateCall{}, seen: map[string]bool{},
 		record: newRecord(),
 	}
 	if !s.strict {
