@@ -30,8 +30,8 @@ const (
 	// nearly is how long before the end of the last job the daemon comes back, which is
 	// away while nothing but the jobs goes on.
 	nearly = 5 * time.Minute
-	// lookEvery is how often it is looked whether that has come.
-	lookEvery = 30 * time.Second
+	// lookEvery is how often it is looked whether that has come: never as a tick begins.
+	lookEvery = 29*time.Second + 123456789
 )
 
 // result is what a scenario came to.

@@ -81,7 +81,7 @@ func tell(c counts, failed int, took time.Duration) {
 
 // TestSimulationReplays: a seed gives the same day, event for event.
 func TestSimulationReplays(t *testing.T) {
-	for seed := range uint64(5) {
+	for seed := range uint64(10) {
 		first := play(t, draw(seed+1), t.TempDir(), nil)
 		again := play(t, draw(seed+1), t.TempDir(), nil)
 		require.Equal(t, first.digest, again.digest, "seed %d", seed+1)
