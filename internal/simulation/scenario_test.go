@@ -74,9 +74,6 @@ var eventKinds = []eventKind{
 	eventCloudGone, eventRefused, eventQueueGone, eventDiskFull,
 }
 
-// cores of each machine type, and where it may be had.
-var machines = map[string]int{"Standard_F4s_v2": 4, "Standard_F8s_v2": 8, "Standard_F16s_v2": 16}
-
 // largest is how many nodes a job needs at most.
 const largest = 4
 
