@@ -37,7 +37,8 @@ func (h *house) checkTick(r loop.Report) {
 	h.checkBooks(operations)
 	h.checkAccounted(operations)
 	if !h.forgot {
-		h.checkLimits(operations)
+		h.checkLimits()
+		h.checkWanted(operations, r.At)
 		h.checkRates(operations, r.At)
 	}
 }
@@ -116,18 +117,9 @@ func (h *house) checkAccounted(operations map[autoscale.RequestID]autoscale.Oper
 	}
 }
 
-// checkLimits: never more nodes than the policy allows, nor than anybody ever wanted.
-// Nodes that are to go don't count: their successors may have been asked for.
-func (h *house) checkLimits(operations map[autoscale.RequestID]autoscale.Operation) {
-	going := map[autoscale.NodeID]bool{}
-	for _, op := range operations {
-		if op.Kind == autoscale.OperationRemove {
-			for _, id := range op.Nodes {
-				going[id] = true
-			}
-		}
-	}
-	total, up, pools, groups := 0, 0, map[string]int{}, map[string]map[string]bool{}
+// checkLimits: never more nodes or groups than the policy allows.
+func (h *house) checkLimits() {
+	total, pools, groups := 0, map[string]int{}, map[string]map[string]bool{}
 	for _, n := range h.ours() {
 		total++
 		array := n.Bucket.Nodearray
@@ -138,27 +130,56 @@ func (h *house) checkLimits(operations map[autoscale.RequestID]autoscale.Operati
 			}
 			groups[array][n.PlacementGroup] = true
 		}
-		if !going[autoscale.NodeID(n.ID)] && h.serves(n) {
-			up++
-		}
 	}
 	p := &h.policy
 	h.within("the policy's max", total, p.Max)
 	h.within("the budget an hour", total, int(p.Budget.PerHour))
-	extra := 0
 	for i := range p.Pools {
 		pool := &p.Pools[i]
 		h.within("max of pool "+pool.Name, pools[pool.Name], pool.Max)
 		h.within("max_groups of pool "+pool.Name, len(groups[pool.Name]), pool.MaxGroups)
-		extra += pool.Min + pool.Buffer
 	}
-	wanted := extra + h.lateNodes
+}
+
+// checkWanted: never more nodes than anybody ever wanted. Nodes that are to go don't
+// count, since their successors may have been asked for. One that is too old goes once
+// its successor is there, if the pool is to keep so many: until then there are both.
+func (h *house) checkWanted(operations map[autoscale.RequestID]autoscale.Operation, at time.Time) {
+	going := toGo(operations)
+	up, old := 0, map[string]int{}
+	for _, n := range h.ours() {
+		if going[autoscale.NodeID(n.ID)] || !h.serves(n) {
+			continue
+		}
+		up++
+		if age := at.Sub(operations[autoscale.RequestID(n.RequestID)].Intended); h.tooOld(n, age) {
+			old[n.Bucket.Nodearray]++
+		}
+	}
+	wanted := h.lateNodes
+	for i := range h.policy.Pools {
+		pool := &h.policy.Pools[i]
+		wanted += pool.Min + pool.Buffer + min(old[pool.Name], max(pool.Min, pool.Buffer))
+	}
 	for _, job := range h.arrived() {
 		wanted += job
 	}
 	if up > wanted {
 		h.violate("%d nodes; no more than %d were ever wanted", up, wanted)
 	}
+}
+
+// toGo are the nodes that removals name.
+func toGo(operations map[autoscale.RequestID]autoscale.Operation) map[autoscale.NodeID]bool {
+	going := map[autoscale.NodeID]bool{}
+	for _, op := range operations {
+		if op.Kind == autoscale.OperationRemove {
+			for _, id := range op.Nodes {
+				going[id] = true
+			}
+		}
+	}
+	return going
 }
 
 // serves tells whether a node is as good as was asked for: one that failed, was lost or
@@ -169,12 +190,18 @@ func (h *house) serves(n cyclecloudtest.NodeRecord) bool {
 		up = time.Now()
 	}
 	failed := n.Status == "Failed" || n.Status == "Unavailable" || h.lost[n.ID]
-	return !failed && up.Sub(n.Created) < h.bootTimeout(n.Bucket.Nodearray)-time.Second
+	return !failed && up.Sub(n.Created) < h.pool(n.Bucket.Nodearray).BootTimeout-time.Second
 }
 
-func (h *house) bootTimeout(array string) time.Duration {
+// tooOld tells whether a node is older than its pool lets it grow.
+func (h *house) tooOld(n cyclecloudtest.NodeRecord, age time.Duration) bool {
+	most := h.pool(n.Bucket.Nodearray).MaxAge
+	return most > 0 && age > most
+}
+
+func (h *house) pool(array string) *autoscale.PoolPolicy {
 	i := slices.IndexFunc(h.policy.Pools, func(p autoscale.PoolPolicy) bool { return p.Name == array })
-	return h.policy.Pools[i].BootTimeout
+	return &h.policy.Pools[i]
 }
 
 func (h *house) within(what string, have, most int) {
