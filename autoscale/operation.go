@@ -77,9 +77,12 @@ type Operation struct {
 	// Class is what kind of trouble a short or refused operation had. Empty: none,
 	// or not known.
 	Class ErrorClass
-	// Jobs are some of the jobs it serves, for the record.
-	Jobs   []JobID
-	Reason Reason
+	// Jobs are some of the jobs it serves, and JobCount is how many in all.
+	Jobs     []JobID
+	JobCount int
+	Reason   Reason
+	// Revision is that of the policy by which it was decided, see Policy.Revision.
+	Revision string
 	// Intended, Sent and Answered are when it was written, last sent, and
 	// last answered. Zero: not yet.
 	Intended time.Time
@@ -89,6 +92,10 @@ type Operation struct {
 	Ended time.Time
 	// Since is when it entered Phase. Zero: an older daemon wrote it.
 	Since time.Time
+	// Deadline is when it is late, by the policy that was in force when it was written.
+	// What was accepted, or is absent, is then given up; what is in doubt is not, for it
+	// may have been handled. Zero: it is over, or an older daemon wrote it.
+	Deadline time.Time
 	// Attempts counts the calls that left.
 	Attempts int
 }

@@ -42,6 +42,9 @@ func (s SpotPreference) rank(pool *Pool) int {
 
 // Policy is what the operator allows and wants.
 type Policy struct {
+	// Revision tells policies apart in the journal: equal ones have the same. Nothing
+	// is decided by it. Empty: not known.
+	Revision string
 	// Pools, in the operator's order. A pool of the cloud follows the first
 	// that matches it; one that none matches is left alone altogether.
 	Pools []PoolPolicy

@@ -50,6 +50,8 @@ func TestMinimalConfigGetsEveryDefault(t *testing.T) {
 	require.Nil(t, c.Clusters[0].Queue.HTTP)
 	require.Nil(t, c.Clusters[0].Queue.Exec)
 
+	policy := c.Clusters[0].Policy()
+	policy.Revision = "" // any
 	require.Equal(t, autoscale.Policy{
 		Order: autoscale.AsListed, GroupName: autoscale.DefaultGroupName, AbsentFor: autoscale.DefaultAbsentFor, GangPatience: autoscale.DefaultGangPatience, GangHold: autoscale.DefaultGangHold,
 		CreatesPerTick: autoscale.DefaultChangesPerTick, CreatesPerHour: autoscale.DefaultChangesPerHour,
@@ -60,7 +62,21 @@ func TestMinimalConfigGetsEveryDefault(t *testing.T) {
 			Name: "execute", IdleTime: autoscale.DefaultIdleTime, BootTimeout: autoscale.DefaultBootTimeout, Removal: autoscale.RemovalTerminate,
 			Match: autoscale.Selector{All: []autoscale.Selector{autoscale.HasLabel("nodearray", "execute")}},
 		}},
-	}, c.Clusters[0].Policy())
+	}, policy)
+}
+
+func TestRevisionIsThatOfWhatThePolicySays(t *testing.T) {
+	revision := func(text string) string {
+		c, err := parse(t, text)
+		require.NoError(t, err)
+		return c.Clusters[0].Policy().Revision
+	}
+	first := revision(full)
+	require.Regexp(t, "^[0-9a-f]{12}$", first)
+	require.Equal(t, first, revision("# a comment\n"+strings.ReplaceAll(full, "level: debug", "level: info")))
+	require.Equal(t, first, revision(strings.Replace(full, "idle_time: 60s", "idle_time: 1m", 1)))
+	require.NotEqual(t, first, revision(strings.Replace(full, "idle_time: 60s", "idle_time: 61s", 1)))
+	require.NotEqual(t, first, revision(full+"        - {name: third, nodearray: x}\n"))
 }
 
 const full = `state_dir: state

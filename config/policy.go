@@ -1,6 +1,9 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"strconv"
 
 	"autoscaled/autoscale"
@@ -10,6 +13,7 @@ import (
 func (c *Cluster) Policy() autoscale.Policy {
 	s := &c.Scaling
 	p := autoscale.Policy{
+		Revision:     s.revision(),
 		Order:        autoscale.Order(s.Order),
 		Spot:         autoscale.SpotPreference(s.Spot),
 		Max:          s.Max,
@@ -36,6 +40,19 @@ func (c *Cluster) Policy() autoscale.Policy {
 		})
 	}
 	return p
+}
+
+// revision is a digest of all that the policy says, whatever the file looks like
+// and where it lies: twelve digits, as people know them of commits.
+func (s *Scaling) revision() string {
+	said := *s
+	said.PricesFile = "" // its content is in Prices
+	text, err := json.Marshal(said)
+	if err != nil { // numbers, texts and lists of them always have a JSON form
+		return ""
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:6])
 }
 
 func (s *Scaling) pool(p *Pool) autoscale.PoolPolicy {

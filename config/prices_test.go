@@ -84,8 +84,11 @@ func TestPriceFile(t *testing.T) {
 	changed, err := Load(path)
 	require.NoError(t, err)
 	require.Equal(t, []string{"clusters[0].policy.prices_file"}, Changes(old, changed))
+	require.NotEqual(t, policy.Revision, changed.Clusters[0].Policy().Revision)
 	require.Empty(t, NeedRestart(Changes(old, changed)))
+	revision := changed.Clusters[0].Policy().Revision
 	changed.Clusters[0].Scaling.PricesFile = "other"
+	require.Equal(t, revision, changed.Clusters[0].Policy().Revision, "wherever the same prices lie")
 	require.Equal(t, []string{"clusters[0].policy.prices_file"}, Changes(old, changed))
 
 	write(prices, "machine_type,region,spot,price_per_hour\nF4,,false,?\n")

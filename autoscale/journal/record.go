@@ -38,12 +38,15 @@ type operationRecord struct {
 	Message  string                   `json:"message,omitempty"`
 	Class    autoscale.ErrorClass     `json:"class,omitempty"`
 	Jobs     []autoscale.JobID        `json:"jobs,omitempty"`
+	JobCount int                      `json:"job_count,omitempty"`
 	Reason   autoscale.Reason         `json:"reason"`
+	Revision string                   `json:"policy_revision,omitempty"`
 	Intended time.Time                `json:"intended,omitzero"`
 	Sent     time.Time                `json:"sent,omitzero"`
 	Answered time.Time                `json:"answered,omitzero"`
 	Ended    time.Time                `json:"ended,omitzero"`
 	Since    time.Time                `json:"since,omitzero"`
+	Deadline time.Time                `json:"deadline,omitzero"`
 	Attempts int                      `json:"attempts,omitempty"`
 	History  []Passage                `json:"history,omitempty"`
 }
@@ -54,9 +57,9 @@ func encodeOperation(op autoscale.Operation, seq uint64, history []Passage) ([]b
 		Request: op.Request, Kind: op.Kind, Phase: op.Phase,
 		Pool: op.Pool, Group: op.Group, Count: op.Count, Names: op.Names, Draws: op.Draws, Added: op.Added,
 		Nodes: op.Nodes, Refused: op.Refused, Removal: op.Removal, CloudID: op.CloudID, Message: op.Message, Class: op.Class,
-		Jobs: op.Jobs, Reason: op.Reason,
+		Jobs: op.Jobs, JobCount: op.JobCount, Reason: op.Reason, Revision: op.Revision,
 		Intended: utc(op.Intended), Sent: utc(op.Sent), Answered: utc(op.Answered), Ended: utc(op.Ended),
-		Since: utc(op.Since), Attempts: op.Attempts, History: history,
+		Since: utc(op.Since), Deadline: utc(op.Deadline), Attempts: op.Attempts, History: history,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode operation %s: %w", op.Request, err)
@@ -85,7 +88,7 @@ func decodeOperation(data []byte) (operationRecord, error) {
 	if _, open := follows[r.Phase]; r.Phase == unwritten || !open && !r.Phase.Final() {
 		return operationRecord{}, fmt.Errorf("operation %s: %w: phase %q", r.Request, ErrCorrupt, r.Phase)
 	}
-	times := []time.Time{r.Intended, r.Sent, r.Answered, r.Ended, r.Since}
+	times := []time.Time{r.Intended, r.Sent, r.Answered, r.Ended, r.Since, r.Deadline}
 	for _, p := range r.History {
 		times = append(times, p.At)
 	}
@@ -102,9 +105,9 @@ func (r operationRecord) operation() autoscale.Operation {
 		Request: r.Request, Kind: r.Kind, Phase: r.Phase,
 		Pool: r.Pool, Group: r.Group, Count: r.Count, Names: r.Names, Draws: r.Draws, Added: r.Added,
 		Nodes: r.Nodes, Refused: r.Refused, Removal: r.Removal, CloudID: r.CloudID, Message: r.Message, Class: r.Class,
-		Jobs: r.Jobs, Reason: r.Reason,
+		Jobs: r.Jobs, JobCount: r.JobCount, Reason: r.Reason, Revision: r.Revision,
 		Intended: utc(r.Intended), Sent: utc(r.Sent), Answered: utc(r.Answered), Ended: utc(r.Ended),
-		Since: utc(r.Since), Attempts: r.Attempts,
+		Since: utc(r.Since), Deadline: utc(r.Deadline), Attempts: r.Attempts,
 	}
 }
 

@@ -61,7 +61,8 @@ func (t *tick) starts() (calls []call) {
 	for _, s := range t.report.Plan.Start {
 		calls = append(calls, t.start(autoscale.Operation{}, autoscale.Operation{
 			Request: s.Request, Kind: autoscale.OperationStart,
-			Pool: s.Pool, Group: s.Group, Count: len(s.Nodes), Draws: s.Draws, Nodes: idsOf(s.Nodes), Jobs: s.Jobs,
+			Pool: s.Pool, Group: s.Group, Count: len(s.Nodes), Draws: s.Draws, Nodes: idsOf(s.Nodes),
+			Jobs: s.Jobs, JobCount: s.JobCount,
 			Reason: s.Reason, Intended: t.at,
 		}, s.Nodes))
 	}
@@ -70,10 +71,10 @@ func (t *tick) starts() (calls []call) {
 
 func (t *tick) start(before, op autoscale.Operation, nodes []autoscale.Node) call {
 	op = t.sent(op)
-	return call{change{before, op}, func(ctx context.Context) (autoscale.Receipt, error) {
+	return call{t.changed(before, op), func(ctx context.Context) (autoscale.Receipt, error) {
 		return t.Cloud.Start(ctx, autoscale.Start{
 			Request: op.Request, Pool: op.Pool, Group: op.Group, Nodes: nodes,
-			Jobs: op.Jobs, JobCount: len(op.Jobs), Reason: op.Reason,
+			Jobs: op.Jobs, JobCount: op.JobCount, Reason: op.Reason,
 		})
 	}}
 }
@@ -88,7 +89,8 @@ func (t *tick) creates() (calls []call) {
 	for _, g := range t.report.Plan.Grow {
 		calls = append(calls, t.create(autoscale.Operation{}, autoscale.Operation{
 			Request: g.Request, Kind: autoscale.OperationCreate,
-			Pool: g.Pool, Group: g.Group, Count: g.Count, Names: g.Names, Draws: g.Draws, Jobs: g.Jobs,
+			Pool: g.Pool, Group: g.Group, Count: g.Count, Names: g.Names, Draws: g.Draws,
+			Jobs: g.Jobs, JobCount: g.JobCount,
 			Reason: g.Reason, Intended: t.at,
 		}))
 	}
@@ -109,10 +111,10 @@ func byNames(calls []call) (named, others []call) {
 
 func (t *tick) create(before, op autoscale.Operation) call {
 	op = t.sent(op)
-	return call{change{before, op}, func(ctx context.Context) (autoscale.Receipt, error) {
+	return call{t.changed(before, op), func(ctx context.Context) (autoscale.Receipt, error) {
 		return t.Cloud.Create(ctx, autoscale.Grow{
 			Request: op.Request, Pool: op.Pool, Group: op.Group, Count: op.Count, Names: op.Names,
-			Jobs: op.Jobs, JobCount: len(op.Jobs), Reason: op.Reason,
+			Jobs: op.Jobs, JobCount: op.JobCount, Reason: op.Reason,
 		})
 	}}
 }
@@ -136,7 +138,7 @@ func (t *tick) removes() (calls []call) {
 
 func (t *tick) remove(before, op autoscale.Operation, nodes []autoscale.Node) call {
 	op = t.sent(op)
-	return call{change{before, op}, func(ctx context.Context) (autoscale.Receipt, error) {
+	return call{t.changed(before, op), func(ctx context.Context) (autoscale.Receipt, error) {
 		return t.Cloud.Remove(ctx, autoscale.Remove{
 			Request: op.Request, Pool: op.Pool, Nodes: nodes, Removal: op.Removal, Reason: op.Reason,
 		})
@@ -148,6 +150,7 @@ func (t *tick) remove(before, op autoscale.Operation, nodes []autoscale.Node) ca
 // way, and the next start asks the cloud.
 func (t *tick) sent(op autoscale.Operation) autoscale.Operation {
 	op.Phase, op.Since, op.Sent, op.Class = autoscale.OpSent, t.at, t.at, ""
+	op.Revision = t.policy.Revision
 	op.Attempts++
 	return op
 }

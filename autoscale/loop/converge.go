@@ -18,7 +18,7 @@ func (t *tick) converge(ctx context.Context) {
 	if t.report.Observation.SupplyProblem != "" {
 		return
 	}
-	w := newWorld(t.at, t.report.Observation.Supply, t.policy)
+	w := newWorld(t.at, t.report.Observation.Supply, t.limits)
 	answers := t.resolve(ctx, w)
 	for i := range t.operations {
 		before := t.operations[i]

@@ -73,9 +73,8 @@ func (l *Loop) forgetWakes() {
 // operation is due.
 func (l *Loop) nextTick(last time.Time, r Report) time.Time {
 	next := last.Add(l.Interval)
-	policy := *l.policy.Load()
 	for i := range r.Operations {
-		if at := due(r.Operations[i], policy); at.After(last) && at.Before(next) {
+		if at := due(r.Operations[i]); at.After(last) && at.Before(next) {
 			next = at
 		}
 	}
@@ -87,20 +86,12 @@ func (l *Loop) nextTick(last time.Time, r Report) time.Time {
 
 // due is when an open operation should next be looked at, apart from the
 // interval. It may be past; then only the interval counts.
-func due(op autoscale.Operation, p autoscale.Policy) time.Time {
-	// A deadline is passed only after it.
-	const after = time.Millisecond
+func due(op autoscale.Operation) time.Time {
 	switch {
 	case op.Phase == autoscale.OpIntended, op.Phase == autoscale.OpSent:
 		return lastSent(op).Add(askAgain)
-	case op.Phase == autoscale.OpAbsent:
-		return lastSent(op).Add(absentFor(p) + after)
-	case op.Kind == autoscale.OperationRemove:
-		return op.Answered.Add(removeWithin + after)
-	case op.Kind == autoscale.OperationStart:
-		return op.Answered.Add(startWithin + after)
-	case op.Added > len(op.Nodes):
-		return op.Answered.Add(absentFor(p) + after)
+	case op.Deadline.IsZero():
+		return time.Time{}
 	}
-	return time.Time{}
+	return op.Deadline.Add(time.Millisecond) // a deadline is passed only after it
 }

@@ -255,7 +255,8 @@ func TestNothingIsMarkedAfterTheStop(t *testing.T) {
 
 func TestTicksAreASecondApart(t *testing.T) {
 	l := newRig(t).loop
-	op := createOf(autoscale.OpAbsent, 0) // due ten minutes after it was sent
+	op := createOf(autoscale.OpAbsent, 0)
+	op.Deadline = start.Add(10 * time.Minute)
 	for at, want := range map[time.Duration]time.Duration{
 		5 * time.Minute:                5*time.Minute + step,
 		10*time.Minute - 5*time.Second: 10*time.Minute + time.Millisecond,

@@ -14,6 +14,8 @@ type tick struct {
 	*Loop
 	at     time.Time
 	policy autoscale.Policy
+	// limits are how long operations may take, once the cloud was observed.
+	limits timeLimits
 	// operations are all that were open when the tick began, and those it
 	// made, in their latest state.
 	operations []autoscale.Operation
@@ -29,6 +31,10 @@ type change struct{ before, after autoscale.Operation }
 func (t *tick) changed(before, after autoscale.Operation) change {
 	if after.Phase != before.Phase {
 		after.Since = t.at
+	}
+	after.Deadline = time.Time{}
+	if !after.Phase.Final() {
+		after.Deadline = t.limits.deadline(after)
 	}
 	return change{before, after}
 }
@@ -57,6 +63,7 @@ func (t *tick) run(ctx context.Context) {
 // the observation, and false if there is no plan.
 func (t *tick) think(ctx context.Context) (before autoscale.Memory, ok bool) {
 	t.observe(ctx)
+	t.limits = newTimeLimits(t.report.Observation.Supply.Pools, t.policy)
 	if err := ctx.Err(); err != nil {
 		t.report.interrupted = err
 		return before, false

@@ -9,30 +9,20 @@ import (
 	"autoscaled/autoscale"
 )
 
-// removeWithin is how long a node may look untouched after its removal was
-// accepted; then the removal is given up, so that it can be decided anew.
-const removeWithin = 5 * time.Minute
-
-// startWithin is how long a node may look deallocated after its start was accepted;
-// then the start is given up.
-const startWithin = 5 * time.Minute
-
 // world is what the cloud shows, indexed for judging operations.
 type world struct {
 	at        time.Time
+	limits    timeLimits
 	nodes     map[autoscale.NodeID]*autoscale.Node
 	byRequest map[autoscale.RequestID][]autoscale.NodeID
-	pools     map[autoscale.PoolID]*autoscale.Pool
-	policy    autoscale.Policy
 }
 
-func newWorld(at time.Time, s autoscale.Supply, p autoscale.Policy) *world {
+func newWorld(at time.Time, s autoscale.Supply, limits timeLimits) *world {
 	w := &world{
 		at:        at,
+		limits:    limits,
 		nodes:     make(map[autoscale.NodeID]*autoscale.Node, len(s.Nodes)),
 		byRequest: make(map[autoscale.RequestID][]autoscale.NodeID),
-		pools:     make(map[autoscale.PoolID]*autoscale.Pool, len(s.Pools)),
-		policy:    p,
 	}
 	for i := range s.Nodes {
 		n := &s.Nodes[i]
@@ -40,9 +30,6 @@ func newWorld(at time.Time, s autoscale.Supply, p autoscale.Policy) *world {
 		if n.Request != "" {
 			w.byRequest[n.Request] = append(w.byRequest[n.Request], n.ID)
 		}
-	}
-	for i := range s.Pools {
-		w.pools[s.Pools[i].ID] = &s.Pools[i]
 	}
 	return w
 }
@@ -90,7 +77,7 @@ func (w *world) judgeStart(op autoscale.Operation, answer autoscale.Resolution) 
 	case len(asleep) == 0 && op.Added == op.Count:
 		return w.ended(op, autoscale.OpConverged)
 	case len(asleep) == 0:
-	case w.at.Sub(op.Answered) > startWithin:
+	case w.late(op):
 		op.Message = fmt.Sprintf("%d nodes did not start within %s, first %s", len(asleep), startWithin, asleep[0])
 	default:
 		return op
@@ -157,13 +144,13 @@ func (w *world) arrivedEmpty(op autoscale.Operation, answer autoscale.Resolution
 func (w *world) settleCreate(op autoscale.Operation) autoscale.Operation {
 	op.Added = max(op.Added, len(op.Nodes))
 	if unseen := op.Added - len(op.Nodes); unseen > 0 {
-		if w.at.Sub(op.Answered) <= w.absentFor() {
+		if !w.late(op) {
 			return op
 		}
 		op.Added = len(op.Nodes)
 		op.Message = fmt.Sprintf("%d of the nodes that the cloud accepted were never seen", unseen)
 	}
-	if w.booting(op) && w.at.Sub(op.Intended) <= w.bootTimeout(op.Pool) {
+	if w.booting(op) && !w.late(op) {
 		return op
 	}
 	if gone := w.vanished(op); gone > 0 && op.Message == "" {
@@ -205,7 +192,7 @@ func (w *world) judgeRemove(op autoscale.Operation, answer autoscale.Resolution)
 	untouched := w.untouched(op)
 	switch {
 	case op.Phase == autoscale.OpAccepted:
-		if len(untouched) > 0 && w.at.Sub(op.Answered) > removeWithin {
+		if len(untouched) > 0 && w.late(op) {
 			op.Message = fmt.Sprintf("%d nodes did not go within %s, first %s", len(untouched), removeWithin, untouched[0])
 			return w.ended(op, autoscale.OpShort)
 		}
@@ -242,7 +229,7 @@ func (w *world) stillDoubtful(op autoscale.Operation, answer autoscale.Resolutio
 	if answer.State != autoscale.ResolvedAbsent {
 		return op
 	}
-	if op.Phase == autoscale.OpAbsent && w.at.Sub(lastSent(op)) > w.absentFor() {
+	if op.Phase == autoscale.OpAbsent && w.late(op) {
 		op.Message = cmp.Or(op.Message, "never seen by the cloud")
 		return w.ended(op, autoscale.OpExpired)
 	}
@@ -262,34 +249,8 @@ func (w *world) ended(op autoscale.Operation, phase autoscale.OperationPhase) au
 	return op
 }
 
-func (w *world) absentFor() time.Duration { return absentFor(w.policy) }
-
-func absentFor(p autoscale.Policy) time.Duration {
-	return cmp.Or(p.AbsentFor, autoscale.DefaultAbsentFor)
-}
-
-// bootTimeout is that of the policy that the pool follows, as Decide finds it.
-func (w *world) bootTimeout(id autoscale.PoolID) time.Duration {
-	pool, known := w.pools[id]
-	if !known {
-		return autoscale.DefaultBootTimeout
-	}
-	for i := range w.policy.Pools {
-		if _, ok := w.policy.Pools[i].Match.Match(pool.Labels); ok {
-			return cmp.Or(w.policy.Pools[i].BootTimeout, autoscale.DefaultBootTimeout)
-		}
-	}
-	return autoscale.DefaultBootTimeout
-}
-
-// lastSent is when a call may last have left: one that was only intended may
-// have left when it was written.
-func lastSent(op autoscale.Operation) time.Time {
-	if op.Sent.IsZero() {
-		return op.Intended
-	}
-	return op.Sent
-}
+// late tells whether an operation is past its deadline.
+func (w *world) late(op autoscale.Operation) bool { return w.at.After(w.limits.deadline(op)) }
 
 // union appends the ids that the list lacks, in their order of name.
 func union(list, more []autoscale.NodeID) []autoscale.NodeID {

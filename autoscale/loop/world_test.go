@@ -143,7 +143,7 @@ func (c judged) check(t *testing.T) {
 	supply := autoscale.Supply{Nodes: c.nodes, Pools: []autoscale.Pool{{ID: poolID}}}
 	policy := autoscale.Policy{Pools: []autoscale.PoolPolicy{{BootTimeout: time.Hour}}}
 	at := start.Add(c.after)
-	got := newWorld(at, supply, policy).judge(c.op, c.answer)
+	got := newWorld(at, supply, newTimeLimits(supply.Pools, policy)).judge(c.op, c.answer)
 	require.Equal(t, c.want, got.Phase)
 	require.Equal(t, c.added, got.Added)
 	require.Len(t, got.Nodes, c.seen)
@@ -169,26 +169,45 @@ func TestClockSetBackStretchesNoDeadline(t *testing.T) {
 		at := start.Add(-24 * time.Hour)
 		for _, wait := range []time.Duration{0, 2 * time.Hour} {
 			require.False(t, c.op.Phase.Final())
-			c.op = newWorld(at.Add(wait), autoscale.Supply{Nodes: c.nodes}, autoscale.Policy{}).judge(c.op, c.answer)
+			c.op = newWorld(at.Add(wait), autoscale.Supply{Nodes: c.nodes}, newTimeLimits(nil, autoscale.Policy{})).judge(c.op, c.answer)
 		}
 		require.True(t, c.op.Phase.Final(), "%+v", c.op)
 	}
 }
 
-func TestBootTimeoutIsThatOfThePoolsPolicy(t *testing.T) {
-	supply := autoscale.Supply{Pools: []autoscale.Pool{{ID: "a", Labels: map[string]string{"x": "1"}}, {ID: "b"}}}
-	w := newWorld(start, supply, autoscale.Policy{Pools: []autoscale.PoolPolicy{{Match: autoscale.HasLabel("x", "1"), BootTimeout: time.Hour}}})
-	require.Equal(t, time.Hour, w.bootTimeout("a"))
-	require.Equal(t, autoscale.DefaultBootTimeout, w.bootTimeout("b"))
-	require.Equal(t, autoscale.DefaultBootTimeout, w.bootTimeout("nowhere"))
+func TestDeadlines(t *testing.T) {
+	pools := []autoscale.Pool{{ID: "a", Labels: map[string]string{"x": "1"}}, {ID: "b"}}
+	limits := newTimeLimits(pools, autoscale.Policy{
+		AbsentFor: 3 * time.Minute,
+		Pools:     []autoscale.PoolPolicy{{Match: autoscale.HasLabel("x", "1"), BootTimeout: time.Hour}},
+	})
+	at := func(d time.Duration) time.Time { return start.Add(d) }
+	in := func(pool autoscale.PoolID, op autoscale.Operation) autoscale.Operation { op.Pool = pool; return op }
+	seen := createOf(autoscale.OpAccepted, 1, "n1")
+	sent := removeOf(autoscale.OpSent, "n1")
+	sent.Answered = time.Time{}
+	for name, c := range map[string]struct {
+		op   autoscale.Operation
+		want time.Time
+	}{
+		"nodes are up by the boot timeout of their pool's policy": {in("a", seen), at(time.Hour)},
+		"a pool that no policy matches":                           {in("b", seen), at(autoscale.DefaultBootTimeout)},
+		"a pool that is not there":                                {in("nowhere", seen), at(autoscale.DefaultBootTimeout)},
+		"in doubt":                                                {in("a", createOf(autoscale.OpSent, 0)), at(time.Hour)},
+		"absent":                                                  {in("a", createOf(autoscale.OpAbsent, 0)), at(3 * time.Minute)},
+		"accepted and never seen":                                 {in("a", createOf(autoscale.OpAccepted, 3)), at(3 * time.Minute)},
+		"a removal":                                               {removeOf(autoscale.OpAccepted, "n1"), at(removeWithin)},
+		"a removal in doubt":                                      {sent, at(removeWithin)},
+	} {
+		require.Equal(t, c.want, limits.deadline(c.op), name)
+	}
 }
 
 func TestDue(t *testing.T) {
-	var none autoscale.Policy
-	require.Equal(t, start.Add(askAgain), due(createOf(autoscale.OpSent, 0), none))
-	require.Equal(t, start.Add(askAgain), due(createOf(autoscale.OpIntended, 0), none))
-	require.Equal(t, start.Add(10*time.Minute+time.Millisecond), due(createOf(autoscale.OpAbsent, 0), none))
-	require.Equal(t, start.Add(10*time.Minute+time.Millisecond), due(createOf(autoscale.OpAccepted, 3), none))
-	require.Equal(t, start.Add(removeWithin+time.Millisecond), due(removeOf(autoscale.OpAccepted, "n1"), none))
-	require.Zero(t, due(createOf(autoscale.OpAccepted, 1, "n1"), none))
+	accepted := createOf(autoscale.OpAccepted, 3)
+	require.Zero(t, due(accepted), "written by an older daemon")
+	accepted.Deadline = start.Add(time.Hour)
+	require.Equal(t, start.Add(time.Hour+time.Millisecond), due(accepted))
+	require.Equal(t, start.Add(askAgain), due(createOf(autoscale.OpSent, 0)))
+	require.Equal(t, start.Add(askAgain), due(createOf(autoscale.OpIntended, 0)))
 }

@@ -41,7 +41,8 @@ For a server whose certificate is not trusted it prints the line that pins the c
 			if err != nil {
 				return usageError(err)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "ok    config   %s: cluster %s, %s\n", path, p.cluster.Name, plural(len(p.cluster.Scaling.Pools), "pool", "pools"))
+			fmt.Fprintf(cmd.OutOrStdout(), "ok    config   %s: cluster %s, %s, policy revision %s\n",
+				path, p.cluster.Name, plural(len(p.cluster.Scaling.Pools), "pool", "pools"), p.cluster.Policy().Revision)
 			checks := newConnection(cmd.OutOrStdout(), p)
 			checks.checkStateDir(c.StateDir, connect)
 			if !connect {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"autoscaled/config"
 	"autoscaled/cyclecloud"
 	"autoscaled/cyclecloud/cyclecloudtest"
 )
@@ -17,7 +18,10 @@ import (
 func TestCheckTellsAllMistakes(t *testing.T) {
 	s := newSite(t, nil)
 	r := s.command("check")
-	require.Equal(t, result{0, "ok    config   " + s.path("config.yaml") + ": cluster demo, 1 pool\n" +
+	c, err := config.Load(s.path("config.yaml"))
+	require.NoError(t, err)
+	require.Equal(t, result{0, "ok    config   " + s.path("config.yaml") + ": cluster demo, 1 pool, policy revision " +
+		c.Clusters[0].Policy().Revision + "\n" +
 		"ok    state    " + s.path("state") + " is not there yet, and can be made\n", ""}, r)
 
 	s.configure("interval", "soon", "max", "-1", "top", "dryrun: true")

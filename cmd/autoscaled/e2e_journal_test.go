@@ -86,6 +86,10 @@ func TestJournalShowFindsByABeginning(t *testing.T) {
 	s, _ := grown(t)
 	id := requestOf(t, s)
 	require.Equal(t, s.command("journal", "show", id).code, s.command("journal", "show", id[:6]).code)
+	shown := s.command("journal", "show", id)
+	for _, row := range []string{`policy revision +[0-9a-f]{12}\n`, `for jobs +\S`} {
+		require.Regexp(t, row, shown.out)
+	}
 	r := s.command("journal", "show", "nobody")
 	require.Equal(t, exitFailure, r.code)
 	require.Contains(t, r.err, "the journal has no operation nobody")

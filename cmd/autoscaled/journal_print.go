@@ -102,7 +102,8 @@ func showEntry(out io.Writer, e journal.Entry, m autoscale.Memory, now time.Time
 		{"nodes added", addedOf(op)},
 		{"removal", string(op.Removal)},
 		{"reason", op.Reason.String()},
-		{"for jobs", joined(op.Jobs)},
+		{"for jobs", jobsOf(op)},
+		{"policy revision", op.Revision},
 		{"calls that left", strconv.Itoa(op.Attempts)},
 		{"cloud's operation", op.CloudID},
 		{"cloud's words", op.Message},
@@ -110,6 +111,7 @@ func showEntry(out io.Writer, e journal.Entry, m autoscale.Memory, now time.Time
 		{"intended", moment(op.Intended, now)},
 		{"last sent", moment(op.Sent, now)},
 		{"last answered", moment(op.Answered, now)},
+		{"late at", deadlineOf(op, now)},
 		{"ended", moment(op.Ended, now)},
 	} {
 		if row[1] != "" {
@@ -125,6 +127,26 @@ func showEntry(out io.Writer, e journal.Entry, m autoscale.Memory, now time.Time
 		err = errors.Join(err, rows.Flush())
 	}
 	return errors.Join(err, showNodes(out, op, m))
+}
+
+// jobsOf names the jobs that an operation serves; the record keeps the first few.
+func jobsOf(op autoscale.Operation) string {
+	text := joined(op.Jobs)
+	if more := op.JobCount - len(op.Jobs); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// deadlineOf is when an operation under way is late, and how long that is away.
+func deadlineOf(op autoscale.Operation, now time.Time) string {
+	switch {
+	case op.Deadline.IsZero():
+		return ""
+	case now.After(op.Deadline):
+		return moment(op.Deadline, now)
+	}
+	return op.Deadline.UTC().Format("2006-01-02 15:04:05 UTC") + " (in " + op.Deadline.Sub(now).Round(time.Second).String() + ")"
 }
 
 func addedOf(op autoscale.Operation) string {

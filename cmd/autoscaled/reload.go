@@ -152,7 +152,7 @@ func (r *reloader) reload() {
 	r.current = c
 	r.setRefused("")
 	r.metrics.ConfigLoaded(time.Now())
-	r.log.Info("configuration reloaded", zap.Strings("changed", changed))
+	r.log.Info("configuration reloaded", zap.Strings("changed", changed), zap.String("policy_revision", c.Clusters[0].Policy().Revision))
 	if len(restart) > 0 {
 		r.log.Warn("some changes of the configuration need a restart", zap.Strings("keys", restart))
 	}

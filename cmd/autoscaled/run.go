@@ -179,7 +179,8 @@ func (d *daemon) announce() {
 		zap.String("version", programVersion()), zap.String("cluster", c.Name),
 		zap.String("cloud", c.CycleCloud.URL), zap.String("queue", queueName(c.Queue)),
 		zap.String("state_dir", d.config.StateDir), zap.String("listen", listen),
-		zap.Duration("interval", d.config.Interval.Std()), zap.Bool("dry_run", d.config.DryRun))
+		zap.Duration("interval", d.config.Interval.Std()), zap.Bool("dry_run", d.config.DryRun),
+		zap.String("policy_revision", c.Policy().Revision))
 }
 
 // controls is what the control socket gives access to.
