@@ -43,6 +43,9 @@ type Timing struct {
 	Terminate    time.Duration `yaml:"terminate"`  // also deallocate; a tenth of it where there is no VM
 	Restart      time.Duration `yaml:"restart"`
 	HostnameLate time.Duration `yaml:"hostname_late"` // how long after Ready a node's host name is known
+	// StatusAge is how old the nodes and counts of GET status may be: one answer is given
+	// until it is so old. 0: each tells what is.
+	StatusAge time.Duration `yaml:"status_age"`
 }
 
 // Chances are probabilities a node, each from 0 to 1, and a rate.

@@ -66,7 +66,7 @@ func (c Config) check() error {
 	m.unless(c.UnknownRequestStatus == 404 || c.UnknownRequestStatus == 400, "unknown_request_status: %d is neither 404 nor 400", c.UnknownRequestStatus)
 	m.unless(c.MinRecordBytes >= 0 && c.MinRecordBytes <= 1<<16, "min_record_bytes: %d is not between 0 and 65536", c.MinRecordBytes)
 	m.unless(c.Timing.Boot > 0 && c.Timing.Terminate > 0 && c.Timing.Restart > 0, "timing: boot, terminate and restart must be above 0")
-	m.unless(c.Timing.BootSigma >= 0 && c.Timing.HostnameLate >= 0, "timing: boot_sigma and hostname_late cannot be negative")
+	m.unless(c.Timing.BootSigma >= 0 && c.Timing.HostnameLate >= 0 && c.Timing.StatusAge >= 0, "timing: boot_sigma, hostname_late and status_age cannot be negative")
 	m.unless(isChance(c.Chances.BootFailure) && isChance(c.Chances.NeverUp) && c.Chances.BootFailure+c.Chances.NeverUp <= 1,
 		"chances: boot_failure and never_up are probabilities that add up to 1 at most")
 	m.unless(c.Chances.EvictionsPerHour >= 0, "chances: evictions_per_hour cannot be negative")

@@ -57,6 +57,34 @@ func TestNodeComesUp(t *testing.T) {
 	require.Equal(t, 4*time.Minute+20*time.Second, books.NodeTime, "paid for from the VM on")
 }
 
+// TestStatusMayBeOld: an answer is given again until it is as old as it may be, with nodes
+// and without; what became of a request is told as it is.
+func TestStatusMayBeOld(t *testing.T) {
+	cfg := steady()
+	cfg.Timing.StatusAge = 30 * time.Second
+	f := start(t, cfg)
+	shown := func() (nodes, active int) {
+		status := f.get("/clusters/demo/status?nodes=true")
+		array := f.get("/clusters/demo/status")["nodearrays"].([]any)[1].(object)
+		return len(status["nodes"].([]any)), int(array["buckets"].([]any)[0].(object)["activeCount"].(float64))
+	}
+	expect := func(wantNodes, wantActive int, why string) {
+		t.Helper()
+		nodes, active := shown()
+		require.Equal(t, [2]int{wantNodes, wantActive}, [2]int{nodes, active}, why)
+	}
+	expect(1, 0, "the head node alone")
+	f.post("/clusters/demo/nodes/create", `{"requestId":"r","sets":[{"nodearray":"execute","count":2}]}`)
+	require.Len(t, f.get("/clusters/demo/nodes?request_id=r")["nodes"], 2)
+	f.clock.Advance(30*time.Second - 1)
+	expect(1, 0, "as before")
+	f.clock.Advance(1)
+	expect(3, 2, "made anew")
+	f.clock.Advance(30 * time.Second)
+	f.post("/clusters/demo/nodes/terminate", `{"filter":"Name === \"execute-1\""}`)
+	expect(3, 1, "no answer was given since")
+}
+
 func TestHeadNode(t *testing.T) {
 	f := start(t, DefaultConfig())
 	n := f.node("scheduler")

@@ -45,7 +45,7 @@ func getStatus(w *world, cl *cluster, c call) *answer {
 	if err != nil {
 		return refuse(&refusal{400, "nodes must be true or false"})
 	}
-	return succeed(http.StatusOK, w.status(cl, want))
+	return succeed(http.StatusOK, w.lastStatus(cl, want))
 }
 
 // getNodes lists the nodes of the cluster, or those of one operation that still have a record.

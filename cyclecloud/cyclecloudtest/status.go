@@ -80,7 +80,23 @@ type machineStatus struct {
 	VcpuQuotaCount int     `json:"vcpuQuotaCount,omitempty"`
 }
 
-// status answers GET status: every limit and count, and with nodes also the records of all nodes.
+// toldStatus is an answer to GET status, and when it was made.
+type toldStatus struct {
+	text []byte
+	at   time.Time
+}
+
+// lastStatus answers GET status, with an earlier answer while that is not too old.
+func (w *world) lastStatus(c *cluster, nodes bool) []byte {
+	last := c.told[nodes]
+	if last.text == nil || w.now.Sub(last.at) >= w.cfg.Timing.StatusAge {
+		last = toldStatus{w.status(c, nodes), w.now}
+		c.told[nodes] = last
+	}
+	return last.text
+}
+
+// status tells every limit and count, and with nodes also the records of all nodes.
 func (w *world) status(c *cluster, nodes bool) []byte {
 	body := statusBody{
 		State: c.state, TargetState: c.state,

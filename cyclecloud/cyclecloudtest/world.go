@@ -39,6 +39,7 @@ type cluster struct {
 	nodes     []*node // those that have a record, in order of creation
 	byID      map[string]*node
 	byName    map[string]*node
+	told      map[bool]toldStatus // the last status, without nodes and with them
 }
 
 // size is a ceiling or a sum in nodes and in cores.
@@ -127,6 +128,7 @@ func (w *world) addCluster(cfg ClusterConfig) {
 		headNodes: cfg.HeadNodes,
 		byID:      map[string]*node{},
 		byName:    map[string]*node{},
+		told:      map[bool]toldStatus{},
 	}
 	if cfg.NeverStarted {
 		c.state = ""

@@ -53,8 +53,8 @@ type life struct {
 
 	state sync.Mutex
 	dead  bool
-	// sawCloud and sawQueue tell whether the last reads went well, sawAt is when the
-	// cloud's began.
+	// sawCloud and sawQueue tell whether the last reads went well, sawAt is of when what
+	// the cloud's showed may have been.
 	sawCloud, sawQueue bool
 	sawAt              time.Time
 }

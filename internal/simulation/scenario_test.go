@@ -120,6 +120,9 @@ func draw(seed uint64) scenario {
 			lasts: d.span(30*time.Second, 15*time.Minute), pick: d.Uint64(),
 		})
 	}
+	if d.chance(0.25) { // what was asked for, or has gone, shows later
+		s.cloud.Timing.StatusAge = d.span(10*time.Second, 2*time.Minute)
+	}
 	return s
 }
 

@@ -103,7 +103,7 @@ func (w wire) read(r *http.Request, body []byte, key string, n int) (*http.Respo
 	if status {
 		l.saw(&l.sawCloud, false)
 	}
-	at := time.Now()
+	at := time.Now().Add(-l.scenario.cloud.Timing.StatusAge)
 	answer, err := w.pass(r, body)
 	whole := kind == "" || kind == string(cyclecloudtest.FaultLatency)
 	if status && whole && err == nil && answer.StatusCode == http.StatusOK {
