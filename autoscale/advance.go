@@ -25,7 +25,7 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 	next.Blocked = Blocked{Job: m.Blocked.Job, Since: past(m.Blocked.Since, o.At)}
 	next.Removed, next.Created = recent(m.Removed, o.At), recent(m.Created, o.At)
 	hosts := newHosts(&o.Demand)
-	timeouts := bootTimeouts(o.Supply.Pools, &p)
+	policies := poolPolicies(o.Supply.Pools, &p)
 	var up []NodeID
 	for i := range o.Supply.Nodes {
 		node := &o.Supply.Nodes[i]
@@ -34,9 +34,13 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 		}
 		was := m.Nodes[node.ID]
 		was.rest(node.Phase, o.At, starts[node.ID])
-		timeout, managed := timeouts[node.Pool]
+		policy, managed := policies[node.Pool]
 		now := advanceNode(was, node, o, hosts, made[node.Request], m.Promises[node.Request], p.adopts(node, managed))
-		now.Late = now.Late || managed && late(node, now, o.At, timeout)
+		now.Late = now.Late || managed && late(node, now, o.At, policy.bootTimeout())
+		if o.DemandProblem == "" {
+			use, known := hosts.useOf(node)
+			now.Drain = now.Drain.advance(node.Phase, use, known, o.At, policy.drainTimeout())
+		}
 		next.Nodes[node.ID] = now
 		if booted(&was, &now) {
 			up = append(up, node.ID)
@@ -70,15 +74,15 @@ func startsOf(operations []Operation) map[NodeID][]*Operation {
 	return starts
 }
 
-// bootTimeouts is how long nodes of each managed pool may take to come up.
-func bootTimeouts(pools []Pool, p *Policy) map[PoolID]time.Duration {
-	timeouts := make(map[PoolID]time.Duration, len(pools))
+// poolPolicies are the policies of the managed pools.
+func poolPolicies(pools []Pool, p *Policy) map[PoolID]*PoolPolicy {
+	policies := make(map[PoolID]*PoolPolicy, len(pools))
 	for i := range pools {
 		if policy := policyOf(&pools[i], p); policy >= 0 {
-			timeouts[pools[i].ID] = p.Pools[policy].bootTimeout()
+			policies[pools[i].ID] = &p.Pools[policy]
 		}
 	}
-	return timeouts
+	return policies
 }
 
 // late tells whether a node that was never ready has taken longer than it may.
@@ -159,5 +163,6 @@ func Remember(m Memory, p Plan) Memory {
 		}
 		next.Nodes[verdict.Node] = node
 	}
+	rememberDrains(next.Nodes, &p)
 	return next
 }

@@ -23,6 +23,9 @@ type aging struct {
 type old struct {
 	nodes []*nodeState
 	asked time.Time
+	// draining: the drain of one has begun, and failed is how many of one did in a row.
+	draining bool
+	failed   int
 }
 
 // pickAged chooses, for each policy with a maximum age, the nodes that go for it:
@@ -44,6 +47,9 @@ func (b *board) pickAgedOf(policy int) {
 	var wait Reason // once one waits, all that are younger do
 	for _, x := range all {
 		n := len(x.nodes)
+		if b.spareUndrained(x) {
+			continue
+		}
 		switch lack := b.policy.Pools[policy].Min - (stay - n); {
 		case wait.Code != "":
 		case going > 0 && going+n > most:
@@ -68,6 +74,20 @@ func (b *board) retireOld(x old) {
 			b.pools[n.pool].aging++
 		}
 	}
+}
+
+// spareUndrained keeps old nodes in service of which one could not be drained in time,
+// until that may be tried again: others have their turn.
+func (b *board) spareUndrained(x old) bool {
+	for _, n := range x.nodes {
+		if why, rests := b.drainRests(n); rests {
+			for _, all := range x.nodes {
+				all.aging.why = why
+			}
+			return true
+		}
+	}
+	return false
 }
 
 // spareOld notes why old nodes stay in service.
@@ -114,8 +134,14 @@ func (b *board) oldOf(policy int) (all []old, leaving, alive int) {
 			all = b.appendOld(all, []*nodeState{n})
 		}
 	}
-	slices.SortStableFunc(all, func(x, y old) int { return x.asked.Compare(y.asked) })
+	slices.SortStableFunc(all, compareOld)
 	return all, leaving, alive
+}
+
+// compareOld puts first what is being drained, then what it was tried with in vain less
+// often, so that no drain that has begun is given up for another; then the oldest.
+func compareOld(x, y old) int {
+	return cmp.Or(cmp.Compare(boolRank(!x.draining), boolRank(!y.draining)), cmp.Compare(x.failed, y.failed), x.asked.Compare(y.asked))
 }
 
 // appendOld appends nodes that go together, if nothing forbids that all of them go
@@ -132,6 +158,8 @@ func (b *board) appendOld(all []old, nodes []*nodeState) []old {
 		if n.memory.Asked.Before(x.asked) {
 			x.asked = n.memory.Asked
 		}
+		x.draining = x.draining || !n.memory.Drain.Since.IsZero()
+		x.failed = max(x.failed, n.memory.Drain.Failed)
 	}
 	return append(all, x)
 }
@@ -183,25 +211,41 @@ func (b *board) agedVerdict(n *nodeState) (reason Reason, goes bool) {
 
 // stayOld is the reason why an old node stays, for the one that any other would
 // have. One that is going says what it waits for; one in service says why it is not
-// going, unless it works.
+// going, unless it works; one that could not be drained says so all the same.
 func (b *board) stayOld(n *nodeState, why Reason) Reason {
 	if n.aging.going {
 		age, most := b.age(n)
 		return Reason{Code: ReasonAged, For: age, Of: most, Detail: why.String()}
 	}
+	old := n.aging.why
 	switch why.Code {
 	case ReasonIdleShort, ReasonIdleOnce, ReasonMinimum, ReasonBuffer:
-		return cmp.Or(n.aging.why, why)
+	case ReasonBusy:
+		if old.Code != ReasonDrainTimeout {
+			return why
+		}
+	default:
+		return why
 	}
-	return why
+	if old.Code == ReasonDrainTimeout {
+		old.Detail = why.String()
+	}
+	return cmp.Or(old, why)
 }
 
 // drainAged marks a node that goes for its age and still works for drain, so that it
-// empties.
-func (b *board) drainAged(n *nodeState) {
+// empties, and returns why it stays: as told, unless the queue does not show the mark.
+func (b *board) drainAged(n *nodeState, why Reason) Reason {
 	if !n.aging.going || !b.state.CanDrain || n.use.Drain != NotDraining || !n.use.Busy() {
-		return
+		return why
 	}
-	age, most := b.age(n)
-	b.plan.Drain = append(b.plan.Drain, Drained{Node: *n.node, Reason: Reason{Code: ReasonMaxAge, For: age, Of: most}})
+	sends := b.markable(n)
+	if sends {
+		age, most := b.age(n)
+		b.sendMark(n, Reason{Code: ReasonMaxAge, For: age, Of: most})
+	}
+	if unseen := b.draining(n, sends); unseen.Code == ReasonDrainUnseen {
+		return unseen
+	}
+	return why
 }

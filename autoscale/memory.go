@@ -89,6 +89,8 @@ type NodeMemory struct {
 	// that the cloud took one. Both end when it is failed no more.
 	Reports  int  `json:"reports,omitempty"`
 	Reported bool `json:"reported,omitempty"`
+	// Drain is how far its drain is.
+	Drain DrainMemory `json:"drain,omitzero"`
 	// IdleReads counts the successive reads that vouched for it running
 	// nothing, up to idleReadsNeeded.
 	IdleReads int `json:"idle_reads,omitempty"`
@@ -182,4 +184,5 @@ func (m *NodeMemory) past(now time.Time) {
 			*t = now
 		}
 	}
+	m.Drain.past(now)
 }

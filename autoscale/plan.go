@@ -79,6 +79,8 @@ type Start struct {
 type Drained struct {
 	Node   Node
 	Reason Reason
+	// Before is how often the mark was sent before, and the queue does not show it.
+	Before int
 }
 
 // HealthReport tells the cloud that a node's machine is thought unhealthy, and why.
@@ -150,7 +152,9 @@ type NodeVerdict struct {
 	// For is whom the plan gives it to, if anybody.
 	For []Tenant
 	// Held is since when it has been kept for a gang; zero: it is not.
-	Held   time.Time
+	Held time.Time
+	// Goes: it is to go, now or as soon as it may.
+	Goes   bool
 	Reason Reason
 }
 

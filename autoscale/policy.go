@@ -112,6 +112,9 @@ type PoolPolicy struct {
 	IdleTime time.Duration
 	// BootTimeout is how long a node may take from being asked for to ready.
 	BootTimeout time.Duration
+	// DrainTimeout is how long a node may be marked for drain, or the queue may take to
+	// show the mark, until it is given up for a while and takes work again. 0: any time.
+	DrainTimeout time.Duration
 	// Removal is how nodes that nobody wants go. Failed and late ones, and
 	// those that never came up, are never deallocated. Empty: RemovalTerminate.
 	Removal Removal
@@ -159,6 +162,14 @@ func (p *PoolPolicy) labelled(labels map[string]string) map[string]string {
 
 func (p *PoolPolicy) bootTimeout() time.Duration { return cmp.Or(p.BootTimeout, DefaultBootTimeout) }
 
+// drainTimeout is that of the policy; of a pool that none names, none.
+func (p *PoolPolicy) drainTimeout() time.Duration {
+	if p == nil {
+		return 0
+	}
+	return p.DrainTimeout
+}
+
 // Defaults that operators of CycleCloud know (cyclecloud-scalelib's).
 const (
 	DefaultIdleTime     = 300 * time.Second
@@ -166,6 +177,7 @@ const (
 	DefaultAbsentFor    = 10 * time.Minute
 	DefaultGangPatience = 15 * time.Minute
 	DefaultGangHold     = 10 * time.Minute
+	DefaultDrainTimeout = 24 * time.Hour // longer than most jobs run
 	DefaultGroupName    = "{machine_type}_pg{n}"
 )
 

@@ -72,6 +72,8 @@ const (
 	ReasonUseUnknown   ReasonCode = "use_unknown"   // the queue does not say what it runs
 	ReasonStarting     ReasonCode = "starting"      // on its way, within its boot timeout
 	ReasonDraining     ReasonCode = "draining"      // marked for drain, not yet seen drained and empty
+	ReasonDrainUnseen  ReasonCode = "drain_unseen"  // marked for drain more than once, and the queue does not show it
+	ReasonDrainTimeout ReasonCode = "drain_timeout" // it could not be drained in time, and takes work until it is tried again
 	ReasonForeignDrain ReasonCode = "foreign_drain" // an administrator drained it
 	ReasonForeign      ReasonCode = "foreign"       // not made by us
 	ReasonProtected    ReasonCode = "protected"     // head node, or its nodearray forbids autoscaling
@@ -224,7 +226,7 @@ var reasonOrder = []ReasonCode{
 	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonFailed, ReasonSurplus, ReasonMaxAge, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnDeallocated, ReasonOnNew, ReasonPart,
 	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonNameTaken, ReasonNameUnnumbered, ReasonPoolInvalid, ReasonGangWaits, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonCreateRate, ReasonDemandJump, ReasonPaused, ReasonBudget, ReasonNoPrice,
-	ReasonWanted, ReasonGangHeld, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining,
+	ReasonWanted, ReasonGangHeld, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining, ReasonDrainUnseen, ReasonDrainTimeout,
 	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonAged, ReasonAgedTurn, ReasonAgedKept, ReasonRemovalRate, ReasonGroupStays, ReasonReporting, ReasonFailedKept, ReasonLeaving, ReasonOddState, ReasonStartFailed, ReasonDeallocated,
 	ReasonGrows, ReasonStarts, ReasonShrinks, ReasonNotNeeded,
 	ReasonSupplyUnknown, ReasonDemandUnknown, ReasonClusterStopped,
@@ -281,6 +283,8 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonUseUnknown:   {"the queue does not say what runs on it", "Let the queue list what runs (running: in the demand document)."},
 	ReasonStarting:     {"on its way for {for} (limit {of})", ""},
 	ReasonDraining:     {"marked for drain", ""},
+	ReasonDrainUnseen:  {"marked for drain {have} times in {for}, and the queue does not show it; the next mark goes in {of}", "Mark a host by hand with the queue's own command, and see whether the demand document tells it (drain: ours)."},
+	ReasonDrainTimeout: {"not drained within {for}, so it takes work again; failed drains in a row: {have}, the next begins in {of}: {detail}", "Look at what runs on it. Raise drain_timeout if jobs really take that long."},
 	ReasonForeignDrain: {"an administrator drained it", "Undrain it in the queue when it may be used."},
 	ReasonForeign:      {"not made by this daemon", ""},
 	ReasonProtected:    {"never touched: {detail}", ""},

@@ -52,16 +52,24 @@ func (b *board) drains(x leaver) bool {
 	return listed || !x.memory.Ready.IsZero()
 }
 
-// mark plans drain marks for those of a party that have none yet.
+// mark plans drain marks for those of a party that have none yet. A party that waits
+// for a mark that the queue does not show takes nobody's turn.
 func (b *board) mark(p *party, unmarked []leaver, r *rates) (why Reason, ok bool) {
-	if why, ok := r.mark(len(p.members)); !ok {
-		return why, false
-	}
-	for _, x := range unmarked {
-		b.plan.Drain = append(b.plan.Drain, Drained{Node: *x.node, Reason: x.reason})
+	waits := !slices.ContainsFunc(unmarked, func(x leaver) bool { return !x.memory.Drain.Unseen() || b.markable(x.nodeState) })
+	if !waits {
+		if why, ok := r.mark(len(p.members)); !ok {
+			return why, false
+		}
 	}
 	for _, x := range p.members {
 		b.plan.Nodes[x.verdict].Reason = Reason{Code: ReasonDraining}
+	}
+	for _, x := range unmarked {
+		sends := b.markable(x.nodeState)
+		if sends {
+			b.sendMark(x.nodeState, x.reason)
+		}
+		b.plan.Nodes[x.verdict].Reason = b.draining(x.nodeState, sends)
 	}
 	return Reason{}, true
 }
@@ -82,9 +90,13 @@ func (b *board) remove(n *nodeState, reason Reason) {
 // it, or the queue would send it work, and so does one that goes for its age.
 func (b *board) keep(n *nodeState, reason Reason) {
 	down := n.node.Phase == PhaseDeallocated || n.node.Phase == PhaseFailed
-	if n.use.Drain == DrainOurs && !n.leaving && !down && !n.aging.going {
-		b.plan.Undrain = append(b.plan.Undrain, Drained{Node: *n.node, Reason: Reason{Code: ReasonWantedAgain, Detail: reason.String()}})
+	if n.use.Drain != DrainOurs || n.leaving || down || n.aging.going {
+		return
 	}
+	if reason.Code != ReasonDrainTimeout {
+		reason = Reason{Code: ReasonWantedAgain, Detail: reason.String()}
+	}
+	b.plan.Undrain = append(b.plan.Undrain, Drained{Node: *n.node, Reason: reason})
 }
 
 // retryRemoves sends a removal that the cloud does not know again under its own

@@ -27,19 +27,31 @@ func (b *board) judge() (going []leaver, anchors map[place]Reason) {
 		if n.node.Phase == PhaseGone {
 			continue
 		}
-		reason, goes := b.verdict(n)
+		reason, goes := b.judgeOne(n)
 		if goes {
 			b.reportFailed(n, reason)
 			going = append(going, leaver{n, len(b.plan.Nodes), reason})
 		} else {
 			reason = b.stayOld(n, reason)
 			b.keep(n, reason)
-			b.drainAged(n)
+			reason = b.drainAged(n, reason)
 			b.anchor(n, reason, anchors)
 		}
-		b.plan.Nodes = append(b.plan.Nodes, NodeVerdict{Node: n.node.ID, For: n.tenants, Held: n.holding(), Reason: reason})
+		b.plan.Nodes = append(b.plan.Nodes, NodeVerdict{Node: n.node.ID, For: n.tenants, Held: n.holding(), Goes: goes || n.aging.going, Reason: reason})
 	}
 	return going, anchors
+}
+
+// judgeOne is the verdict on a node. One that could not be drained stays until it may
+// be tried again.
+func (b *board) judgeOne(n *nodeState) (reason Reason, goes bool) {
+	if reason, goes = b.verdict(n); !goes {
+		return reason, false
+	}
+	if why, rests := b.restsBefore(n, reason); rests {
+		return why, false
+	}
+	return reason, true
 }
 
 // leaver is a node that may go, with its place in Plan.Nodes and why it may.
@@ -53,7 +65,7 @@ type leaver struct {
 func (b *board) stay(x leaver, why Reason) {
 	why = b.stayOld(x.nodeState, why)
 	b.keep(x.nodeState, why)
-	b.plan.Nodes[x.verdict].Reason = why
+	b.plan.Nodes[x.verdict].Reason, b.plan.Nodes[x.verdict].Goes = why, x.aging.going
 }
 
 // leave sends a party away, unless its pool keeps so many of its kind. One that

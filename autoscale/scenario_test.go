@@ -141,6 +141,7 @@ type scenarioPolicy struct {
 	BufferPercent int     `yaml:"buffer_percent"`
 	MaxAge        int     `yaml:"max_age"`
 	WholeGroups   bool    `yaml:"whole_groups"`
+	DrainTimeout  int     `yaml:"drain_timeout"`
 	// Schedules hold daily between two hours of UTC; the world is at 08:00.
 	Schedules []struct {
 		Name     string `yaml:"name"`
@@ -188,7 +189,15 @@ type scenarioNode struct {
 	Runs      []string `yaml:"runs"`
 	UsedCores int      `yaml:"used_cores"`
 	Drain     Drain    `yaml:"drain"`
-	Listed    bool     `yaml:"listed"` // by the queue, though nothing runs on it
+	// Draining is since when, Marks how often that was marked in vain, the last time
+	// Marked ago. DrainsFailed is how many drains failed, the last one Undone ago.
+	Draining     int `yaml:"draining"`
+	Marks        int `yaml:"marks"`
+	Marked       int `yaml:"marked"`
+	DrainsFailed int `yaml:"drains_failed"`
+	Undone       int `yaml:"undone"`
+
+	Listed bool `yaml:"listed"` // by the queue, though nothing runs on it
 	// For is a job that an earlier plan gave it to, Wanted when it last did, and
 	// Held since when it is kept for it.
 	For    JobID `yaml:"for"`
@@ -358,7 +367,8 @@ func (n scenarioNode) add(s *State) {
 		}
 		return start.Add(-time.Duration(seconds) * time.Second)
 	}
-	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), Wanted: ago(n.Wanted), Held: ago(n.Held), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != "", Deallocated: ago(n.Deallocated), Tried: ago(n.Tried), Reports: n.Reports, Reported: n.Reported}
+	drain := DrainMemory{Since: ago(n.Draining), Marks: n.Marks, Marked: ago(n.Marked), Shown: n.Drain == DrainOurs, Failed: n.DrainsFailed, Undone: ago(n.Undone)}
+	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), Wanted: ago(n.Wanted), Held: ago(n.Held), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != "", Deallocated: ago(n.Deallocated), Tried: ago(n.Tried), Reports: n.Reports, Reported: n.Reported, Drain: drain}
 	use := HostUse{Used: Resources{Cores: n.UsedCores}, Whole: len(n.Runs) > 0 && n.UsedCores == 0, Drain: n.Drain}
 	for _, j := range n.Runs {
 		use.Jobs = append(use.Jobs, JobID(j))
@@ -449,7 +459,7 @@ func (s scenario) policy() Policy {
 			one.IdleTime = time.Duration(pool.Idle) * time.Second
 		}
 		one.Buffer, one.BufferPercent = pool.Buffer, pool.BufferPercent
-		one.MaxAge = time.Duration(pool.MaxAge) * time.Second
+		one.MaxAge, one.DrainTimeout = time.Duration(pool.MaxAge)*time.Second, time.Duration(pool.DrainTimeout)*time.Second
 		one.RemoveGroupsWhole = pool.WholeGroups
 		for _, s := range pool.Schedules {
 			window := Schedule{Name: s.Name, Start: daily(s.From), End: daily(s.To), Min: s.Min, Max: s.Max}

@@ -90,6 +90,7 @@ type Scaling struct {
 	PricesFile   string         `key:"prices_file" default:"" path:"yes" help:"CSV with the header machine_type,region,spot,price_per_hour, for pools without a price of their own. An empty region stands for any. Followed without a restart."`
 	IdleTime     Duration       `key:"idle_time" default:"5m" help:"How long a node is kept that nobody wants. Pools may differ."`
 	BootTimeout  Duration       `key:"boot_timeout" default:"30m" least:"1s" help:"How long a node may take from being asked for to ready. Pools may differ."`
+	DrainTimeout Duration       `key:"drain_timeout" default:"24h" help:"How long a node may be marked for drain while something runs on it, or the queue may take to show the mark. Then the mark is withdrawn, the node takes work again, and it is tried again ever more rarely. 0: for ever. Pools may differ."`
 	AbsentFor    Duration       `key:"absent_for" default:"10m" help:"How long a request that the cloud does not know is watched before it is given up. Longer than cyclecloud.timeout."`
 	GangPatience Duration       `key:"gang_patience" default:"15m" help:"How long the first job in order that needs much at once waits until room is kept for it. 0: never."`
 	GangHold     Duration       `key:"gang_hold" default:"10m" help:"How long nodes are kept that were asked for a job which needs many at once and lacks the rest. Then others may have them, or they go at once. 0: they are not kept."`
@@ -153,6 +154,7 @@ type Pool struct {
 	MaxGroups        int       `key:"max_groups" default:"0" least:"0" help:"Most placement groups that have nodes at once; further coupled jobs wait. 0: no such limit."`
 	IdleTime         *Duration `key:"idle_time" help:"As the policy's, for this pool."`
 	BootTimeout      *Duration `key:"boot_timeout" least:"1s" help:"As the policy's, for this pool."`
+	DrainTimeout     *Duration `key:"drain_timeout" help:"As the policy's, for this pool."`
 	PricePerHour     float64   `key:"price_per_hour" default:"0" least:"0" help:"Price of one node, in any currency, for budget and order: cheapest. 0: as the price file says."`
 	SpotPricePerHour float64   `key:"spot_price_per_hour" default:"0" least:"0" help:"Price of one spot node, where the pool has others too. 0: as price_per_hour."`
 

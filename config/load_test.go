@@ -59,7 +59,7 @@ func TestMinimalConfigGetsEveryDefault(t *testing.T) {
 		DemandJump: autoscale.DefaultDemandJump, Adopt: autoscale.AdoptOwned,
 		Budget: autoscale.Budget{Zone: time.UTC},
 		Pools: []autoscale.PoolPolicy{{
-			Name: "execute", IdleTime: autoscale.DefaultIdleTime, BootTimeout: autoscale.DefaultBootTimeout, Removal: autoscale.RemovalTerminate,
+			Name: "execute", IdleTime: autoscale.DefaultIdleTime, BootTimeout: autoscale.DefaultBootTimeout, DrainTimeout: autoscale.DefaultDrainTimeout, Removal: autoscale.RemovalTerminate,
 			Match: autoscale.Selector{All: []autoscale.Selector{autoscale.HasLabel("nodearray", "execute")}},
 		}},
 	}, policy)
@@ -109,6 +109,7 @@ clusters:
       max: 100
       idle_time: 0
       boot_timeout: 1h30m
+      drain_timeout: 48h
       absent_for: 90s
       gang_patience: 1h
       gang_hold: 20m
@@ -122,7 +123,7 @@ clusters:
       licences:
         - {name: matlab, tokens: 50}
       pools:
-        - {name: spot, nodearray: htc, machine_types: [Standard_F4s_v2, Standard_F8s_v2], spot: true, priority: -5, max: 50, max_groups: 3, labels: [{name: tier, value: cheap}], idle_time: 60s, boot_timeout: 10m, price_per_hour: 0.5}
+        - {name: spot, nodearray: htc, machine_types: [Standard_F4s_v2, Standard_F8s_v2], spot: true, priority: -5, max: 50, max_groups: 3, labels: [{name: tier, value: cheap}], idle_time: 60s, boot_timeout: 10m, drain_timeout: 0, price_per_hour: 0.5}
         - {name: rest, nodearray: htc, spot: false, min: 2, removal: deallocate, keep_deallocated: 7, keep_failed: 3, report_failed: Resource.Hpc}
 `
 
@@ -131,7 +132,7 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 	require.NoError(t, err)
 	yes, no := true, false
 	physical, six, none, gib, bytes, five := Cores("pcpu"), Cores("6"), 0, Size(3<<29), Size(1000), 5.0
-	idle, boot := Duration(time.Minute), Duration(10*time.Minute)
+	idle, boot, forEver := Duration(time.Minute), Duration(10*time.Minute), Duration(0)
 	require.Equal(t, &Config{
 		StateDir: "/etc/autoscaled/state", Listen: ":9000", WebConfigFile: "/etc/autoscaled/web.yaml",
 		Retention: Duration(48 * time.Hour), Interval: Duration(20 * time.Second), DryRun: true, Log: Log{Level: "debug", Format: "json"},
@@ -149,13 +150,13 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 					{Cores: &six, MemoryReserve: &gib, MemoryReservePercent: &five},
 					{MemoryReserve: &bytes},
 				},
-				Max: 100, BootTimeout: Duration(90 * time.Minute), AbsentFor: Duration(90 * time.Second), GangPatience: Duration(time.Hour), GangHold: Duration(20 * time.Minute),
+				Max: 100, BootTimeout: Duration(90 * time.Minute), DrainTimeout: Duration(48 * time.Hour), AbsentFor: Duration(90 * time.Second), GangPatience: Duration(time.Hour), GangHold: Duration(20 * time.Minute),
 				CreatesPerTick: 1, CreatesPerHour: 2, RemovalsPerTick: 3, RemovalsPerHour: 4, DemandJump: 5, Adopt: "all",
 				GroupName: "{nodearray}-{machine_type}_{n}", Licences: []Licence{{Name: "matlab", Tokens: 50}},
 				Pools: []Pool{
 					{
 						Name: "spot", Nodearray: "htc", MachineTypes: []string{"Standard_F4s_v2", "Standard_F8s_v2"}, Spot: &yes,
-						Priority: -5, Max: 50, MaxGroups: 3, Labels: []Label{{"tier", "cheap"}}, IdleTime: &idle, BootTimeout: &boot, PricePerHour: 0.5, Removal: "terminate",
+						Priority: -5, Max: 50, MaxGroups: 3, Labels: []Label{{"tier", "cheap"}}, IdleTime: &idle, BootTimeout: &boot, DrainTimeout: &forEver, PricePerHour: 0.5, Removal: "terminate",
 					},
 					{Name: "rest", Nodearray: "htc", Spot: &no, Min: 2, Removal: "deallocate", KeepDeallocated: 7, KeepFailed: 3, ReportFailed: "Resource.Hpc"},
 				},
@@ -188,6 +189,7 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 	require.Equal(t, time.Minute, p.Pools[0].IdleTime)
 	require.Equal(t, time.Duration(0), p.Pools[1].IdleTime, "the policy's")
 	require.Equal(t, 90*time.Minute, p.Pools[1].BootTimeout, "the policy's")
+	require.Equal(t, []time.Duration{0, 48 * time.Hour}, []time.Duration{p.Pools[0].DrainTimeout, p.Pools[1].DrainTimeout}, "its own, and the policy's")
 	require.Equal(t, []autoscale.Limit{{ID: "licence/matlab", Kind: autoscale.LimitLicence, Name: "matlab", Unit: autoscale.UnitTokens, Max: 50}}, p.Limits)
 }
 

@@ -144,6 +144,7 @@ func TestMistakes(t *testing.T) {
 		{"http with two tokens", edit(file, "http: {url: 'http://q', token_env: P, token_file: T}"), "c.yaml:8: clusters[0].queue.http.token_env: token_file is set too; keep one of them"},
 
 		{"absent_for too short", edit("policy:\n", "policy:\n      absent_for: 30s\n"), "c.yaml:10: clusters[0].policy.absent_for: 30s must be longer than cyclecloud.timeout (30s): until then a request may still arrive"},
+		{"drain_timeout too short", edit("policy:\n", "policy:\n      drain_timeout: 30s\n"), "c.yaml:10: clusters[0].policy.drain_timeout: 30s is less than a minute, within which a queue may not show the mark yet; 0: for ever"},
 		{"group name without number", edit("policy:\n", "policy:\n      group_name: pg\n"), "c.yaml:10: clusters[0].policy.group_name: must hold {n}, the group's number"},
 		{"group name with a typo", edit("policy:\n", "policy:\n      group_name: '{machinetype}_{n}'\n"), `c.yaml:10: clusters[0].policy.group_name: {machinetype} is not one of {nodearray}, {machine_type}, {n}; did you mean "{machine_type}"?`},
 		{"group name with a blank", edit("policy:\n", "policy:\n      group_name: 'a {n}'\n"), "c.yaml:10: clusters[0].policy.group_name: may hold letters, digits, _ and - beside what is filled in"},

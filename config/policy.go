@@ -67,6 +67,10 @@ func (s *Scaling) pool(p *Pool) autoscale.PoolPolicy {
 	if p.BootTimeout != nil {
 		out.BootTimeout = p.BootTimeout.Std()
 	}
+	out.DrainTimeout = s.DrainTimeout.Std()
+	if p.DrainTimeout != nil {
+		out.DrainTimeout = p.DrainTimeout.Std()
+	}
 	out.Buffer, out.BufferPercent = p.Buffer, p.BufferPercent
 	out.MaxAge = p.MaxAge.Std()
 	out.KeepFailed, out.ReportFailed = p.KeepFailed, p.ReportFailed

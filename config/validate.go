@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"autoscaled/autoscale"
@@ -173,6 +174,7 @@ func (s *source) scaling(c *Cluster, at string) {
 	if p.AbsentFor <= c.CycleCloud.Timeout {
 		s.add(at+".absent_for", fmt.Sprintf("%s must be longer than cyclecloud.timeout (%s): until then a request may still arrive", p.AbsentFor, c.CycleCloud.Timeout))
 	}
+	s.drainTimeout(at, &p.DrainTimeout)
 	s.groupName(at+".group_name", p.GroupName)
 	var names []string
 	for i, l := range p.Licences {
@@ -220,6 +222,15 @@ func (s *source) groupName(key, template string) {
 	}
 }
 
+// leastDrainTimeout is how long a queue may take to show a mark before it is sent again.
+const leastDrainTimeout = Duration(time.Minute)
+
+func (s *source) drainTimeout(at string, t *Duration) {
+	if t != nil && *t > 0 && *t < leastDrainTimeout {
+		s.add(at+".drain_timeout", fmt.Sprintf("%s is less than a minute, within which a queue may not show the mark yet; 0: for ever", *t))
+	}
+}
+
 func (s *source) pools(p *Scaling, at string) {
 	if len(p.Pools) == 0 {
 		s.add(at+".pools", "must have an entry: without one nothing is managed")
@@ -236,6 +247,7 @@ func (s *source) pools(p *Scaling, at string) {
 		if pool.Buffer > 0 && pool.BufferPercent > 0 {
 			s.add(key+".buffer_percent", "buffer is set too; keep one of them")
 		}
+		s.drainTimeout(key, pool.DrainTimeout)
 		s.schedules(p, pool, key)
 		s.labels(pool.Labels, key+".labels")
 		for j := range p.Pools[:i] {

@@ -182,12 +182,34 @@ func (r *reporter) change(c change) {
 
 // marked tells of a node that was marked or unmarked for drain.
 func (r *reporter) marked(step Step, d autoscale.Drained) {
-	r.log.Info("node is being "+string(step)+"ed", append([]zapcore.Field{
+	fields := append([]zapcore.Field{
 		zap.String("node", string(d.Node.ID)),
 		zap.String("name", d.Node.Name),
 		zap.String("host", d.Node.Host),
 		zap.String("pool", string(d.Node.Pool)),
-	}, reasonFields(d.Reason)...)...)
+	}, reasonFields(d.Reason)...)
+	if d.Before > 0 {
+		r.log.Warn("node is being drained again, for the queue does not show the mark", append(fields, zap.Int("marks_before", d.Before))...)
+		return
+	}
+	r.log.Info("node is being "+string(step)+"ed", fields...)
+}
+
+// undrained tells of a node that could not be drained in time, and what the plan says
+// of it.
+func (r *reporter) undrained(n *autoscale.Node, d autoscale.DrainMemory, p autoscale.Plan) {
+	fields := []zapcore.Field{
+		zap.String("node", string(n.ID)),
+		zap.String("name", n.Name),
+		zap.String("host", n.Host),
+		zap.String("pool", string(n.Pool)),
+		zap.Bool("mark_shown", d.Shown),
+		zap.Int("failed_drains", d.Failed),
+	}
+	if i := slices.IndexFunc(p.Nodes, func(v autoscale.NodeVerdict) bool { return v.Node == n.ID }); i >= 0 {
+		fields = append(fields, reasonFields(p.Nodes[i].Reason)...)
+	}
+	r.log.Warn("node could not be drained in time, and takes work again", fields...)
 }
 
 // reported tells of a failed node that the cloud was told of.

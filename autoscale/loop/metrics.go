@@ -22,6 +22,7 @@ type Metrics struct {
 	removed     *prometheus.CounterVec
 	evicted     *prometheus.CounterVec
 	reported    *prometheus.CounterVec
+	undrained   *prometheus.CounterVec
 	adopted     *prometheus.CounterVec
 	errors      *prometheus.CounterVec
 	decisions   *prometheus.CounterVec
@@ -49,13 +50,14 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		removed:     counter(infoRemoved),
 		evicted:     counter(infoEvicted),
 		reported:    counter(infoReported),
+		undrained:   counter(infoUndrained),
 		adopted:     counter(infoAdopted),
 		errors:      counter(infoErrors),
 		decisions:   counter(infoDecisions),
 		bootSeconds: histogram(infoBootSeconds, 30, 60, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 3600),
 		views:       make(map[string]*view),
 	}
-	r.MustRegister(m.ticks, m.tickSeconds, m.transitions, m.created, m.started, m.removed, m.evicted, m.adopted, m.reported, m.errors, m.decisions, m.bootSeconds, m)
+	r.MustRegister(m.ticks, m.tickSeconds, m.transitions, m.created, m.started, m.removed, m.evicted, m.adopted, m.reported, m.undrained, m.errors, m.decisions, m.bootSeconds, m)
 	return m
 }
 
@@ -182,6 +184,10 @@ func (t *tick) measure(before autoscale.Memory) {
 		}
 		if is.Failed && !was.Failed || is.Late && !was.Late {
 			t.Metrics.failed(t.Cluster, n.Trouble())
+		}
+		if is.Drain.Failed > was.Drain.Failed {
+			t.log.undrained(n, is.Drain, t.report.Plan)
+			t.Metrics.undrained.WithLabelValues(t.Cluster, string(n.Pool)).Inc()
 		}
 	}
 	t.account(before)

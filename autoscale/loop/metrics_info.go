@@ -25,6 +25,7 @@ var (
 	infoRemoved     = MetricInfo{"autoscaled_nodes_removed_total", "counter", []string{"cluster", "pool", "reason"}, "Nodes that the cloud took on to remove for us."}
 	infoEvicted     = MetricInfo{"autoscaled_nodes_evicted_total", "counter", []string{"cluster", "pool"}, "Nodes of ours that went without our asking."}
 	infoReported    = MetricInfo{"autoscaled_nodes_reported_total", "counter", []string{"cluster", "pool"}, "Failed nodes of ours that the cloud took a health report of."}
+	infoUndrained   = MetricInfo{"autoscaled_drain_timeouts_total", "counter", []string{"cluster", "pool"}, "Drains that had not ended at their deadline, so that the node takes work again."}
 	infoAdopted     = MetricInfo{"autoscaled_nodes_adopted_total", "counter", []string{"cluster", "pool"}, "Nodes that no record told of and that were taken for ours."}
 	infoErrors      = MetricInfo{"autoscaled_errors_total", "counter", []string{"cluster", "class"}, "Failures by class: refused calls, short answers, nodes that did not come up."}
 	infoDecisions   = MetricInfo{"autoscaled_decisions_total", "counter", []string{"cluster", "action", "reason"}, "Nodes that a plan acted on, by action and reason."}
@@ -45,6 +46,7 @@ var (
 	infoWaiting     = MetricInfo{"autoscaled_jobs_waiting", "gauge", []string{"cluster", "reason"}, "Pending jobs that have no nodes, by why."}
 	infoNodes       = MetricInfo{"autoscaled_nodes", "gauge", []string{"cluster", "pool", "phase"}, "Nodes that the cloud shows."}
 	infoForeign     = MetricInfo{"autoscaled_nodes_foreign", "gauge", []string{"cluster", "pool"}, "Nodes of managed pools that are not ours, and never touched."}
+	infoUndrainable = MetricInfo{"autoscaled_nodes_undrainable", "gauge", []string{"cluster", "pool", "why"}, "Nodes that can't be drained: unseen, the queue does not show a mark that was sent more than once; timeout, the last drain did not end in time."}
 	infoLimitMax    = MetricInfo{"autoscaled_limit_max", "gauge", []string{"cluster", "limit", "unit"}, "Ceiling of a limit, in its unit."}
 	infoLimitUsed   = MetricInfo{"autoscaled_limit_used", "gauge", []string{"cluster", "limit", "unit"}, "What is used of a limit once the tick's plan is carried out, in its unit."}
 	infoSpendMonth  = MetricInfo{"autoscaled_spend_month", "gauge", []string{"cluster"}, "What nodes have cost in this calendar month, as far as their prices are known."}
@@ -60,7 +62,7 @@ func MetricInfos() []MetricInfo {
 	return slices.Concat(
 		[]MetricInfo{infoDemandKnown, infoSupplyKnown, infoJournalOK, infoTicks, infoTickSeconds, infoLastGood},
 		[]MetricInfo{infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting},
-		[]MetricInfo{infoNodes, infoForeign, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoCreated, infoStarted, infoRemoved, infoEvicted, infoAdopted, infoReported, infoBootSeconds},
+		[]MetricInfo{infoNodes, infoForeign, infoUndrainable, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoCreated, infoStarted, infoRemoved, infoEvicted, infoAdopted, infoReported, infoUndrained, infoBootSeconds},
 		[]MetricInfo{infoOperations, infoTransitions, infoErrors, infoDecisions, infoHolds, infoBreaker, infoPaused},
 	)
 }

@@ -150,8 +150,11 @@ func TestUnknownKeepsTheLastGauges(t *testing.T) {
 
 // everything has happened to the rig that metrics tell of.
 func eventful(t *testing.T) *rig {
+	var q *drainQueue
 	r := newRig(t, deallocating, func(o *Options) {
 		o.Policy.Pools[0].PricePerHour, o.Policy.Pools[0].ReportFailed = 1.5, "Resource.Hpc"
+		o.Policy.Pools[0].DrainTimeout = time.Minute
+		q = withMarks(o)
 	})
 	r.queue.submit(r.at, 3)
 	r.queue.pending[0].Held = "JobHeldUser"
@@ -168,6 +171,9 @@ func eventful(t *testing.T) *rig {
 	r.tick()
 	r.cloud.breakDown("node-002")
 	r.tick()
+	q.deaf = true
+	r.queue.clear()
+	r.ticks(20)
 	return r
 }
 

@@ -152,7 +152,11 @@ func (t *tick) lateEnds() []autoscale.Operation {
 
 // remember keeps, for the next tick, what was seen and decided.
 func (t *tick) remember() {
-	next := autoscale.Remember(t.report.Memory, t.report.Plan)
+	plan := t.report.Plan
+	if t.DryRun {
+		plan.Drain = nil // no mark is sent, so none is missed
+	}
+	next := autoscale.Remember(t.report.Memory, plan)
 	if t.DryRun {
 		next.Removed, next.Created = t.report.Memory.Removed, t.report.Memory.Created // nothing goes or comes, so the rates stay free
 	}

@@ -49,6 +49,33 @@ func (c timed) Remove(ctx context.Context, r autoscale.Remove) (autoscale.Receip
 	return c.fakeCloud.Remove(ctx, r)
 }
 
+// timedMarks notes when hosts are marked for drain, or unmarked.
+type timedMarks struct {
+	*drainQueue
+	t0 time.Time
+	*sends
+}
+
+func (q timedMarks) Drain(ctx context.Context, nodes []autoscale.Node, reason string) []error {
+	q.note(time.Since(q.t0))
+	return q.drainQueue.Drain(ctx, nodes, reason)
+}
+
+func (q timedMarks) Undrain(ctx context.Context, nodes []autoscale.Node) []error {
+	q.note(time.Since(q.t0))
+	return q.drainQueue.Undrain(ctx, nodes)
+}
+
+// withMarks lets the options' queue take marks.
+func withMarks(o *Options) *drainQueue {
+	q := &drainQueue{
+		fakeQueue: o.Queue.(*fakeQueue), cloud: o.Cloud.(*fakeCloud),
+		marked: make(map[string]bool), errs: make(map[autoscale.NodeID]error),
+	}
+	o.Queue = q
+	return q
+}
+
 // timer is a small world in which something is sent when a time is up.
 type timer struct {
 	name   string
@@ -102,14 +129,28 @@ func timers() []timer {
 			},
 		},
 		{
-			name: "drain", takes: 12 * time.Minute, sent: 2,
+			name: "drain", takes: 12 * time.Minute, sent: 3,
+			change: func(o *Options) { withMarks(o) },
+			begin:  func(r *rig) { r.queue.submit(start, 1) },
+			each: func(r *rig, _ time.Duration) {
+				r.queue.schedule(time.Now(), r.cloud.list(), 90*time.Second)
+			},
+		},
+		{
+			name: "drain timeout", takes: 30 * time.Minute, sent: 6, // marked, undone, marked, undone, and marked after twice the wait
 			change: func(o *Options) {
-				o.Queue = &drainQueue{
-					fakeQueue: o.Queue.(*fakeQueue), cloud: o.Cloud.(*fakeCloud),
-					marked: make(map[string]bool), errs: make(map[autoscale.NodeID]error),
-				}
+				withMarks(o)
+				o.Policy.Pools[0].MaxAge, o.Policy.Pools[0].DrainTimeout = 10*time.Minute, 217*time.Second
 			},
 			begin: func(r *rig) { r.queue.submit(start, 1) },
+			each: func(r *rig, _ time.Duration) {
+				r.queue.schedule(time.Now(), r.cloud.list(), time.Hour)
+			},
+		},
+		{
+			name: "mark that never shows", takes: 20 * time.Minute, sent: 5, // after one, two and four minutes
+			change: func(o *Options) { withMarks(o).deaf = true },
+			begin:  func(r *rig) { r.queue.submit(start, 1) },
 			each: func(r *rig, _ time.Duration) {
 				r.queue.schedule(time.Now(), r.cloud.list(), 90*time.Second)
 			},
@@ -131,6 +172,9 @@ func (w timer) play(t *testing.T, kills ...time.Duration) []time.Duration {
 			o.Cloud.(*fakeCloud).now = time.Now
 			if w.change != nil {
 				w.change(o)
+			}
+			if q, marks := o.Queue.(*drainQueue); marks {
+				o.Queue = timedMarks{q, t0, &log}
 			}
 			o.Cloud = timed{o.Cloud.(*fakeCloud), t0, &log}
 		})

@@ -40,7 +40,7 @@ func (v *view) next(r Report, p autoscale.Policy) *view {
 		n.breaker = append(breakerGauges(r.Memory.Breaker), pausedGauges(r.Memory.Paused, p)...)
 	}
 	if r.Observation.SupplyProblem == "" {
-		n.supply = slices.Concat(nodeGauges(r.Observation.Supply, p), foreignGauges(r, p), limitGauges(r), spendGauges(r.Memory.Spend))
+		n.supply = slices.Concat(nodeGauges(r.Observation.Supply, p), foreignGauges(r, p), undrainableGauges(r, p), limitGauges(r), spendGauges(r.Memory.Spend))
 	}
 	n.gauges = append(operationGauges(r.Operations), holdGauges(r.Plan, v.gauges)...)
 	n.gauges = append(n.gauges,
@@ -116,6 +116,35 @@ func foreignGauges(r Report, p autoscale.Policy) []gauge {
 	list := make([]gauge, 0, len(nodes))
 	for pool, n := range nodes {
 		list = append(list, gauge{infoForeign, []string{string(pool)}, float64(n)})
+	}
+	return list
+}
+
+// The values of label why of infoUndrainable.
+const (
+	whyUnseen  = "unseen"
+	whyTimeout = "timeout"
+)
+
+// undrainableGauges counts the nodes that can't be drained, of each pool that a policy
+// names. One that failed before and whose mark is not shown counts as that.
+func undrainableGauges(r Report, p autoscale.Policy) []gauge {
+	unseen, timeout := make(map[autoscale.PoolID]int), make(map[autoscale.PoolID]int)
+	for _, m := range r.Memory.Nodes {
+		switch {
+		case m.Drain.Unseen():
+			unseen[m.Pool]++
+		case m.Drain.Failed > 0:
+			timeout[m.Pool]++
+		}
+	}
+	var list []gauge
+	for i := range r.Observation.Supply.Pools {
+		if pool := &r.Observation.Supply.Pools[i]; managed(pool, p) {
+			list = append(list,
+				gauge{infoUndrainable, []string{string(pool.ID), whyUnseen}, float64(unseen[pool.ID])},
+				gauge{infoUndrainable, []string{string(pool.ID), whyTimeout}, float64(timeout[pool.ID])})
+		}
 	}
 	return list
 }
@@ -257,7 +286,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 // gaugeInfos are the metrics that a view holds.
 var gaugeInfos = []MetricInfo{
 	infoDemandKnown, infoSupplyKnown, infoJournalOK, infoLastGood, infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting,
-	infoNodes, infoForeign, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoOperations, infoHolds, infoBreaker, infoPaused,
+	infoNodes, infoForeign, infoUndrainable, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoOperations, infoHolds, infoBreaker, infoPaused,
 }
 
 func (i MetricInfo) desc() *prometheus.Desc {

@@ -55,6 +55,7 @@ func (w demoWiring) config(dir, passwordFile string) *config.Config {
 			Scaling: config.Scaling{
 				IdleTime:     config.Duration(autoscale.DefaultIdleTime),
 				BootTimeout:  config.Duration(autoscale.DefaultBootTimeout),
+				DrainTimeout: config.Duration(autoscale.DefaultDrainTimeout),
 				AbsentFor:    config.Duration(autoscale.DefaultAbsentFor),
 				GangPatience: config.Duration(autoscale.DefaultGangPatience),
 				GangHold:     config.Duration(autoscale.DefaultGangHold),
