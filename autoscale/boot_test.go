@@ -48,11 +48,13 @@ func TestAdvanceLearnsBootTimes(t *testing.T) {
 	node := func(id, group string, phase Phase, owned bool) Node {
 		return Node{ID: NodeID(id), Pool: "p", Group: group, Phase: phase, Owned: owned}
 	}
+	pool, _ := aPool("p", "F4", 4, 100)
+	pool.ID = "p"
 	var m Memory
 	look := func(after time.Duration, nodes ...Node) {
 		before := fmt.Sprint(m.Boots)
 		was := m
-		m = Remember(Advance(m, Observation{At: at.Add(after), Supply: Supply{Nodes: nodes}}, nil, Policy{}), Plan{At: at})
+		m = Remember(Advance(m, Observation{At: at.Add(after), Supply: Supply{Pools: []Pool{pool}, Nodes: nodes}}, nil, aPolicy("p")), Plan{At: at})
 		require.Equal(t, before, fmt.Sprint(was.Boots), "what was remembered is not changed")
 	}
 	look(0, node("a", "", PhaseStarting, true), node("b", "g", PhaseStarting, true), node("c", "", PhaseStarting, false), node("d", "", PhaseReady, true))

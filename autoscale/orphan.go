@@ -13,15 +13,16 @@ const (
 	AdoptNone Adoption = "none"
 )
 
-// adopts tells whether a node that no record tells of is taken for ours.
+// adopts tells whether a node that no record tells of is taken for ours. The mark alone
+// is not enough: another daemon may work on other pools of the same cluster.
 func (p *Policy) adopts(n *Node, managed bool) bool {
 	switch p.Adopt {
 	case AdoptNone:
 		return false
 	case AdoptAll:
-		return n.Owned || managed && n.Protected == ""
+		return managed && (n.Owned || n.Protected == "")
 	}
-	return n.Owned
+	return managed && n.Owned
 }
 
 // ours tells whether the daemon may do with a node as the policy says.

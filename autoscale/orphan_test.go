@@ -16,7 +16,8 @@ func TestAdoption(t *testing.T) {
 	foreign.Owned, other.Owned, head.Owned, head.Protected = false, false, false, "head node"
 	made := aNode("made", a.ID, PhaseReady)
 	made.Owned, made.Request = false, "r"
-	nodes := []Node{foreign, made, head, aNode("marked", a.ID, PhaseReady), other}
+	// Another daemon's, of a pool that the policy does not name: its mark says nothing here.
+	nodes := []Node{foreign, made, head, aNode("marked", a.ID, PhaseReady), other, aNode("theirs", z.ID, PhaseReady)}
 	ops := []Operation{{Request: "r", Kind: OperationCreate, Phase: OpConverged, Pool: a.ID, Count: 1, Added: 1, Nodes: []NodeID{"made"}, Intended: start}}
 	for adopt, ours := range map[Adoption][]NodeID{
 		"":         {"made", "marked"},
@@ -38,6 +39,7 @@ func TestAdoption(t *testing.T) {
 		require.ElementsMatch(t, ours, removed(plan), "%q", adopt)
 		p.Adopt = AdoptNone
 		m = Advance(m, observe(start.Add(time.Hour), Supply{Pools: []Pool{a, z}, Nodes: nodes}, nil, nil), nil, p)
+		require.False(t, m.Nodes["theirs"].Ours, "%q", adopt)
 		for _, id := range ours {
 			require.True(t, m.Nodes[id].Ours)
 		}

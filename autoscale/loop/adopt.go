@@ -47,20 +47,36 @@ func (t *tick) requests() map[autoscale.RequestID]bool {
 	return asked
 }
 
+// onRecord tells whether the journal knows a request, as far as it can be read.
+func (t *tick) onRecord(id autoscale.RequestID) bool {
+	journal, ok := t.Journal.(archive)
+	if !ok || id == "" {
+		return false
+	}
+	_, known, err := journal.Get(context.Background(), id)
+	return known || err != nil
+}
+
 // account tells of nodes that were adopted, which are those that became ours without
 // a request that is open, and of those that are not ours.
 func (t *tick) account(before autoscale.Memory) {
 	asked := t.requests()
-	adopted := make(map[autoscale.PoolID][]autoscale.NodeID)
+	adopted, strange := make(map[autoscale.PoolID][]autoscale.NodeID), make(map[autoscale.PoolID][]autoscale.NodeID)
 	for i := range t.report.Observation.Supply.Nodes {
 		n := &t.report.Observation.Supply.Nodes[i]
 		if t.report.Memory.Nodes[n.ID].Ours && !before.Nodes[n.ID].Ours && !asked[n.Request] {
 			adopted[n.Pool] = append(adopted[n.Pool], n.ID)
+			if _, seen := before.Nodes[n.ID]; n.Owned && !seen && t.log.begun && !t.onRecord(n.Request) {
+				strange[n.Pool] = append(strange[n.Pool], n.ID)
+			}
 		}
 	}
 	for pool, nodes := range adopted {
 		t.log.adopted(pool, nodes)
 		t.Metrics.adopted.WithLabelValues(t.Cluster, string(pool)).Add(float64(len(nodes)))
+	}
+	for pool, nodes := range strange {
+		t.log.strange(pool, nodes)
 	}
 	t.log.foreign(t.report.Orphans.Nodes)
 }

@@ -31,6 +31,8 @@ type reporter struct {
 	strangers map[autoscale.NodeID]bool
 	// empty are the policy's pools that match nothing, as last told.
 	empty []string
+	// begun: a tick that could read the cloud was told of.
+	begun bool
 }
 
 type complaint struct {
@@ -227,6 +229,16 @@ func (r *reporter) evicted(id autoscale.NodeID, pool autoscale.PoolID) {
 	r.log.Warn("node is gone, and not by us", zap.String("node", string(id)), zap.String("pool", string(pool)))
 }
 
+// known is what the log has told of what is remembered: when the daemon starts nothing,
+// so that a breaker or a pause of the time before is told again.
+func (r *reporter) known(before autoscale.Memory) autoscale.Memory {
+	if !r.begun {
+		before.Breaker, before.Paused = autoscale.Breaker{}, nil
+	}
+	r.begun = true
+	return before
+}
+
 // breaker tells when errors stop the cloud, when a try fails, and when it works again.
 func (r *reporter) breaker(before, now autoscale.Breaker) {
 	fields := []zap.Field{zap.String("class", string(now.Class)), zap.String("error", now.Detail), zap.Int("failed_tries", now.Trials)}
@@ -243,6 +255,12 @@ func (r *reporter) breaker(before, now autoscale.Breaker) {
 // adopted tells of nodes of a pool that were taken for ours.
 func (r *reporter) adopted(pool autoscale.PoolID, nodes []autoscale.NodeID) {
 	r.log.Info("nodes that no record told of are taken for ours", zap.String("pool", string(pool)), zap.Int("count", len(nodes)), zap.Any("nodes", nodes))
+}
+
+// strange tells of new nodes of a pool that carry our mark, and that we did not ask for.
+func (r *reporter) strange(pool autoscale.PoolID, nodes []autoscale.NodeID) {
+	r.log.Warn("nodes with our mark came up without our asking; does another daemon work on this cluster?",
+		zap.String("pool", string(pool)), zap.Int("count", len(nodes)), zap.Any("nodes", nodes))
 }
 
 // foreign tells once of each node that is not ours.
@@ -265,7 +283,14 @@ func (r *reporter) foreign(nodes []autoscale.Node) {
 func (r *reporter) pauses(before, now []autoscale.Pause) {
 	for _, p := range now {
 		if !slices.Contains(before, p) {
-			r.log.Warn("pool is paused", zap.String("pool", pausedPool(p)), zap.String("why", p.Why), zap.Time("until", p.Until))
+			fields := []zap.Field{zap.String("pool", pausedPool(p))}
+			if p.Why != "" {
+				fields = append(fields, zap.String("why", p.Why))
+			}
+			if !p.Until.IsZero() {
+				fields = append(fields, zap.Time("until", p.Until))
+			}
+			r.log.Warn("pool is paused", fields...)
 		}
 	}
 	for _, p := range before {

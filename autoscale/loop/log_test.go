@@ -137,3 +137,42 @@ func TestDrainIsLogged(t *testing.T) {
 	require.Equal(t, "node is being undrained", logs.All()[0].Message)
 	require.Equal(t, "wanted_again", logs.All()[0].ContextMap()["reason"])
 }
+
+// Whoever looks into the log of a daemon that was restarted learns what holds it still.
+func TestWhatLastsIsToldAtStart(t *testing.T) {
+	r, logs := logged(t)
+	r.queue.submit(r.at, 1)
+	r.fail(1000, "create", forbidden)
+	r.ticks(2)
+	_, err := r.loop.Pause(t.Context(), "all", 0, "")
+	require.NoError(t, err)
+	r.ticks(2)
+	paused := logs.FilterMessage("pool is paused").All()
+	require.Len(t, paused, 1)
+	require.NotContains(t, paused[0].ContextMap(), "until", "it does not end by itself")
+	require.NotContains(t, paused[0].ContextMap(), "why")
+	require.Equal(t, 1, logs.FilterMessage("errors that waiting does not end have stopped this cloud").Len())
+	logs.TakeAll()
+	r.restart()
+	r.ticks(2)
+	require.Equal(t, 1, logs.FilterMessage("pool is paused").Len())
+	require.Equal(t, 1, logs.FilterMessage("errors that waiting does not end have stopped this cloud").Len())
+}
+
+// Nodes with our mark that come while we run, and that we did not ask for, are another
+// daemon's. After the state directory was lost they may be our own.
+func TestAnotherDaemonIsTold(t *testing.T) {
+	r, logs := logged(t)
+	_, err := r.cloud.Create(t.Context(), autoscale.Grow{Request: "before", Pool: poolID, Count: 1})
+	require.NoError(t, err)
+	r.ticks(2)
+	require.Equal(t, 1, logs.FilterMessage("nodes that no record told of are taken for ours").Len())
+	theirs := func() int {
+		return logs.FilterMessage("nodes with our mark came up without our asking; does another daemon work on this cluster?").Len()
+	}
+	require.Zero(t, theirs())
+	_, err = r.cloud.Create(t.Context(), autoscale.Grow{Request: "theirs", Pool: poolID, Count: 1})
+	require.NoError(t, err)
+	r.ticks(3)
+	require.Equal(t, 1, theirs(), "once")
+}

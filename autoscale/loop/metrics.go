@@ -191,8 +191,9 @@ func (t *tick) measure(before autoscale.Memory) {
 		}
 	}
 	t.account(before)
-	t.log.breaker(before.Breaker, t.report.Memory.Breaker)
-	t.log.pauses(before.Paused, t.report.Memory.Paused)
+	known := t.log.known(before)
+	t.log.breaker(known.Breaker, t.report.Memory.Breaker)
+	t.log.pauses(known.Paused, t.report.Memory.Paused)
 	t.log.surge(before.Surge, t.report.Memory.Surge)
 	for _, id := range autoscale.Evicted(before, o, t.operations) {
 		pool := before.Nodes[id].Pool

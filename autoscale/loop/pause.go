@@ -28,10 +28,12 @@ func (l *Loop) Pause(ctx context.Context, pool string, length time.Duration, why
 	return p, err
 }
 
-// Resume ends the pause of a pool, or, where none is named, all pauses.
-func (l *Loop) Resume(ctx context.Context, pool string) error {
-	return l.change(ctx, func(m autoscale.Memory, _ time.Time) (autoscale.Memory, error) {
+// Resume ends the pause of a pool, or, where none is named, all pauses. It returns those
+// that last: of other pools, or of all, which hold this one too.
+func (l *Loop) Resume(ctx context.Context, pool string) (left []autoscale.Pause, err error) {
+	err = l.change(ctx, func(m autoscale.Memory, _ time.Time) (autoscale.Memory, error) {
 		next, ok := m.Resumed(pool)
+		left = next.Paused
 		switch {
 		case ok:
 			return next, nil
@@ -42,6 +44,7 @@ func (l *Loop) Resume(ctx context.Context, pool string) error {
 		}
 		return next, fmt.Errorf("resume pool %s: it is not paused", pool)
 	})
+	return left, err
 }
 
 func (l *Loop) checkPool(name string) error {

@@ -78,9 +78,10 @@ func (c *Client) Pause(ctx context.Context, p PauseRequest) (autoscale.Pause, er
 	return pause, c.tell(ctx, "/v1/pause", p, &pause)
 }
 
-// Resume ends a pause, likewise.
-func (c *Client) Resume(ctx context.Context, r ResumeRequest) error {
-	return c.tell(ctx, "/v1/resume", r, nil)
+// Resume ends a pause, likewise, and returns those that last.
+func (c *Client) Resume(ctx context.Context, r ResumeRequest) ([]autoscale.Pause, error) {
+	var answer Resumed
+	return answer.Paused, c.tell(ctx, "/v1/resume", r, &answer)
 }
 
 // Journal asks for all that is in the journal, and writes it to out as it comes: JSON

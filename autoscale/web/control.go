@@ -47,7 +47,7 @@ type Control struct {
 	Check func(context.Context) (any, error)
 	// Pause keeps a pool as it is, or all; Resume ends that.
 	Pause  func(context.Context, PauseRequest) (autoscale.Pause, error)
-	Resume func(context.Context, ResumeRequest) error
+	Resume func(context.Context, ResumeRequest) (Resumed, error)
 	// Orphans lists what the daemon does not know, and what it does not find; not ok:
 	// there was no tick yet.
 	Orphans func() (orphans json.RawMessage, ok bool)
@@ -67,6 +67,12 @@ type PauseRequest struct {
 type ResumeRequest struct {
 	// Pool is the policy's name of it. Empty: every pause ends.
 	Pool string `json:"pool,omitempty"`
+}
+
+// Resumed answers a ResumeRequest.
+type Resumed struct {
+	// Paused are the pauses that last: of other pools, or of all.
+	Paused []autoscale.Pause `json:"paused"`
 }
 
 // ControlHandler serves what Client asks.
@@ -121,9 +127,7 @@ func ControlHandler(c Control) http.Handler {
 		answerTo(w, r, c.Pause)
 	})
 	mux.HandleFunc("POST /v1/resume", func(w http.ResponseWriter, r *http.Request) {
-		answerTo(w, r, func(ctx context.Context, request ResumeRequest) (struct{}, error) {
-			return struct{}{}, c.Resume(ctx, request)
-		})
+		answerTo(w, r, c.Resume)
 	})
 	return mux
 }

@@ -57,7 +57,12 @@ func TestControlSocket(t *testing.T) {
 			asked <- p
 			return autoscale.Pause{Pool: p.Pool, Since: at}, stateError
 		},
-		Resume:  func(_ context.Context, r ResumeRequest) error { return errors.New("pool " + r.Pool + " is not paused") },
+		Resume: func(_ context.Context, r ResumeRequest) (Resumed, error) {
+			if r.Pool == "" {
+				return Resumed{Paused: []autoscale.Pause{{Pool: "q", Since: at}}}, nil
+			}
+			return Resumed{}, errors.New("pool " + r.Pool + " is not paused")
+		},
 		Orphans: func() (json.RawMessage, bool) { return json.RawMessage(`{"nodes":[]}`), plan.Load() != nil },
 		State:   func(context.Context) (State, error) { return state, stateError },
 		Plan: func() (json.RawMessage, bool) {
@@ -83,7 +88,11 @@ func TestControlSocket(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, autoscale.Pause{Pool: "p", Since: at}, pause)
 	require.Equal(t, PauseRequest{Pool: "p", Seconds: 1.5, Why: "w"}, <-asked)
-	require.EqualError(t, client.Resume(t.Context(), ResumeRequest{Pool: "p"}), "ask daemon at "+filepath.Join(dir, Socket)+": pool p is not paused")
+	left, err := client.Resume(t.Context(), ResumeRequest{})
+	require.NoError(t, err)
+	require.Equal(t, []autoscale.Pause{{Pool: "q", Since: at}}, left)
+	_, err = client.Resume(t.Context(), ResumeRequest{Pool: "p"})
+	require.EqualError(t, err, "ask daemon at "+filepath.Join(dir, Socket)+": pool p is not paused")
 	require.ErrorContains(t, client.tell(t.Context(), "/v1/pause", map[string]int{"pols": 1}, nil), "the request makes no sense")
 	_, err = client.Orphans(t.Context())
 	require.ErrorContains(t, err, "there was no tick yet")

@@ -40,7 +40,11 @@ func TestPauseAndResume(t *testing.T) {
 	p = s.start()
 	p.shows(`autoscaled_jobs_waiting{cluster="demo",reason="paused"}`, "1")
 	require.Zero(t, s.nodes())
-	require.Equal(t, exitOK, s.command("resume", "small").code)
+	require.Equal(t, exitOK, s.command("pause").code)
+	one := s.command("resume", "small")
+	require.Equal(t, exitOK, one.code, one.err)
+	require.Contains(t, one.out, "the pause of pool small has ended; all pools are paused since")
+	require.Equal(t, "all pools go on\n", s.command("resume").out)
 	eventually(t, "nodes", func() bool { return s.nodes() == 3 })
 	p.shows(`autoscaled_paused{cluster="demo",policy_pool="small"}`, "0")
 
@@ -80,6 +84,11 @@ func TestOrphans(t *testing.T) {
 	require.True(t, listed.Nodes[0].Owned)
 	require.NotNil(t, listed.Operations)
 	require.Equal(t, 2, s.nodes())
+	s.write("password", "wrong")
+	eventually(t, "blind", func() bool { return s.command("orphans").code == exitBlind })
+	require.Contains(t, s.command("orphans").err, "not authorized")
+	s.write("password", "demo-password")
+	p.ready()
 
 	s.configure("adopt", "owned") // followed without a restart
 	p.shows(`autoscaled_nodes_adopted_total{cluster="demo",pool="execute/Standard_F4s_v2"}`, "2")

@@ -98,7 +98,7 @@ func showEntry(out io.Writer, e journal.Entry, m autoscale.Memory, now time.Time
 		{"group", op.Group},
 		{"nodes asked for", strconv.Itoa(op.Count)},
 		{"names asked for", strings.Join(op.Names, " ")},
-		{"draws", drawsOf(op)},
+		{"each node draws", drawsOf(op)},
 		{"nodes added", addedOf(op)},
 		{"removal", string(op.Removal)},
 		{"reason", op.Reason.String()},

@@ -34,6 +34,9 @@ under way of which no node is there. Nothing is changed.`,
 			if err != nil {
 				return err
 			}
+			if document.Problem != "" {
+				return blindError(fmt.Errorf("read the cloud: %s", document.Problem))
+			}
 			return writeOrphans(cmd.OutOrStdout(), output, document)
 		},
 	}
@@ -47,6 +50,8 @@ under way of which no node is there. Nothing is changed.`,
 type orphansDocument struct {
 	At      time.Time `json:"at"`
 	Cluster string    `json:"cluster"`
+	// Problem is why the cloud could not be read: then nothing is known of nodes.
+	Problem string `json:"problem,omitempty"`
 	// Nodes of managed pools that are not ours.
 	Nodes []orphanNode `json:"nodes"`
 	// Operations are those under way of which no node is there.
@@ -79,7 +84,7 @@ type orphanOperation struct {
 
 func newOrphansDocument(cluster string, r loop.Report) orphansDocument {
 	return orphansDocument{
-		At: r.At, Cluster: cluster,
+		At: r.At, Cluster: cluster, Problem: r.Observation.SupplyProblem,
 		Nodes: each(r.Orphans.Nodes, func(n autoscale.Node) orphanNode {
 			return orphanNode{ID: n.ID, Name: n.Name, Host: n.Host, Pool: n.Pool, Group: n.Group, Phase: n.Phase, Request: n.Request, Owned: n.Owned}
 		}),
@@ -108,9 +113,6 @@ func findOrphans(cmd *cobra.Command) (d orphansDocument, err error) {
 	cluster, report, err := makePlan(cmd)
 	if err != nil {
 		return d, err
-	}
-	if problem := report.Observation.SupplyProblem; problem != "" {
-		return d, blindError(fmt.Errorf("read the cloud: %s", problem))
 	}
 	return newOrphansDocument(cluster, report), nil
 }

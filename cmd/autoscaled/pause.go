@@ -55,7 +55,12 @@ func newResumeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return client.Resume(cmd.Context(), web.ResumeRequest{Pool: poolOf(args)})
+			left, err := client.Resume(cmd.Context(), web.ResumeRequest{Pool: poolOf(args)})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), resumedText(poolOf(args), left))
+			return nil
 		},
 	}
 }
@@ -92,6 +97,18 @@ func pauseText(p autoscale.Pause) string {
 	return text
 }
 
+// resumedText tells what goes on, and what does not.
+func resumedText(pool string, left []autoscale.Pause) string {
+	text := "all pools go on"
+	if pool != "" {
+		text = "the pause of pool " + pool + " has ended"
+	}
+	for _, p := range left {
+		text += "; " + pauseText(p)
+	}
+	return text
+}
+
 // pause and resume are what the control socket asks for.
 func (d *daemon) pause(ctx context.Context, r web.PauseRequest) (autoscale.Pause, error) {
 	length := time.Duration(r.Seconds * float64(time.Second))
@@ -101,8 +118,9 @@ func (d *daemon) pause(ctx context.Context, r web.PauseRequest) (autoscale.Pause
 	return d.loop.Pause(ctx, r.Pool, length, oneLine(r.Why))
 }
 
-func (d *daemon) resume(ctx context.Context, r web.ResumeRequest) error {
-	return d.loop.Resume(ctx, r.Pool)
+func (d *daemon) resume(ctx context.Context, r web.ResumeRequest) (web.Resumed, error) {
+	left, err := d.loop.Resume(ctx, r.Pool)
+	return web.Resumed{Paused: append([]autoscale.Pause{}, left...)}, err
 }
 
 // notes tell a visitor of the first page what is paused.

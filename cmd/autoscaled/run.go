@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"autoscaled/autoscale"
 	"autoscaled/autoscale/journal"
 	"autoscaled/autoscale/loop"
 	"autoscaled/autoscale/web"
@@ -51,6 +52,9 @@ loads the policy anew; a configuration that is wrong is refused and the old one 
 				if err = setJournalAside(load, cmd.ErrOrStderr(), err); err == nil {
 					d, err = newDaemon(path, load, cmd.ErrOrStderr(), fit)
 				}
+			}
+			if errors.Is(err, journal.ErrCorrupt) {
+				return fmt.Errorf("%w (autoscaled journal check may tell more; restore the file from a copy, or begin an empty one with autoscaled run --set-aside-damaged-journal)", err)
 			}
 			if err != nil {
 				return err
@@ -233,6 +237,9 @@ func (d *daemon) problems() []web.Problem {
 		if len(list) == 0 {
 			list = append(list, web.Problem{Part: "tick", Problem: err.Error()})
 		}
+	}
+	if hold := last.Plan.Hold; hold.Code == autoscale.ReasonBreaker {
+		list = append(list, web.Problem{Part: "cloud", Problem: hold.String()})
 	}
 	if stopped := last.Observation.Supply.Stopped; stopped != "" {
 		list = append(list, web.Problem{Part: "cloud", Problem: stopped})
