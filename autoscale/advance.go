@@ -48,6 +48,7 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 	}
 	next.Boots = learnBoots(m.Boots, next.Nodes, up)
 	noteRemovals(next.Nodes, operations)
+	noteVain(next.Nodes, o.At, operations)
 	next.Offerings = advanceOfferings(m, next.Nodes, o, operations)
 	next.Breaker = advanceBreaker(m, next.Nodes, o, operations, &p)
 	next.Paused = pausedStill(m.Paused, o.At)
@@ -115,7 +116,7 @@ func advanceNode(m NodeMemory, node *Node, o Observation, hosts hosts, by *Opera
 	use, known := hosts.useOf(node)
 	switch {
 	case known && use.Busy():
-		m.Busy, m.IdleReads = o.At, 0
+		m.Busy, m.IdleReads, m.Vain = o.At, 0, m.Vain.over()
 	case known:
 		m.IdleReads = min(m.IdleReads+1, idleReadsNeeded)
 	default:

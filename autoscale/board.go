@@ -82,8 +82,8 @@ type nodeState struct {
 	supply bool
 	// aging is what the plan makes of its age.
 	aging aging
-	// leaving: an operation is removing it.
-	leaving bool
+	// leaving: it is on its way out, and removing: an operation is at it.
+	leaving, removing bool
 	// start is the open operation that starts it, if it is seen deallocated, and
 	// begun: this plan starts it.
 	start *Operation
@@ -176,7 +176,8 @@ func (b *board) look(n *nodeState, poolIndex map[PoolID]int, leaving map[NodeID]
 	if n.memory.Asked.IsZero() {
 		n.memory.Asked = b.state.At
 	}
-	n.leaving = leaving[node.ID] || node.Phase == PhaseStopping
+	n.removing = leaving[node.ID]
+	n.leaving = n.removing || node.Phase == PhaseStopping
 	n.use, n.vouched = b.hosts.useOf(node)
 	if i, known := poolIndex[node.Pool]; known && b.pools[i].policy >= 0 {
 		n.pool = i

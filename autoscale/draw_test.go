@@ -20,6 +20,7 @@ func drawState(t *rapid.T) (State, Policy) {
 	drawOfferings(t, &s)
 	s.Memory.Spend = Spend{Month: rapid.SampledFrom([]string{"2026-02", "2026-03"}).Draw(t, "month"), Amount: rapid.Float64Range(0, 100).Draw(t, "spent")}
 	drawTenants(t, &s)
+	drawVain(t, &s)
 	s.Memory.Blocked = Blocked{Job: JobID(fmt.Sprintf("j%d", rapid.IntRange(0, 3).Draw(t, "blocked"))), Since: start.Add(-time.Hour)}
 	return s, policy
 }
@@ -46,6 +47,18 @@ func drawTenants(t *rapid.T, s *State) {
 	for i := range s.Operations {
 		if op := &s.Operations[i]; op.Kind == OperationCreate {
 			s.Memory.Promises[op.Request] = Promise{For: []Wish{{Count: rapid.IntRange(1, 3).Draw(t, "wish"), Tenants: tenants()}}}
+		}
+	}
+}
+
+// drawVain draws removals that came to nothing.
+func drawVain(t *rapid.T, s *State) {
+	for i := range s.Supply.Nodes {
+		if id := s.Supply.Nodes[i].ID; rapid.Bool().Draw(t, "vain") {
+			m := s.Memory.Nodes[id]
+			ago := time.Duration(rapid.SampledFrom([]int{0, 59, 60, 120, 1799, 1800, 9000}).Draw(t, "vainAgo")) * time.Second
+			m.Vain = Vain{Tries: rapid.IntRange(0, 7).Draw(t, "tries"), Last: start.Add(-ago), Answer: "no"}
+			s.Memory.Nodes[id] = m
 		}
 	}
 }

@@ -91,6 +91,8 @@ type NodeMemory struct {
 	Reported bool `json:"reported,omitempty"`
 	// Drain is how far its drain is.
 	Drain DrainMemory `json:"drain,omitzero"`
+	// Vain counts its removals that came to nothing.
+	Vain Vain `json:"vain,omitzero"`
 	// IdleReads counts the successive reads that vouched for it running
 	// nothing, up to idleReadsNeeded.
 	IdleReads int `json:"idle_reads,omitempty"`
@@ -157,6 +159,7 @@ func (m *NodeMemory) rest(phase Phase, at time.Time, starts []*Operation) {
 	if phase == PhaseDeallocated && m.Deallocated.IsZero() {
 		m.Deallocated = at
 		m.Ready, m.Failed, m.Late = time.Time{}, false, false
+		m.Vain = m.Vain.over()
 	}
 	if m.Deallocated.IsZero() {
 		return
@@ -179,7 +182,7 @@ func (m *NodeMemory) rest(phase Phase, at time.Time, starts []*Operation) {
 // past pulls back what is yet to come: the clock was set back while nobody looked.
 // Idle and boot times then run from now, and not from when it has caught up.
 func (m *NodeMemory) past(now time.Time) {
-	for _, t := range []*time.Time{&m.Asked, &m.Ready, &m.Busy, &m.Wanted, &m.Held, &m.Deallocated, &m.Tried} {
+	for _, t := range []*time.Time{&m.Asked, &m.Ready, &m.Busy, &m.Wanted, &m.Held, &m.Deallocated, &m.Tried, &m.Vain.Last} {
 		if t.After(now) {
 			*t = now
 		}

@@ -66,7 +66,8 @@ type Operation struct {
 	Added int
 	// Nodes are the targets of a remove or start, or the nodes of a create seen so far.
 	Nodes []NodeID
-	// Refused are the nodes that the cloud would not start.
+	// Refused are the nodes that the cloud would not start or remove, and those whose
+	// removal it took and that stayed.
 	Refused []NodeID
 	// Removal is how a remove's targets go. Empty: they are terminated.
 	Removal Removal

@@ -21,6 +21,7 @@ const (
 	ReasonFailed       ReasonCode = "failed"        // the cloud says the node failed
 	ReasonSurplus      ReasonCode = "surplus"       // its pool keeps enough deallocated nodes without it
 	ReasonMaxAge       ReasonCode = "max_age"       // it is older than its pool lets it grow
+	ReasonNotGone      ReasonCode = "not_gone"      // it was sent away and is on its way out for too long
 	ReasonRetry        ReasonCode = "retry"         // the cloud does not know a request that is still wanted
 	ReasonWantedAgain  ReasonCode = "wanted_again"  // work came for a node that was to drain
 	ReasonDrained      ReasonCode = "drained"       // the node was seen drained and empty
@@ -82,13 +83,15 @@ const (
 	ReasonAgedTurn     ReasonCode = "aged_turn"     // too old, and others go before it
 	ReasonAgedKept     ReasonCode = "aged_kept"     // too old, and nothing can replace it
 	ReasonRemovalRate  ReasonCode = "removal_rate"  // it may go, and as many as may go now do
-	ReasonGroupStays   ReasonCode = "group_stays"   // its placement group goes whole, and another node of it stays
-	ReasonReporting    ReasonCode = "reporting"     // it failed, and is reported before it goes
-	ReasonFailedKept   ReasonCode = "failed_kept"   // it failed, and is kept for somebody to look at
-	ReasonLeaving      ReasonCode = "leaving"       // its removal is under way
-	ReasonOddState     ReasonCode = "odd_state"     // its state is unknown
-	ReasonStartFailed  ReasonCode = "start_failed"  // it was to be started, and stays deallocated
-	ReasonDeallocated  ReasonCode = "deallocated"   // it is deallocated and costs no compute
+	// ReasonRemovalBackoff: removals of it came to nothing, and it waits for the next.
+	ReasonRemovalBackoff ReasonCode = "removal_backoff"
+	ReasonGroupStays     ReasonCode = "group_stays"  // its placement group goes whole, and another node of it stays
+	ReasonReporting      ReasonCode = "reporting"    // it failed, and is reported before it goes
+	ReasonFailedKept     ReasonCode = "failed_kept"  // it failed, and is kept for somebody to look at
+	ReasonLeaving        ReasonCode = "leaving"      // its removal is under way
+	ReasonOddState       ReasonCode = "odd_state"    // its state is unknown
+	ReasonStartFailed    ReasonCode = "start_failed" // it was to be started, and stays deallocated
+	ReasonDeallocated    ReasonCode = "deallocated"  // it is deallocated and costs no compute
 )
 
 // Reasons for what a pool did, or did not.
@@ -223,11 +226,11 @@ func Reasons() []ReasonInfo {
 }
 
 var reasonOrder = []ReasonCode{
-	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonFailed, ReasonSurplus, ReasonMaxAge, ReasonRetry, ReasonWantedAgain, ReasonDrained,
+	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonFailed, ReasonSurplus, ReasonMaxAge, ReasonNotGone, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnDeallocated, ReasonOnNew, ReasonPart,
 	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonNameTaken, ReasonNameUnnumbered, ReasonPoolInvalid, ReasonGangWaits, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonCreateRate, ReasonDemandJump, ReasonPaused, ReasonBudget, ReasonNoPrice,
 	ReasonWanted, ReasonGangHeld, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining, ReasonDrainUnseen, ReasonDrainTimeout,
-	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonAged, ReasonAgedTurn, ReasonAgedKept, ReasonRemovalRate, ReasonGroupStays, ReasonReporting, ReasonFailedKept, ReasonLeaving, ReasonOddState, ReasonStartFailed, ReasonDeallocated,
+	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonAged, ReasonAgedTurn, ReasonAgedKept, ReasonRemovalRate, ReasonRemovalBackoff, ReasonGroupStays, ReasonReporting, ReasonFailedKept, ReasonLeaving, ReasonOddState, ReasonStartFailed, ReasonDeallocated,
 	ReasonGrows, ReasonStarts, ReasonShrinks, ReasonNotNeeded,
 	ReasonSupplyUnknown, ReasonDemandUnknown, ReasonClusterStopped,
 }
@@ -242,6 +245,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonFailed:       {"the cloud says it failed: {detail}", "Look at the node's status message in CycleCloud."},
 	ReasonSurplus:      {"deallocated for longest; pool {subject} keeps {want} deallocated", "Raise keep_deallocated if its disk is worth keeping."},
 	ReasonMaxAge:       {"{for} old (limit {of})", ""},
+	ReasonNotGone:      {"sent away {have} time{s} and still there: {detail}", "Look at the node in CycleCloud, and at its VM in Azure."},
 	ReasonRetry:        {"the cloud does not know request {subject}, which is still wanted", ""},
 	ReasonWantedAgain:  {"work came for it before it was drained", ""},
 	ReasonDrained:      {"drained, empty and unwanted for {for} (limit {of}{, schedule})", ""},
@@ -274,32 +278,33 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonPaused:         {"{subject} paused for {for}{, ending}: {detail}", "autoscaled resume lets it go on."},
 	ReasonDemandJump:     {"the queue asks for {have} cores, more than demand_jump times the {want} that were counted before; a second read must agree before anything grows", "Wait for the next read. If the queue asks for too much, mend it, or pause the daemon; if it often grows so fast, raise demand_jump."},
 
-	ReasonWanted:       {"the plan gives it work", ""},
-	ReasonGangHeld:     {"kept for job {subject}, which lacks the rest of its nodes, for {for} of {of}", ""},
-	ReasonBusy:         {"the queue runs {job} on it", ""},
-	ReasonKeepAlive:    {"KeepAlive is set on it", "Clear KeepAlive in CycleCloud when it may go."},
-	ReasonIdleShort:    {"idle for {for} of {of}{, schedule}", ""},
-	ReasonIdleOnce:     {"idle long enough; a second read of the queue must agree", ""},
-	ReasonUseUnknown:   {"the queue does not say what runs on it", "Let the queue list what runs (running: in the demand document)."},
-	ReasonStarting:     {"on its way for {for} (limit {of})", ""},
-	ReasonDraining:     {"marked for drain", ""},
-	ReasonDrainUnseen:  {"marked for drain {have} times in {for}, and the queue does not show it; the next mark goes in {of}", "Mark a host by hand with the queue's own command, and see whether the demand document tells it (drain: ours)."},
-	ReasonDrainTimeout: {"not drained within {for}, so it takes work again; failed drains in a row: {have}, the next begins in {of}: {detail}", "Look at what runs on it. Raise drain_timeout if jobs really take that long."},
-	ReasonForeignDrain: {"an administrator drained it", "Undrain it in the queue when it may be used."},
-	ReasonForeign:      {"not made by this daemon", ""},
-	ReasonProtected:    {"never touched: {detail}", ""},
-	ReasonUnmanaged:    {"no pool of the config names its nodearray and machine type", "Add a pool to the config if it is to be managed."},
-	ReasonAged:         {"{for} old (limit {of}), so it takes no new work and goes when it may: {detail}", ""},
-	ReasonAgedTurn:     {"{for} old (limit {of}); {have} older before it, and at most {want} at once", ""},
-	ReasonAgedKept:     {"{for} old (limit {of}), and min needs it until it is replaced: {detail}", "Leave room for one node more than min."},
-	ReasonRemovalRate:  {"it may go, but {subject} allows {want} and {have} went or go before it", "Wait, or raise the rate."},
-	ReasonGroupStays:   {"goes only with all of placement group {subject}, of which stays {detail}", ""},
-	ReasonReporting:    {"failed, and is reported to the cloud before it goes (try {have} of {want}): {detail}", ""},
-	ReasonFailedKept:   {"failed, and is kept to be looked at: pool {subject} keeps {want} of {have}: {detail}", "Terminate it in CycleCloud once you know why, or lower keep_failed."},
-	ReasonLeaving:      {"its removal is under way", ""},
-	ReasonOddState:     {"its state is not known: {detail}", ""},
-	ReasonStartFailed:  {"it was to be started {for} ago and stays deallocated; it is left alone for {of}", "Look at the node's status message in CycleCloud; terminate it there if it can't be started."},
-	ReasonDeallocated:  {"deallocated; it costs no compute and can be started again", ""},
+	ReasonWanted:         {"the plan gives it work", ""},
+	ReasonGangHeld:       {"kept for job {subject}, which lacks the rest of its nodes, for {for} of {of}", ""},
+	ReasonBusy:           {"the queue runs {job} on it", ""},
+	ReasonKeepAlive:      {"KeepAlive is set on it", "Clear KeepAlive in CycleCloud when it may go."},
+	ReasonIdleShort:      {"idle for {for} of {of}{, schedule}", ""},
+	ReasonIdleOnce:       {"idle long enough; a second read of the queue must agree", ""},
+	ReasonUseUnknown:     {"the queue does not say what runs on it", "Let the queue list what runs (running: in the demand document)."},
+	ReasonStarting:       {"on its way for {for} (limit {of})", ""},
+	ReasonDraining:       {"marked for drain", ""},
+	ReasonDrainUnseen:    {"marked for drain {have} times in {for}, and the queue does not show it; the next mark goes in {of}", "Mark a host by hand with the queue's own command, and see whether the demand document tells it (drain: ours)."},
+	ReasonDrainTimeout:   {"not drained within {for}, so it takes work again; failed drains in a row: {have}, the next begins in {of}: {detail}", "Look at what runs on it. Raise drain_timeout if jobs really take that long."},
+	ReasonForeignDrain:   {"an administrator drained it", "Undrain it in the queue when it may be used."},
+	ReasonForeign:        {"not made by this daemon", ""},
+	ReasonProtected:      {"never touched: {detail}", ""},
+	ReasonUnmanaged:      {"no pool of the config names its nodearray and machine type", "Add a pool to the config if it is to be managed."},
+	ReasonAged:           {"{for} old (limit {of}), so it takes no new work and goes when it may: {detail}", ""},
+	ReasonAgedTurn:       {"{for} old (limit {of}); {have} older before it, and at most {want} at once", ""},
+	ReasonAgedKept:       {"{for} old (limit {of}), and min needs it until it is replaced: {detail}", "Leave room for one node more than min."},
+	ReasonRemovalRate:    {"it may go, but {subject} allows {want} and {have} went or go before it", "Wait, or raise the rate."},
+	ReasonRemovalBackoff: {"it may go, and {have} removal{s} of it came to nothing; the next in {of}: {detail}", "Look at the node in CycleCloud, and at its VM in Azure: a lock, a permission or a failed deletion keeps it. Once that is mended it goes by itself."},
+	ReasonGroupStays:     {"goes only with all of placement group {subject}, of which stays {detail}", ""},
+	ReasonReporting:      {"failed, and is reported to the cloud before it goes (try {have} of {want}): {detail}", ""},
+	ReasonFailedKept:     {"failed, and is kept to be looked at: pool {subject} keeps {want} of {have}: {detail}", "Terminate it in CycleCloud once you know why, or lower keep_failed."},
+	ReasonLeaving:        {"its removal is under way", ""},
+	ReasonOddState:       {"its state is not known: {detail}", ""},
+	ReasonStartFailed:    {"it was to be started {for} ago and stays deallocated; it is left alone for {of}", "Look at the node's status message in CycleCloud; terminate it there if it can't be started."},
+	ReasonDeallocated:    {"deallocated; it costs no compute and can be started again", ""},
 
 	ReasonGrows:     {"{have} new node{s}: {detail}", ""},
 	ReasonStarts:    {"{have} deallocated node{s} of it started", ""},

@@ -39,7 +39,8 @@ func (r Removal) Touches(p Phase) bool { return p == PhaseStopping || r.Ends(p) 
 func (b *board) removalOf(n *nodeState) Removal {
 	how := cmp.Or(b.policy.Pools[b.pools[n.pool].policy].Removal, RemovalTerminate)
 	keeps := how == RemovalDeallocate || how == RemovalShutdown
-	if keeps && (n.node.Phase != PhaseReady || n.aging.going) {
+	up := n.node.Phase == PhaseReady || n.stays()
+	if keeps && (!up || n.aging.going) {
 		return RemovalTerminate
 	}
 	return how

@@ -7,11 +7,15 @@ import (
 
 // sendAway plans a removal. A failed node may have to be reported before. Where the
 // queue can drain, nodes that were up are marked first, and go once a later read shows
-// all marks and nothing running. Not ok: as many as the rates allow go before.
+// all marks and nothing running. Not ok: it went in vain lately, or as many as the rates
+// allow go before.
 func (b *board) sendAway(p *party, r *rates) (why Reason, ok bool) {
 	if x := p.members[0]; x.reporting { // alone, as all failed nodes are
 		b.plan.Nodes[x.verdict].Reason = x.reported()
 		return Reason{}, true
+	}
+	if why, ok := b.mayTry(p); !ok {
+		return why, false
 	}
 	var unmarked []leaver
 	code := p.members[0].reason.Code

@@ -69,7 +69,7 @@ func (b *board) stay(x leaver, why Reason) {
 }
 
 // leave sends a party away, unless its pool keeps so many of its kind. One that
-// the rates hold back is next, and keeps its drain marks.
+// the rates hold back, or that waits after a removal in vain, keeps its drain marks.
 func (b *board) leave(p *party, s spares, r *rates) {
 	policy, n := b.pools[p.members[0].pool].policy, len(p.members)
 	spare, kept := b.keeps(p, s)

@@ -211,6 +211,11 @@ type scenarioNode struct {
 	// Reports is how often it was tried to report it.
 	Reports  int  `yaml:"reports"`
 	Reported bool `yaml:"reported"`
+	// Vain removals, the latest of them so many seconds ago.
+	Vain struct {
+		Tries, Ago int
+		Answer     string
+	} `yaml:"vain"`
 }
 
 type scenarioOperation struct {
@@ -368,7 +373,8 @@ func (n scenarioNode) add(s *State) {
 		return start.Add(-time.Duration(seconds) * time.Second)
 	}
 	drain := DrainMemory{Since: ago(n.Draining), Marks: n.Marks, Marked: ago(n.Marked), Shown: n.Drain == DrainOurs, Failed: n.DrainsFailed, Undone: ago(n.Undone)}
-	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), Wanted: ago(n.Wanted), Held: ago(n.Held), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != "", Deallocated: ago(n.Deallocated), Tried: ago(n.Tried), Reports: n.Reports, Reported: n.Reported, Drain: drain}
+	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), Wanted: ago(n.Wanted), Held: ago(n.Held), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != "", Deallocated: ago(n.Deallocated), Tried: ago(n.Tried), Reports: n.Reports, Reported: n.Reported, Drain: drain,
+		Vain: Vain{Tries: n.Vain.Tries, Last: ago(n.Vain.Ago), Answer: n.Vain.Answer}}
 	use := HostUse{Used: Resources{Cores: n.UsedCores}, Whole: len(n.Runs) > 0 && n.UsedCores == 0, Drain: n.Drain}
 	for _, j := range n.Runs {
 		use.Jobs = append(use.Jobs, JobID(j))

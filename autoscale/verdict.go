@@ -8,7 +8,7 @@ func (b *board) verdict(n *nodeState) (reason Reason, goes bool) {
 		return Reason{Code: ReasonProtected, Detail: n.node.Protected}, false
 	case n.pool < 0:
 		return Reason{Code: ReasonUnmanaged}, false
-	case n.leaving:
+	case n.leaving && !n.stays():
 		return Reason{Code: ReasonLeaving}, false
 	case n.node.Phase == PhaseUnknown:
 		return Reason{Code: ReasonOddState, Detail: n.node.Message}, false
@@ -30,6 +30,8 @@ func (b *board) verdict(n *nodeState) (reason Reason, goes bool) {
 		return b.deallocatedVerdict(n)
 	case n.node.Phase == PhaseFailed:
 		return Reason{Code: ReasonFailed, Detail: n.node.Message}, true
+	case n.stays():
+		return b.staysVerdict(n)
 	case n.aging.going:
 		return b.agedVerdict(n)
 	}

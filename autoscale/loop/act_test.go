@@ -171,6 +171,11 @@ func TestPartlyRefusedRemoval(t *testing.T) {
 	require.Equal(t, []autoscale.NodeID{"node-002"}, op.Nodes)
 	require.Equal(t, "node node-001: node is locked", op.Message)
 	require.ErrorIs(t, report.Problems[0].Err, autoscale.ErrRejected)
+	require.Equal(t, []autoscale.NodeID{"node-001"}, op.Refused)
+	report = r.ticks(2)
+	require.Len(t, r.all(), 2, "it waits")
+	require.Equal(t, autoscale.ReasonRemovalBackoff, report.Plan.Nodes[0].Reason.Code)
+	r.tick()
 	r.tick()
 	op = r.all()[2]
 	require.Equal(t, autoscale.OpRejected, op.Phase, "what is left is asked for anew, and refused whole")

@@ -41,10 +41,10 @@ func (t *tick) answered(sent autoscale.Operation, a answer) change {
 	return t.changed(sent, op)
 }
 
-// noteFailed keeps a create or start that brought nothing for the next tick. One that
-// did not get as far as that tells nothing of what the cloud has.
+// noteFailed keeps an operation that came to nothing for the next tick. One that did not
+// get as far as that tells nothing of what the cloud has.
 func (t *tick) noteFailed(op autoscale.Operation) {
-	if op.Kind != autoscale.OperationRemove && op.Phase.Final() {
+	if op.Phase.Final() {
 		t.failed = append(t.failed, op)
 	}
 }
@@ -122,9 +122,7 @@ func (t *tick) withoutRefused(op autoscale.Operation, r autoscale.Receipt) autos
 			left = append(left, id)
 			continue
 		}
-		if op.Kind == autoscale.OperationStart {
-			op.Refused = append(op.Refused, id)
-		}
+		op.Refused = append(op.Refused, id)
 		op.Message = fmt.Sprintf("node %s: %s", id, words)
 		t.problemf(stepOf(op), string(op.Pool), "node %s: %s: %w", id, words, autoscale.ErrRejected)
 	}

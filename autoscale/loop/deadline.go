@@ -8,8 +8,12 @@ import (
 )
 
 // removeWithin is how long a node may look untouched after its removal was
-// accepted; then the removal is given up, so that it can be decided anew.
-const removeWithin = 5 * time.Minute
+// accepted, and goneWithin how long it may be on its way out; then its removal is given
+// up, so that it can be decided anew.
+const (
+	removeWithin = 5 * time.Minute
+	goneWithin   = 30 * time.Minute
+)
 
 // startWithin is how long a node may look deallocated after its start was accepted;
 // then the start is given up.

@@ -224,6 +224,16 @@ func (r *reporter) reported(h autoscale.HealthReport) {
 	}, reasonFields(h.Reason)...)...)
 }
 
+// stuck tells once of a node whose removals come to nothing.
+func (r *reporter) stuck(n *autoscale.Node, v autoscale.Vain) {
+	r.log.Error("removals of a node come to nothing",
+		zap.String("node", string(n.ID)),
+		zap.String("name", n.Name),
+		zap.String("pool", string(n.Pool)),
+		zap.Int("tries", v.Tries),
+		zap.String("answer", v.Answer))
+}
+
 // evicted tells of a node of ours that went without us.
 func (r *reporter) evicted(id autoscale.NodeID, pool autoscale.PoolID) {
 	r.log.Warn("node is gone, and not by us", zap.String("node", string(id)), zap.String("pool", string(pool)))

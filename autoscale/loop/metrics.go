@@ -189,6 +189,9 @@ func (t *tick) measure(before autoscale.Memory) {
 			t.log.undrained(n, is.Drain, t.report.Plan)
 			t.Metrics.undrained.WithLabelValues(t.Cluster, string(n.Pool)).Inc()
 		}
+		if is.Vain.Stuck() && !was.Vain.Stuck() {
+			t.log.stuck(n, is.Vain)
+		}
 	}
 	t.account(before)
 	known := t.log.known(before)

@@ -47,6 +47,7 @@ var (
 	infoNodes       = MetricInfo{"autoscaled_nodes", "gauge", []string{"cluster", "pool", "phase"}, "Nodes that the cloud shows."}
 	infoForeign     = MetricInfo{"autoscaled_nodes_foreign", "gauge", []string{"cluster", "pool"}, "Nodes of managed pools that are not ours, and never touched."}
 	infoUndrainable = MetricInfo{"autoscaled_nodes_undrainable", "gauge", []string{"cluster", "pool", "why"}, "Nodes that can't be drained: unseen, the queue does not show a mark that was sent more than once; timeout, the last drain did not end in time."}
+	infoStuck       = MetricInfo{"autoscaled_nodes_stuck", "gauge", []string{"cluster", "pool"}, "Nodes that are to go and whose removals come to nothing, three times or more."}
 	infoLimitMax    = MetricInfo{"autoscaled_limit_max", "gauge", []string{"cluster", "limit", "unit"}, "Ceiling of a limit, in its unit."}
 	infoLimitUsed   = MetricInfo{"autoscaled_limit_used", "gauge", []string{"cluster", "limit", "unit"}, "What is used of a limit once the tick's plan is carried out, in its unit."}
 	infoSpendMonth  = MetricInfo{"autoscaled_spend_month", "gauge", []string{"cluster"}, "What nodes have cost in this calendar month, as far as their prices are known."}
@@ -62,7 +63,7 @@ func MetricInfos() []MetricInfo {
 	return slices.Concat(
 		[]MetricInfo{infoDemandKnown, infoSupplyKnown, infoJournalOK, infoTicks, infoTickSeconds, infoLastGood},
 		[]MetricInfo{infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting},
-		[]MetricInfo{infoNodes, infoForeign, infoUndrainable, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoCreated, infoStarted, infoRemoved, infoEvicted, infoAdopted, infoReported, infoUndrained, infoBootSeconds},
+		[]MetricInfo{infoNodes, infoForeign, infoUndrainable, infoStuck, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoCreated, infoStarted, infoRemoved, infoEvicted, infoAdopted, infoReported, infoUndrained, infoBootSeconds},
 		[]MetricInfo{infoOperations, infoTransitions, infoErrors, infoDecisions, infoHolds, infoBreaker, infoPaused},
 	)
 }

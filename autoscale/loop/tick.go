@@ -141,7 +141,7 @@ func (t *tick) decide(before autoscale.Memory) {
 	}
 }
 
-// lateEnds are the creates and starts that failed when they were sent, as ends of this tick.
+// lateEnds are the operations that failed when they were sent, as ends of this tick.
 func (t *tick) lateEnds() []autoscale.Operation {
 	ends := slices.Clone(t.failed)
 	for i := range ends {

@@ -15,7 +15,9 @@ type view struct {
 	// as they were.
 	demand, supply []gauge
 	// breaker, and what is paused, is kept where there was no plan.
-	breaker  []gauge
+	breaker []gauge
+	// stuck is kept where nothing could be planned.
+	stuck    []gauge
 	lastGood float64
 }
 
@@ -38,6 +40,9 @@ func (v *view) next(r Report, p autoscale.Policy) *view {
 	n.breaker = v.breaker
 	if planned {
 		n.breaker = append(breakerGauges(r.Memory.Breaker), pausedGauges(r.Memory.Paused, p)...)
+	}
+	if n.stuck = v.stuck; planned && r.Plan.Hold.Code == "" {
+		n.stuck = stuckGauges(r, p)
 	}
 	if r.Observation.SupplyProblem == "" {
 		n.supply = slices.Concat(nodeGauges(r.Observation.Supply, p), foreignGauges(r, p), undrainableGauges(r, p), limitGauges(r), spendGauges(r.Memory.Spend))
@@ -102,20 +107,38 @@ func nodeGauges(s autoscale.Supply, p autoscale.Policy) []gauge {
 	return list
 }
 
-// foreignGauges counts the nodes that are not ours, of each pool that a policy names.
+// foreignGauges counts the nodes that are not ours.
 func foreignGauges(r Report, p autoscale.Policy) []gauge {
 	nodes := make(map[autoscale.PoolID]int)
-	for i := range r.Observation.Supply.Pools {
-		if pool := &r.Observation.Supply.Pools[i]; managed(pool, p) {
-			nodes[pool.ID] = 0
-		}
-	}
 	for i := range r.Orphans.Nodes {
 		nodes[r.Orphans.Nodes[i].Pool]++
 	}
+	return poolGauges(infoForeign, nodes, r, p)
+}
+
+// stuckGauges counts the nodes that are to go and don't.
+func stuckGauges(r Report, p autoscale.Policy) []gauge {
+	nodes := make(map[autoscale.PoolID]int)
+	for i := range r.Plan.Nodes {
+		v := &r.Plan.Nodes[i]
+		n := r.Memory.Nodes[v.Node]
+		if n.Vain.Stuck() && (v.Goes || v.Reason.Code == autoscale.ReasonLeaving) {
+			nodes[n.Pool]++
+		}
+	}
+	return poolGauges(infoStuck, nodes, r, p)
+}
+
+// poolGauges are counts of nodes by pool: zero for each that a policy names.
+func poolGauges(info MetricInfo, nodes map[autoscale.PoolID]int, r Report, p autoscale.Policy) []gauge {
+	for i := range r.Observation.Supply.Pools {
+		if pool := &r.Observation.Supply.Pools[i]; managed(pool, p) {
+			nodes[pool.ID] += 0
+		}
+	}
 	list := make([]gauge, 0, len(nodes))
 	for pool, n := range nodes {
-		list = append(list, gauge{infoForeign, []string{string(pool)}, float64(n)})
+		list = append(list, gauge{info, []string{string(pool)}, float64(n)})
 	}
 	return list
 }
@@ -274,7 +297,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for cluster, v := range m.views {
-		for _, list := range [][]gauge{v.gauges, v.breaker, v.demand, v.supply, {{infoLastGood, nil, v.lastGood}}} {
+		for _, list := range [][]gauge{v.gauges, v.breaker, v.stuck, v.demand, v.supply, {{infoLastGood, nil, v.lastGood}}} {
 			for _, g := range list {
 				labels := append([]string{cluster}, g.labels...)
 				out <- prometheus.MustNewConstMetric(g.info.desc(), prometheus.GaugeValue, g.value, labels...)
@@ -286,7 +309,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 // gaugeInfos are the metrics that a view holds.
 var gaugeInfos = []MetricInfo{
 	infoDemandKnown, infoSupplyKnown, infoJournalOK, infoLastGood, infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting,
-	infoNodes, infoForeign, infoUndrainable, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoOperations, infoHolds, infoBreaker, infoPaused,
+	infoNodes, infoForeign, infoUndrainable, infoStuck, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoOperations, infoHolds, infoBreaker, infoPaused,
 }
 
 func (i MetricInfo) desc() *prometheus.Desc {

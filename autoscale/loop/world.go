@@ -186,21 +186,64 @@ func (w *world) booting(op autoscale.Operation) bool {
 }
 
 func (w *world) judgeRemove(op autoscale.Operation, answer autoscale.Resolution) autoscale.Operation {
-	if w.allGone(op) {
-		return w.ended(op, autoscale.OpConverged)
-	}
-	untouched := w.untouched(op)
 	switch {
+	case w.allGone(op):
+		return w.endedRemove(op)
 	case op.Phase == autoscale.OpAccepted:
-		if len(untouched) > 0 && w.late(op) {
-			op.Message = fmt.Sprintf("%d nodes did not go within %s, first %s", len(untouched), removeWithin, untouched[0])
-			return w.ended(op, autoscale.OpShort)
-		}
-		return op
-	case len(untouched) == 0, answer.State == autoscale.ResolvedArrived:
+		return w.giveUp(op)
+	case len(w.untouched(op)) == 0, answer.State == autoscale.ResolvedArrived:
 		return w.accepted(op, answer)
 	}
 	return w.stillDoubtful(op, answer)
+}
+
+// endedRemove is a removal whose nodes have gone, but for those that were refused or
+// stayed.
+func (w *world) endedRemove(op autoscale.Operation) autoscale.Operation {
+	if len(op.Refused) > 0 {
+		return w.ended(op, autoscale.OpShort)
+	}
+	return w.ended(op, autoscale.OpConverged)
+}
+
+// giveUp drops the nodes from a removal that have had their time. The others are
+// followed on.
+func (w *world) giveUp(op autoscale.Operation) autoscale.Operation {
+	var stayed, left []autoscale.NodeID
+	limit := removeWithin
+	switch {
+	case w.at.Sub(op.Answered) > goneWithin:
+		limit = goneWithin
+		stayed = w.targets(op, func(p autoscale.Phase) bool { return !op.Removal.Ends(p) })
+	case w.late(op):
+		stayed = w.untouched(op)
+	}
+	if len(stayed) == 0 {
+		return op
+	}
+	op.Message = stayedFor(stayed, limit)
+	op.Refused = union(op.Refused, stayed)
+	for _, id := range op.Nodes {
+		if !slices.Contains(stayed, id) {
+			left = append(left, id)
+		}
+	}
+	if len(left) == 0 {
+		return w.ended(op, autoscale.OpShort)
+	}
+	op.Nodes = left
+	if w.allGone(op) {
+		return w.endedRemove(op)
+	}
+	return op
+}
+
+// stayedFor tells of nodes whose removal the cloud took and that stayed.
+func stayedFor(nodes []autoscale.NodeID, limit time.Duration) string {
+	if len(nodes) == 1 {
+		return fmt.Sprintf("taken, but node %s did not go within %s", nodes[0], limit)
+	}
+	return fmt.Sprintf("taken, but %d nodes did not go within %s, first %s", len(nodes), limit, nodes[0])
 }
 
 // allGone tells whether every target of a remove has gone as far as it is to go.
@@ -214,9 +257,14 @@ func (w *world) allGone(op autoscale.Operation) bool {
 }
 
 // untouched are the targets of a remove that do not even show signs of going.
-func (w *world) untouched(op autoscale.Operation) (ids []autoscale.NodeID) {
+func (w *world) untouched(op autoscale.Operation) []autoscale.NodeID {
+	return w.targets(op, func(p autoscale.Phase) bool { return !op.Removal.Touches(p) })
+}
+
+// targets are those of an operation that are there and in such a phase.
+func (w *world) targets(op autoscale.Operation, in func(autoscale.Phase) bool) (ids []autoscale.NodeID) {
 	for _, id := range op.Nodes {
-		if n, there := w.nodes[id]; there && !op.Removal.Touches(n.Phase) {
+		if n, there := w.nodes[id]; there && in(n.Phase) {
 			ids = append(ids, id)
 		}
 	}

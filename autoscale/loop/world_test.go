@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
@@ -16,10 +17,11 @@ type judged struct {
 	nodes  []autoscale.Node
 	answer autoscale.Resolution
 	after  time.Duration
-	// want is compared in its phase, Added, Nodes and Expected.
+	// want is compared in its phase, Added, Nodes, Refused and Expected.
 	want     autoscale.OperationPhase
 	added    int
 	seen     int
+	refused  int
 	expected int
 }
 
@@ -124,19 +126,29 @@ func TestJudgeRemove(t *testing.T) {
 		{name: "shut down, deallocated", op: by(autoscale.RemovalShutdown, removeOf(autoscale.OpSent, two...)), nodes: nodesIn(parked, parked), answer: unknown, want: autoscale.OpConverged},
 		{name: "to be terminated, deallocated", op: removeOf(autoscale.OpAccepted, two...), nodes: nodesIn(parked, parked), want: autoscale.OpAccepted},
 		{name: "to be terminated, still deallocated", op: removeOf(autoscale.OpSent, two...), nodes: nodesIn(parked, parked), answer: absent, want: autoscale.OpAbsent},
-		{name: "to be removed, deallocated", op: by(autoscale.RemovalRemove, removeOf(autoscale.OpAccepted, two...)), nodes: nodesIn(gone, parked), after: removeWithin + 1, want: autoscale.OpShort},
+		{name: "to be removed, deallocated", op: by(autoscale.RemovalRemove, removeOf(autoscale.OpAccepted, two...)), nodes: nodesIn(gone, parked), after: removeWithin + 1, want: autoscale.OpShort, seen: 1, refused: 1},
 		{name: "on their way out, in doubt", op: removeOf(autoscale.OpSent, two...), nodes: nodesIn(stopping, stopping), answer: unknown, want: autoscale.OpAccepted},
 		{name: "one untouched, in doubt", op: removeOf(autoscale.OpSent, two...), nodes: nodesIn(stopping, ready), answer: unknown, want: autoscale.OpSent},
 		{name: "one untouched, arrived", op: removeOf(autoscale.OpSent, two...), nodes: nodesIn(stopping, ready), answer: arrived, want: autoscale.OpAccepted},
 		{name: "untouched, absent", op: removeOf(autoscale.OpSent, two...), nodes: nodesIn(ready, ready), answer: absent, want: autoscale.OpAbsent},
 		{name: "untouched, absent too long", op: removeOf(autoscale.OpAbsent, two...), nodes: nodesIn(ready, ready), answer: absent, after: 10*time.Minute + 1, want: autoscale.OpExpired},
-		{name: "stopping for hours", op: removeOf(autoscale.OpAccepted, two...), nodes: nodesIn(stopping), after: 5 * time.Hour, want: autoscale.OpAccepted},
+		{name: "stopping for hours", op: removeOf(autoscale.OpAccepted, two...), nodes: nodesIn(stopping), after: goneWithin, want: autoscale.OpAccepted},
+		{name: "stopping for too long", op: removeOf(autoscale.OpAccepted, two...), nodes: nodesIn(stopping, stopping), after: goneWithin + 1, want: autoscale.OpShort, refused: 2},
+		{name: "stopping for too long, the other has gone", op: removeOf(autoscale.OpAccepted, two...), nodes: nodesIn(stopping), after: goneWithin + 1, want: autoscale.OpShort, seen: 1, refused: 1},
 		{name: "not yet going", op: removeOf(autoscale.OpAccepted, two...), nodes: nodesIn(ready), after: removeWithin, want: autoscale.OpAccepted},
-		{name: "not going", op: removeOf(autoscale.OpAccepted, two...), nodes: nodesIn(stopping, ready), after: removeWithin + 1, want: autoscale.OpShort},
+		{name: "not going", op: removeOf(autoscale.OpAccepted, two...), nodes: nodesIn(ready, ready), after: removeWithin + 1, want: autoscale.OpShort, refused: 2},
+		{name: "one is not going", op: removeOf(autoscale.OpAccepted, two...), nodes: nodesIn(stopping, ready), after: removeWithin + 1, want: autoscale.OpAccepted, seen: 1, refused: 1},
+		{name: "one did not go, the other has", op: removeOf(autoscale.OpAccepted, two...), nodes: nodesIn(ready), after: removeWithin + 1, want: autoscale.OpShort, seen: 1, refused: 1},
+		{name: "one was refused, the other has gone", op: refusedBefore(removeOf(autoscale.OpAccepted, "n1")), want: autoscale.OpShort, seen: 1, refused: 1},
 	} {
-		c.seen = 2
+		c.seen = cmp.Or(c.seen, 2)
 		t.Run(c.name, c.check)
 	}
+}
+
+func refusedBefore(op autoscale.Operation) autoscale.Operation {
+	op.Refused, op.Count = []autoscale.NodeID{"n9"}, op.Count+1
+	return op
 }
 
 func (c judged) check(t *testing.T) {
@@ -147,6 +159,7 @@ func (c judged) check(t *testing.T) {
 	require.Equal(t, c.want, got.Phase)
 	require.Equal(t, c.added, got.Added)
 	require.Len(t, got.Nodes, c.seen)
+	require.Len(t, got.Refused, c.refused)
 	require.Equal(t, c.expected, got.Expected())
 	if got.Phase.Final() {
 		require.Equal(t, at, got.Ended)
