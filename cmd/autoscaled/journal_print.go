@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -188,10 +189,16 @@ func showNodes(out io.Writer, op autoscale.Operation, m autoscale.Memory) error 
 	rows := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "\nNodes")
 	for _, id := range op.Nodes {
-		fmt.Fprintf(rows, "  %s\t%s\n", id, remembered(m, id))
+		if !slices.Contains(op.Refused, id) {
+			fmt.Fprintf(rows, "  %s\t%s\n", id, remembered(m, id))
+		}
+	}
+	what := "refused"
+	if op.Kind == autoscale.OperationRemove {
+		what = "refused, or stayed"
 	}
 	for _, id := range op.Refused {
-		fmt.Fprintf(rows, "  %s\trefused; %s\n", id, remembered(m, id))
+		fmt.Fprintf(rows, "  %s\t%s; %s\n", id, what, remembered(m, id))
 	}
 	return rows.Flush()
 }
