@@ -41,7 +41,7 @@ func newDemoWorld(cloud *cyclecloudtest.Server, jobs *sim.Scheduler) *demoWorld 
 type move struct {
 	at     time.Time
 	node   string
-	host   string
+	host   sim.Host // that joins
 	leaves bool
 	// told: the daemon asked for it.
 	told bool
@@ -84,13 +84,21 @@ func (w *demoWorld) moves(books cyclecloudtest.Books) []move {
 		switch {
 		case n.Head || w.left[n.ID]:
 		case !here && !n.ReadyAt.IsZero() && n.Hostname != "":
-			list = append(list, move{at: n.ReadyAt, node: n.ID, host: n.Hostname})
+			list = append(list, move{at: n.ReadyAt, node: n.ID, host: hostOf(n)})
 		case here && !told[n.ID] && !n.Usable():
 			list = append(list, move{at: books.At, node: n.ID, leaves: true})
 		}
 	}
 	slices.SortStableFunc(list, func(a, b move) int { return a.at.Compare(b.at) })
 	return list
+}
+
+// hostOf is what the scheduler sees of a node.
+func hostOf(n cyclecloudtest.NodeRecord) sim.Host {
+	return sim.Host{
+		Name: n.Hostname, Group: n.PlacementGroup, Resources: autoscale.Resources{Cores: demoCores},
+		Labels: map[string]string{autoscale.LabelNodearray: n.Bucket.Nodearray},
+	}
 }
 
 // takesAway tells whether an action of the API ends what runs on a node.
@@ -104,10 +112,10 @@ func takesAway(action string) bool {
 
 func (w *demoWorld) apply(m move) error {
 	if !m.leaves {
-		if err := w.jobs.Join(sim.Host{Name: m.host, Resources: autoscale.Resources{Cores: demoCores}}); err != nil {
+		if err := w.jobs.Join(m.host); err != nil {
 			return fmt.Errorf("node %s comes up: %w", m.node, err)
 		}
-		w.joined[m.node] = m.host
+		w.joined[m.node] = m.host.Name
 		return nil
 	}
 	host, here := w.joined[m.node]

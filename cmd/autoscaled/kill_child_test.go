@@ -47,6 +47,9 @@ const (
 	afterMemory    crashPoint = "after-memory"
 )
 
+// watchSystemCalls makes crash points of system calls, where that can be done.
+var watchSystemCalls = func(*victim) error { return nil }
+
 // victim is a daemon that is to be killed: by itself at its crash point, or by
 // the world, which also keeps its time and its queue.
 type victim struct {
@@ -63,6 +66,10 @@ func runAsVictim(world string) int {
 	v := &victim{world: world}
 	if _, err := fmt.Sscan(os.Getenv(victimPoint), &v.point, &v.left); err != nil {
 		v.point = ""
+	}
+	if err := watchSystemCalls(v); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitFailure
 	}
 	root := newRootCommand()
 	if run, _, err := root.Find([]string{"run"}); err == nil {

@@ -37,7 +37,7 @@ func TestKillAtCrashPoints(t *testing.T) {
 	} {
 		t.Run(string(point), func(t *testing.T) {
 			t.Parallel()
-			w := newKillWorld(t, string(point), 14, nil)
+			w := newKillWorld(t, string(point), 14, false, nil)
 			for passing := range 2 {
 				require.NoError(t, w.live(point, passing+1, strike{}), "it was killed")
 				w.examine(fmt.Sprintf("after death %d", passing+1))
@@ -73,7 +73,7 @@ func killAtRandom(t *testing.T, seed uint64, kills int) int {
 		faults = killFaults
 	}
 	name := fmt.Sprintf("-kills=%d -kill-seed=%d", killsAWorld, seed)
-	w := newKillWorld(t, name, seed, faults)
+	w := newKillWorld(t, name, seed, seed%3 == 2, faults)
 	chance := rand.New(rand.NewPCG(seed, 2))
 	for n := range kills {
 		s := strike{request: 1 + chance.IntN(60), moment: strikeMoment(chance.IntN(int(strikeMoments)))}

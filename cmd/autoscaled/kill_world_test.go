@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -20,7 +22,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"autoscaled/autoscale"
-	"autoscaled/autoscale/journal"
 	"autoscaled/autoscale/sim"
 	"autoscaled/cyclecloud/cyclecloudtest"
 )
@@ -47,7 +48,7 @@ type killWorld struct {
 	victim *os.Process
 	dead   chan struct{} // closed when victim has ended
 	strike strike
-	most   int // most nodes that were wanted at once so far
+	most   map[string]int // most nodes of a nodearray that were wanted at once so far
 	// wanted is how many nodes there were at the plateau; -1: not yet there.
 	wanted int
 	over   chan struct{} // closed when the script has ended
@@ -74,13 +75,16 @@ const (
 // job that runs while nothing else happens.
 type killScript struct {
 	jobs         []sim.Job
+	gangs        []autoscale.JobID
 	last         int // nodes of the last job
 	plateau, end time.Time
 }
 
-const killRoom = 10 // most nodes of the cluster
+const killRoom = 10 // most nodes of a nodearray
 
-func newKillScript(start time.Time, seed uint64) killScript {
+// newKillScript makes a script; with gangs two jobs of three are coupled. Each of
+// those has a nodearray to itself, so that nobody else takes the nodes made for it.
+func newKillScript(start time.Time, seed uint64, gangs bool) killScript {
 	chance := rand.New(rand.NewPCG(seed, 1))
 	minutes := func(least, most int) time.Duration {
 		return time.Duration(least+chance.IntN(most-least+1)) * time.Minute
@@ -88,29 +92,52 @@ func newKillScript(start time.Time, seed uint64) killScript {
 	s := killScript{last: 1 + chance.IntN(killRoom), plateau: start.Add(525 * time.Minute), end: start.Add(620 * time.Minute)}
 	add := func(at time.Duration, nodes int, run time.Duration) {
 		trace := sim.TraceJob{ID: int64(len(s.jobs) + 1), Submit: at, Run: run, Processors: nodes}
-		s.jobs = append(s.jobs, trace.WholeNodes(start, autoscale.Resources{Cores: 1}))
+		job := trace.WholeNodes(start, autoscale.Resources{Cores: 1})
+		if gangs && len(s.jobs)%3 != 2 {
+			job.Grouping = autoscale.Coupled
+			s.gangs = append(s.gangs, job.ID)
+		}
+		job.Selector = autoscale.HasLabel(autoscale.LabelNodearray, s.array(job.ID))
+		s.jobs = append(s.jobs, job)
+	}
+	within := 240
+	if gangs {
+		within = 60 // so that some come together
 	}
 	add(minutes(0, 3), 1+chance.IntN(killRoom), minutes(2, 20)) // something to do for the first daemon
 	for range 14 {
-		add(minutes(0, 240), 1+chance.IntN(killRoom/2), minutes(2, 30))
+		add(minutes(0, within), 1+chance.IntN(killRoom/2), minutes(2, 30))
 	}
 	add(8*time.Hour, s.last, time.Hour)
 	return s
 }
 
+// array is the nodearray in which a job must run.
+func (s killScript) array(job autoscale.JobID) string {
+	if slices.Contains(s.gangs, job) {
+		return "gang" + string(job)
+	}
+	return demoNodearray
+}
+
+func (s killScript) arrays() []string {
+	list := []string{demoNodearray}
+	for _, id := range s.gangs {
+		list = append(list, s.array(id))
+	}
+	return list
+}
+
 // newKillWorld makes a world; equal seeds give equal worlds.
-func newKillWorld(t *testing.T, name string, seed uint64, faults []cyclecloudtest.FaultRate) *killWorld {
+func newKillWorld(t *testing.T, name string, seed uint64, gangs bool, faults []cyclecloudtest.FaultRate) *killWorld {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "kill") // a socket's path must be short
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	start := time.Now().UTC()
-	w := &killWorld{t: t, name: name, dir: dir, clock: cyclecloudtest.NewManualClock(start), script: newKillScript(start, seed), wanted: -1, over: make(chan struct{})}
-	cloud := cyclecloudtest.DefaultConfig()
+	w := &killWorld{t: t, name: name, dir: dir, clock: cyclecloudtest.NewManualClock(start), script: newKillScript(start, seed, gangs), most: map[string]int{}, wanted: -1, over: make(chan struct{})}
+	cloud := killCloud(w.script.arrays())
 	cloud.Faults = faults
-	cloud.Clusters = []cyclecloudtest.ClusterConfig{{Name: demoCluster, Nodearrays: []cyclecloudtest.NodearrayConfig{{
-		Name: demoNodearray, MaxCount: killRoom, Buckets: []cyclecloudtest.BucketConfig{{MachineType: demoMachine}},
-	}}}}
 	server, err := cyclecloudtest.New(cloud, w.clock, seed)
 	require.NoError(t, err)
 	jobs := sim.NewScheduler(start)
@@ -122,8 +149,25 @@ func newKillWorld(t *testing.T, name string, seed uint64, faults []cyclecloudtes
 	t.Cleanup(rest.Close)
 	w.url = rest.URL
 	w.write("password", cloud.Password)
-	w.write("config.yaml", fmt.Sprintf(killConfig, killTick, simulator.URL, w.url))
+	var pools strings.Builder
+	for _, name := range w.script.arrays() {
+		fmt.Fprintf(&pools, "        - {name: %[1]s, nodearray: %[1]s}\n", name)
+	}
+	w.write("config.yaml", fmt.Sprintf(killConfig, killTick, simulator.URL, w.url, pools.String()))
 	return w
+}
+
+// killCloud is some nodearrays of one machine type.
+func killCloud(arrays []string) cyclecloudtest.Config {
+	cluster := cyclecloudtest.ClusterConfig{Name: demoCluster}
+	for _, name := range arrays {
+		cluster.Nodearrays = append(cluster.Nodearrays, cyclecloudtest.NodearrayConfig{
+			Name: name, MaxCount: killRoom, Buckets: []cyclecloudtest.BucketConfig{{MachineType: demoMachine}},
+		})
+	}
+	cloud := cyclecloudtest.DefaultConfig()
+	cloud.Clusters = []cyclecloudtest.ClusterConfig{cluster}
+	return cloud
 }
 
 const killConfig = `state_dir: state
@@ -135,8 +179,8 @@ clusters:
     cyclecloud: {url: "%s", cluster: demo, user: admin, password_file: password, timeout: 20s}
     queue: {http: {url: "%s/queue", timeout: 20s}}
     policy:
-      pools: [{name: execute, nodearray: execute}]
-`
+      pools:
+%s`
 
 func (w *killWorld) write(name, text string) {
 	require.NoError(w.t, os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o600))
@@ -209,11 +253,15 @@ func (w *killWorld) queue(out http.ResponseWriter, r *http.Request) {
 		return
 	}
 	type entry map[string]any
-	jobs, running, wanted := []entry{}, []entry{}, 0
+	jobs, running, wanted := []entry{}, []entry{}, map[string]int{}
 	for _, class := range demand.Classes {
 		for _, m := range class.Members {
-			jobs = append(jobs, entry{"id": m.ID, "submitted": m.Submitted, "tasks": class.Shape.Tasks, "exclusive": "task"})
-			wanted += class.Shape.Tasks
+			array := w.script.array(m.ID)
+			jobs = append(jobs, entry{
+				"id": m.ID, "submitted": m.Submitted, "tasks": class.Shape.Tasks, "exclusive": "task",
+				"nodearray": array, "coupled": class.Shape.Grouping == autoscale.Coupled,
+			})
+			wanted[array] += class.Shape.Tasks
 		}
 	}
 	for host, use := range demand.Use {
@@ -223,11 +271,13 @@ func (w *killWorld) queue(out http.ResponseWriter, r *http.Request) {
 		}
 		running = append(running, line)
 		if use.Busy() {
-			wanted++
+			wanted[w.script.array(use.Jobs[0])]++
 		}
 	}
 	w.mu.Lock()
-	w.most = max(w.most, wanted)
+	for array, n := range wanted {
+		w.most[array] = max(w.most[array], n)
+	}
 	w.mu.Unlock()
 	_ = json.NewEncoder(out).Encode(map[string]any{"jobs": jobs, "running": running})
 }
@@ -329,65 +379,4 @@ func (w *killWorld) live(point crashPoint, passing int, s strike) error {
 	}
 	require.FailNow(w.t, w.name+": the daemon ended by itself", "%v\n%s", ended, log.String())
 	return nil
-}
-
-// records are what the dead daemon has written down.
-func (w *killWorld) records() (r demoRecords) {
-	w.t.Helper()
-	file, err := journal.Open(filepath.Join(w.dir, "state"), journal.Options{Cluster: demoCluster, ReadOnly: true})
-	if errors.Is(err, journal.ErrNone) {
-		return r
-	}
-	require.NoError(w.t, err, w.name)
-	defer file.Close()
-	r.Operations, err = file.All(context.Background())
-	require.NoError(w.t, err, w.name)
-	r.Memory, err = file.Memory(context.Background())
-	require.NoError(w.t, err, w.name)
-	return r
-}
-
-// examine holds the books of the simulator against the journal, while no daemon
-// lives.
-func (w *killWorld) examine(when string) demoRecords {
-	w.t.Helper()
-	w.handling.Lock()
-	defer w.handling.Unlock()
-	books, err := w.world.follow()
-	require.NoError(w.t, err, w.name)
-	records := w.records()
-	for _, check := range audit(books, records, w.world.killed) {
-		require.Empty(w.t, check.Faults, "%s, %s: %s", w.name, when, check.Name)
-	}
-	going := map[autoscale.NodeID]bool{}
-	for _, op := range records.Operations {
-		if op.Kind == autoscale.OperationRemove {
-			for _, id := range op.Nodes {
-				going[id] = true
-			}
-		}
-	}
-	staying := 0
-	for _, n := range w.alive() {
-		if !going[autoscale.NodeID(n.ID)] {
-			staying++
-		}
-	}
-	require.LessOrEqual(w.t, staying, w.most, "%s, %s: more nodes than were ever wanted at once", w.name, when)
-	return records
-}
-
-// finish lets a daemon live to the end of the script and expects all to be well.
-func (w *killWorld) finish() {
-	w.t.Helper()
-	require.ErrorIs(w.t, w.live("", 0, strike{}), errAlive)
-	records := w.examine("in the end")
-	require.Equal(w.t, w.script.last, w.wanted, "%s: as many nodes as the last job wants", w.name)
-	require.Empty(w.t, w.alive(), "%s: no demand, no nodes", w.name)
-	totals := w.world.jobs.Totals()
-	require.Equal(w.t, len(w.script.jobs), totals.Finished, "%s: every job was served", w.name)
-	require.Zero(w.t, totals.Kills, "%s: no run lost a node", w.name)
-	for _, op := range records.Operations {
-		require.True(w.t, op.Phase.Final(), "%s: operation %s is still %s", w.name, op.Request, op.Phase)
-	}
 }
