@@ -20,11 +20,11 @@ const tallyKept = time.Hour + time.Minute
 func recent(list []Tally, at time.Time) []Tally {
 	var kept []Tally
 	for _, x := range list {
-		if x.At.After(at) {
-			x.At = at.Truncate(time.Minute)
-		}
-		if at.Sub(x.At) < tallyKept {
-			kept = addTally(kept, x)
+		switch {
+		case x.At.After(at):
+			kept = addTally(kept, Tally{At: at, Count: x.Count})
+		case at.Sub(x.At) < tallyKept:
+			kept = append(kept, x) // with its minute, even if that has moved with the clock
 		}
 	}
 	return kept

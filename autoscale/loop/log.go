@@ -96,6 +96,21 @@ func (r *reporter) problem(about complaint, err error, at time.Time) {
 	}
 }
 
+// moved tells that the clock was set, and moves what is due to be told again.
+func (r *reporter) moved(by time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, seen := range r.told {
+		seen.next = seen.next.Add(by)
+	}
+	r.log.Warn("the wall clock was set; everything that is counted goes on from where it was", zap.Duration("by", by))
+}
+
+// notMoved tells that the clock was set and the journal can't follow.
+func (r *reporter) notMoved(by time.Duration, err error) {
+	r.log.Error("the wall clock was set; going on by the old time until the journal can follow", zap.Duration("by", by), zap.Error(err))
+}
+
 func (r *reporter) complain(about complaint, fields ...zapcore.Field) {
 	fields = append([]zapcore.Field{zap.String("step", string(about.step))}, fields...)
 	if about.subject != "" {

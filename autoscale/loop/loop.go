@@ -52,8 +52,10 @@ type Options struct {
 	// OnTick is called with the result of every tick, before the next starts;
 	// it must not call Tick or Plan.
 	OnTick func(Report)
-	// Now is the loop's clock. nil: the time of New plus the monotonic time
-	// elapsed since, so that a clock that is set does not age anything.
+	// Clock tells Now, and is set when the wall clock is. nil: a new one, or, where
+	// there is Now, none: then nothing that is remembered ever moves.
+	Clock *Clock
+	// Now is the loop's time. nil: Clock's.
 	Now func() time.Time
 	// After is the loop's timer, in the time of Now. nil: time.After.
 	After func(time.Duration) <-chan time.Time
@@ -116,8 +118,8 @@ func (o *Options) fillDefaults() {
 		o.NewRequestID = func() autoscale.RequestID { return autoscale.RequestID(uuid.NewString()) }
 	}
 	if o.Now == nil {
-		start := time.Now()
-		o.Now = func() time.Time { return start.Add(time.Since(start)) }
+		o.Clock = cmp.Or(o.Clock, NewClock(nil))
+		o.Now = o.Clock.Now
 	}
 	if o.After == nil {
 		o.After = time.After

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"context"
+	"time"
 
 	"autoscaled/autoscale"
 )
@@ -55,4 +56,6 @@ type Journal interface {
 	Memory(ctx context.Context) (autoscale.Memory, error)
 	// Save writes the memory durably.
 	Save(ctx context.Context, m autoscale.Memory) error
+	// Move makes every time on record so much later, or earlier, durably and all at once.
+	Move(ctx context.Context, by time.Duration) error
 }

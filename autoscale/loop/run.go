@@ -31,6 +31,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	started := l.Now()
 	next := started
 	for l.await(ctx, started, next) {
+		l.follow(ctx)
 		started = l.Now()
 		r, err := l.Tick(ctx, started)
 		if err != nil && ctx.Err() != nil {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,6 +87,8 @@ type timer struct {
 	each func(r *rig, since time.Duration)
 	// sent is how many requests the daemon sends in all.
 	sent int
+	// jumps are by how much the wall clock is set after so many seconds.
+	jumps map[int]time.Duration
 }
 
 func timers() []timer {
@@ -98,8 +101,8 @@ func timers() []timer {
 			},
 		},
 		{
-			name: "boot timeout", takes: 7 * time.Minute, sent: 3, // the late node goes and another comes
-			change: func(o *Options) { o.Policy.Pools[0].BootTimeout = 217 * time.Second },
+			name: "boot timeout", takes: 4 * time.Minute, sent: 3, // the late node goes and another comes
+			change: func(o *Options) { o.Policy.Pools[0].BootTimeout = 127 * time.Second },
 			begin:  func(r *rig) { r.queue.submit(start, 1) },
 		},
 		{
@@ -167,8 +170,10 @@ func (w timer) play(t *testing.T, kills ...time.Duration) []time.Duration {
 	var log sends
 	synctest.Test(t, func(t *testing.T) {
 		t0 := time.Now()
+		var set atomic.Int64
+		wall := func() time.Time { return time.Now().Add(time.Duration(set.Load())) }
 		r := newRig(t, func(o *Options) {
-			o.Now, o.Interval = nil, time.Second
+			o.Now, o.Clock, o.Interval = nil, NewClock(wall), time.Second
 			o.Cloud.(*fakeCloud).now = time.Now
 			if w.change != nil {
 				w.change(o)
@@ -182,6 +187,7 @@ func (w timer) play(t *testing.T, kills ...time.Duration) []time.Duration {
 		stop := live(r)
 		restart := func() {
 			stop()
+			r.options.Clock = NewClock(wall)
 			r.restart()
 			stop = live(r)
 		}
@@ -200,6 +206,7 @@ func (w timer) play(t *testing.T, kills ...time.Duration) []time.Duration {
 			if w.each != nil {
 				w.each(r, second)
 			}
+			set.Add(int64(w.jumps[int(second/time.Second)]))
 		}
 		stop()
 	})

@@ -91,7 +91,7 @@ func (v *victim) fitClient(o *cyclecloud.Options) {
 }
 
 func (v *victim) fitLoop(o *loop.Options) {
-	o.Now, o.After = v.now, v.after
+	o.Now, o.Clock, o.After = v.now, nil, v.after
 	o.Journal = deadlyJournal{o.Journal, v}
 	o.Queue = deadlyQueue{o.Queue, v}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -154,3 +155,6 @@ func (r record) Put(context.Context, ...autoscale.Operation) error { return errR
 
 // Save refuses.
 func (r record) Save(context.Context, autoscale.Memory) error { return errReadOnly }
+
+// Move refuses.
+func (r record) Move(context.Context, time.Duration) error { return errReadOnly }

@@ -23,8 +23,10 @@ type parts struct {
 	// watch wakes the loop when the queue changes, until its context ends. nil:
 	// the queue can't tell.
 	watch func(ctx context.Context, wake func()) error
-	// now is the clock of loop and cloud.
-	now func() time.Time
+	// now is the time of loop and cloud, and clock what tells it. nil: it is no clock
+	// that is ever set.
+	now   func() time.Time
+	clock *loop.Clock
 }
 
 // fittings change what a daemon is made of just before it is made; the zero value
@@ -38,8 +40,8 @@ type fittings struct {
 // assemble makes the parts of the config's cluster. metrics may be nil. Nothing
 // is sent yet.
 func assemble(c *config.Config, metrics *web.Metrics, fit fittings) (*parts, error) {
-	start := time.Now()
-	p := &parts{cluster: &c.Clusters[0], now: func() time.Time { return start.Add(time.Since(start)) }}
+	p := &parts{cluster: &c.Clusters[0], clock: loop.NewClock(nil)}
+	p.now = p.clock.Now
 	client, err := newClient(&p.cluster.CycleCloud, observer(metrics, "cyclecloud"), fit)
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", p.cluster.Name, err)
@@ -58,7 +60,7 @@ func (p *parts) options(c *config.Config, journal loop.Journal) loop.Options {
 	call := 2 * p.cluster.CycleCloud.Timeout.Std()
 	return loop.Options{
 		Cluster: p.cluster.Name, Cloud: p.cloud, Queue: p.queue, Journal: journal, Policy: p.cluster.Policy(),
-		Interval: c.Interval.Std(), DryRun: c.DryRun, Now: p.now,
+		Interval: c.Interval.Std(), DryRun: c.DryRun, Now: p.now, Clock: p.clock,
 		CloudTimeout: call, CallTimeout: call, QueueTimeout: p.queueTimeout(),
 	}
 }
