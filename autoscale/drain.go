@@ -17,7 +17,7 @@ type DrainMemory struct {
 	// when that was last.
 	Marks  int       `json:"marks,omitempty"`
 	Marked time.Time `json:"marked,omitzero"`
-	// Shown: the queue showed the mark of the latest drain, while something ran there.
+	// Shown: the queue showed the mark that was sent last, while something ran there.
 	Shown bool `json:"shown,omitempty"`
 	// Failed is how many drains in a row were undone, and Undone when the last one was.
 	Failed int       `json:"failed,omitempty"`
@@ -90,10 +90,10 @@ func (d DrainMemory) advance(phase Phase, use HostUse, known bool, at time.Time,
 // sent notes that a mark is about to be sent.
 func (d DrainMemory) sent(at time.Time) DrainMemory {
 	if d.Since.IsZero() {
-		d.Since, d.Marks, d.Shown = at, 0, false
+		d.Since, d.Marks = at, 0
 	}
 	d.Marks++
-	d.Marked = at
+	d.Marked, d.Shown = at, false
 	return d
 }
 

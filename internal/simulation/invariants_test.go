@@ -35,6 +35,7 @@ func (h *house) checkTick(r loop.Report) {
 	}
 	operations := h.all()
 	h.checkBooks(operations)
+	h.checkDrains(r)
 	h.checkAccounted(operations)
 	if !h.forgot {
 		h.checkLimits()

@@ -233,6 +233,7 @@ func (q mortalQueue) Demand(ctx context.Context) (autoscale.Demand, error) {
 	}
 	l.mu.Lock()
 	l.readMarked, l.readBusy = marked, busy
+	l.emptied(busy)
 	l.mu.Unlock()
 	l.saw(&l.sawQueue, err == nil)
 	return d, err
@@ -261,6 +262,10 @@ func (q drainingQueue) mark(_ context.Context, what string, nodes []autoscale.No
 			continue
 		case l.away(eventQueueGone), !l.calmed() && fraction(l.seed, what, id, n) < l.queueFaults:
 			errs[i] = fmt.Errorf("%s %s: the queue is away", what, nodes[i].Name)
+			continue
+		}
+		if !l.calmed() && fraction(l.seed, "deaf", what, id, l.nth("deaf "+id)) < l.deafness {
+			l.tally(func(c *counts) { c.faults["mark lost"]++ })
 			continue
 		}
 		l.mu.Lock()

@@ -15,6 +15,8 @@ type counts struct {
 	// races are jobs killed since the queue can't drain, cameUp nodes removed that came
 	// up after the last read.
 	races, cameUp int
+	// undone are marks that were withdrawn since a drain did not end.
+	undone int
 	// seenBefore are repeated creates that the server had handled already.
 	seenBefore            int
 	nodes, jobs, jobKills int
@@ -35,6 +37,7 @@ func (c *counts) add(o counts) {
 	c.posts += o.posts
 	c.races += o.races
 	c.cameUp += o.cameUp
+	c.undone += o.undone
 	c.seenBefore += o.seenBefore
 	c.nodes += o.nodes
 	c.jobs += o.jobs

@@ -198,6 +198,9 @@ func (h *house) forget() {
 	h.paper.mu.Lock()
 	defer h.paper.mu.Unlock()
 	h.memory = autoscale.Memory{}
+	h.world.mu.Lock()
+	defer h.world.mu.Unlock()
+	h.unknown(true)
 }
 
 // bear makes the daemon's next life.

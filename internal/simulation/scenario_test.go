@@ -25,6 +25,9 @@ type scenario struct {
 	plain bool
 	// drains: the queue can mark nodes for drain.
 	drains bool
+	// deafness is the chance of each mark for drain, or its withdrawal, to be taken and
+	// forgotten.
+	deafness float64
 	// troubled is how long faults, kills and arrivals go on.
 	troubled time.Duration
 	jobs     []sim.Job
@@ -113,6 +116,7 @@ func draw(seed uint64) scenario {
 		}
 	}
 	s.jobs = drawJobs(d, s)
+	s.drawDrains()
 	s.last = drawLast(d, s)
 	for range d.IntN(10) {
 		s.events = append(s.events, event{
@@ -301,8 +305,8 @@ func drawLast(d dice, s scenario) (jobs []sim.Job) {
 
 // String tells what the scenario is about; its jobs follow line by line.
 func (s scenario) String() string {
-	text := fmt.Sprintf("queue drains: %t, strict: %t, plain: %t, every %s, faults %v, queue faults %v, disk faults %v, kills %v, restless %t, amnesia %t\npolicy: %+v\ncloud: %+v",
-		s.drains, s.strict, s.plain, s.interval, s.faults, s.queueFaults, s.diskFaults, s.kills, s.restless, s.amnesia, s.policy, s.cloud)
+	text := fmt.Sprintf("queue drains: %t, strict: %t, plain: %t, every %s, faults %v, deafness %v, queue faults %v, disk faults %v, kills %v, restless %t, amnesia %t\npolicy: %+v\ncloud: %+v",
+		s.drains, s.strict, s.plain, s.interval, s.faults, s.deafness, s.queueFaults, s.diskFaults, s.kills, s.restless, s.amnesia, s.policy, s.cloud)
 	for _, j := range append(s.jobs, s.last...) {
 		text += fmt.Sprintf("\n%s at %s for %s: %d tasks of %d cores, exclusive %d, gang %d, grouping %d, %v",
 			j.ID, j.Submitted.Sub(begin), j.Run, j.Tasks, j.PerTask.Cores, j.Exclusive, j.Mode(), j.Grouping, j.Selector)

@@ -77,6 +77,7 @@ func tell(c counts, failed int, took time.Duration) {
 		c.jobKills, c.races)
 	fmt.Printf("simulation: %d removed nodes came up between the last read and the call; %d repeated creates had been handled\n",
 		c.cameUp, c.seenBefore)
+	fmt.Printf("simulation: %d drains undone at their deadline\n", c.undone)
 }
 
 // TestSimulationReplays: a seed gives the same day, event for event.

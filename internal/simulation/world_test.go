@@ -44,6 +44,7 @@ type world struct {
 	pending map[string]lateCall // by request id
 	// seen are requests of which the server said that it has seen them before.
 	seen map[string]bool
+	drainBooks
 	// lateNodes are those of requests that arrived after they were given up.
 	lateNodes int
 
@@ -61,7 +62,8 @@ func newWorld(s scenario) (*world, error) {
 		kept: map[string]time.Time{}, readBusy: map[string]bool{}, readMarked: map[string]bool{},
 		outages: map[eventKind]time.Time{}, raced: map[string]bool{}, joinAt: map[string]time.Time{},
 		pending: map[string]lateCall{}, seen: map[string]bool{},
-		record: newRecord(),
+		drainBooks: drainBooks{marked: map[string]time.Time{}, undone: map[string]time.Time{}},
+		record:     newRecord(),
 	}
 	if !s.strict {
 		w.jobs.Backfill()
