@@ -91,6 +91,7 @@ func drawPolicy(t *rapid.T) Policy {
 		p.Pools[i].KeepDeallocated = rapid.IntRange(0, 2).Draw(t, "keepDeallocated")
 		p.Pools[i].KeepFailed = rapid.IntRange(0, 2).Draw(t, "keepFailed")
 		p.Pools[i].ReportFailed = rapid.SampledFrom([]string{"", "Resource.Hpc"}).Draw(t, "reportFailed")
+		p.Pools[i].DrainTimeout = time.Duration(rapid.SampledFrom([]int{0, 0, 30}).Draw(t, "drainTimeout")) * time.Minute
 		p.Pools[i].RemoveGroupsWhole = rapid.Bool().Draw(t, "wholeGroups")
 		p.Pools[i].Buffer = rapid.IntRange(0, 2).Draw(t, "buffer")
 		p.Pools[i].BufferPercent = rapid.SampledFrom([]int{0, 0, 10, 50}).Draw(t, "bufferPercent")
@@ -176,6 +177,12 @@ func drawNode(t *rapid.T, s *State, i int) {
 	}
 	if rapid.IntRange(0, 3).Draw(t, "isHeld") == 0 {
 		m.Held = ago("held")
+	}
+	switch rapid.IntRange(0, 5).Draw(t, "drains") {
+	case 0:
+		m.Drain = DrainMemory{Since: ago("draining"), Marks: rapid.IntRange(0, 3).Draw(t, "marks"), Marked: ago("marked")}
+	case 1:
+		m.Drain = DrainMemory{Failed: rapid.IntRange(1, 3).Draw(t, "drainsFailed"), Undone: ago("undone")}
 	}
 	s.Memory.Nodes[n.ID] = m
 }
