@@ -22,6 +22,7 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 	}
 	starts := startsOf(operations)
 	next := Memory{Nodes: make(map[NodeID]NodeMemory, len(o.Supply.Nodes)), Promises: m.Promises}
+	next.First = Blocked{Job: m.First.Job, Since: past(m.First.Since, o.At)}
 	next.Blocked = Blocked{Job: m.Blocked.Job, Since: past(m.Blocked.Since, o.At)}
 	next.Removed, next.Created = recent(m.Removed, o.At), recent(m.Created, o.At)
 	hosts := newHosts(&o.Demand)
@@ -133,12 +134,7 @@ func Remember(m Memory, p Plan) Memory {
 		return m // it does not say whom nodes are for
 	}
 	next := Memory{Nodes: maps.Clone(m.Nodes), Offerings: m.Offerings, Promises: maps.Clone(p.Promises), Spend: m.Spend, Breaker: m.Breaker, Surge: m.Surge, Paused: m.Paused, Boots: m.Boots}
-	if p.Blocked != "" {
-		next.Blocked = Blocked{Job: p.Blocked, Since: p.At}
-		if m.Blocked.Job == p.Blocked {
-			next.Blocked.Since = m.Blocked.Since
-		}
-	}
+	next.First, next.Blocked = m.First.still(p.First, p.At), m.Blocked.still(p.Blocked, p.At)
 	next.Removed, next.Created = m.Removed, m.Created
 	for _, r := range p.Remove {
 		next.Removed = addTally(next.Removed, Tally{At: p.At, Count: len(r.Nodes)})

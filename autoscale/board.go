@@ -46,10 +46,13 @@ type board struct {
 	// limit of its trial.
 	breaker    breaker
 	trialLimit int
-	// reserved are the limits whose room is kept for a gang, by index, and kept
-	// is what it would take of them.
+	// reserved are the limits whose room is kept for a job that waited for long, by
+	// index, kept is what it would take of them, and rest what is less than a node.
 	reserved map[int]JobID
 	kept     []take
+	rest     []claim
+	// plenty: jobs are being placed as if there were enough for all.
+	plenty bool
 	// groupLimit is, by policy, the limit on its placement groups; -1: none.
 	groupLimit []int
 	names      names
@@ -91,6 +94,8 @@ type nodeState struct {
 	// wanted: this plan gave it work, to tenants.
 	wanted  bool
 	tenants []Tenant
+	// yields is for whom it makes way; nil: it does not.
+	yields *inWay
 	// reporting: it failed, and this plan reports it.
 	reporting bool
 	// keptFor is the gang that the node is kept for although it lacks the rest,

@@ -89,6 +89,7 @@ func (b *board) finish() Plan {
 	b.onlyTrial()
 	b.explainPools()
 	b.giveBack(b.kept) // nothing of it is used yet
+	b.giveBackRest()
 	b.plan.Limits = b.limits()
 	return b.plan
 }

@@ -22,6 +22,7 @@ func drawState(t *rapid.T) (State, Policy) {
 	drawTenants(t, &s)
 	drawVain(t, &s)
 	s.Memory.Blocked = Blocked{Job: JobID(fmt.Sprintf("j%d", rapid.IntRange(0, 3).Draw(t, "blocked"))), Since: start.Add(-time.Hour)}
+	s.Memory.First = Blocked{Job: JobID(fmt.Sprintf("j%d", rapid.IntRange(0, 3).Draw(t, "first"))), Since: start.Add(-time.Hour)}
 	return s, policy
 }
 

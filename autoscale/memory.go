@@ -34,7 +34,9 @@ type Memory struct {
 	Offerings map[OfferingID]Offering `json:"offerings,omitempty"`
 	// Breaker counts the failures that waiting does not end.
 	Breaker Breaker `json:"breaker,omitzero"`
-	// Blocked is the gang that patience is counted for.
+	// First is the first job in order that limits keep waiting, and Blocked the first
+	// gang that finds no room: those that patience is counted for.
+	First   Blocked `json:"first,omitzero"`
 	Blocked Blocked `json:"blocked,omitzero"`
 	// Paused are the pools that an operator paused, by name.
 	Paused []Pause `json:"paused,omitempty"`

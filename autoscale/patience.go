@@ -5,28 +5,77 @@ import (
 	"time"
 )
 
-// Blocked is the first gang in order that found no room, and since when it has
-// been that.
+// Blocked is a job that found no room, and since when it has been the first of its
+// kind in order that did not.
 type Blocked struct {
 	Job   JobID     `json:"job,omitempty"`
 	Since time.Time `json:"since,omitzero"`
 }
 
-// block notes the first gang in order that finds no room. Once it has waited for
-// the policy's patience, what there is of room for it is kept for it, so that
-// small jobs, which would take each node as it becomes free, can't starve it.
+// still is the record of the job that is blocked now, whose patience goes on if it was
+// blocked before.
+func (was Blocked) still(job JobID, at time.Time) Blocked {
+	if job == "" {
+		return Blocked{}
+	}
+	if was.Job == job {
+		return was
+	}
+	return Blocked{Job: job, Since: at}
+}
+
+// block notes the first job in order, and the first gang, that finds no room. Once it
+// has waited for the policy's patience, what there is of room for it is kept for it, so
+// that small jobs, which would take each node as it becomes free, can't starve it; and
+// what is in its way makes way.
 func (b *board) block(c *classState, member int) {
+	first, gang := b.plan.First == "", b.plan.Blocked == "" && c.required > 1
 	lacksLicence := len(c.claims) > 0 && b.ledger.room(c.claims) == 0
-	if b.plan.Blocked != "" || c.required <= 1 || lacksLicence || !b.everFits(c) {
+	if !first && !gang || lacksLicence || !b.everFits(c) {
 		return
 	}
 	job := c.Members[member].ID
-	b.plan.Blocked = job
-	was := b.state.Memory.Blocked
-	patience := b.policy.GangPatience
-	if patience > 0 && was.Job == job && b.state.At.Sub(was.Since) >= patience {
+	patient := false
+	if first && b.offered(c) {
+		b.plan.First = job
+		patient = b.patient(b.state.Memory.First, job)
+	}
+	if gang {
+		b.plan.Blocked = job
+		patient = patient || b.patient(b.state.Memory.Blocked, job)
+	}
+	if patient {
 		b.reserve(c, job)
 	}
+}
+
+// patient tells whether a job has waited for as long as the policy asks it to.
+func (b *board) patient(was Blocked, job JobID) bool {
+	return b.policy.GangPatience > 0 && was.Job == job && b.state.At.Sub(was.Since) >= b.policy.GangPatience
+}
+
+// offered tells whether some pool has nodes for the class, but for limits: it is open
+// and has not just run out.
+func (b *board) offered(c *classState) bool {
+	return slices.ContainsFunc(c.order, func(pool int) bool {
+		at := place{pool: pool}
+		if c.Grouping == Coupled {
+			at.group = newGroup
+		}
+		return b.perNode(c, pool) > 0 && b.offers(c, at, 1)
+	})
+}
+
+// offers tells whether a place may get so many new nodes for a class, as far as
+// anything but the limits goes that nodes give back.
+func (b *board) offers(c *classState, at place, nodes int) bool {
+	if b.pools[at.pool].closed() {
+		return false
+	}
+	offer := b.offerAt(at)
+	return b.probes(c, offer) || !slices.ContainsFunc(offer.trials, func(limit int) bool {
+		return b.ledger.limits[limit].Max-b.ledger.limits[limit].Used < int64(nodes)
+	})
 }
 
 // everFits tells whether the pools could hold all that the gang requires, were
@@ -59,14 +108,19 @@ func (b *board) everFits(c *classState) bool {
 	return left <= 0
 }
 
-// reserve takes what there is for a gang, without creating anything: nodes that
+// reserve takes what there is for a job, without creating anything: nodes that
 // exist are kept for it, and what its new nodes would draw is drawn. Nodes that were
 // asked for a gang are kept as long as GangHold says, and no longer for patience.
 func (b *board) reserve(c *classState, job JobID) {
-	if len(c.Names) > 0 {
+	switch {
+	case len(c.Names) > 0:
 		b.reserveNames(c)
-	} else {
-		b.reserveRoom(c)
+	case c.Grouping == Coupled:
+		b.reserveGroup(c, job)
+	default:
+		takes, left := b.findFor(c)
+		b.keepTakes(c, takes)
+		b.makeWayIn(c, job, c.Required()-(c.Tasks-left))
 	}
 	for _, i := range c.order {
 		if b.perNode(c, i) == 0 {
@@ -81,9 +135,9 @@ func (b *board) reserve(c *classState, job JobID) {
 	}
 }
 
-func (b *board) reserveRoom(c *classState) {
-	takes, _ := b.findFor(c)
-	b.kept = takes
+// keepTakes keeps what a search found until the plan is made.
+func (b *board) keepTakes(c *classState, takes []take) {
+	b.kept = append(b.kept, takes...)
 	for _, t := range takes {
 		if t.lot >= 0 && !b.lots.all[t.lot].released {
 			b.reserveLot(c, t)

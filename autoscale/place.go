@@ -37,6 +37,7 @@ func (b *board) placeJobs(p *portions) (ok bool) {
 // gets them for all of its jobs at once when all others are through. If anything
 // then proves scarce after all, the placement is void and ok is false.
 func (b *board) placePortion(plenty bool) (ok bool) {
+	b.plenty = plenty
 	order := newMerge(b.classes)
 	var aside []*classState
 	for {
@@ -74,6 +75,12 @@ func (b *board) placeMembers(c *classState, to int) (served bool) {
 	from := c.next
 	c.short = false
 	placed, why := b.placeRun(c, from, to)
+	if why.Code != "" && from+placed < to && b.recall(c, from+placed) {
+		placed++
+		var more int
+		more, why = b.placeRun(c, from+placed, to)
+		placed += more
+	}
 	if why.Code != "" {
 		b.wait(c, from+placed, why)
 		c.next = len(c.Members)

@@ -21,8 +21,9 @@ type Plan struct {
 	Limits []Limit
 	// Promises are whom the nodes of open requests are for.
 	Promises map[RequestID]Promise
-	// Blocked is the first gang in order that found no room; empty: none.
-	Blocked JobID
+	// First is the first job in order that limits keep waiting, and Blocked the first
+	// gang that found no room; empty: none.
+	First, Blocked JobID
 	// Outcomes explain every pending job, as ranges over the members of its class.
 	Outcomes []Outcome
 	// Nodes explain every managed node that stays or goes.

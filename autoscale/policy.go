@@ -67,8 +67,8 @@ type Policy struct {
 	// GroupName is the template of new placement groups' names: {nodearray},
 	// {machine_type} and {n} are filled in. Empty: DefaultGroupName.
 	GroupName string
-	// GangPatience is how long the first gang in order waits until room is
-	// kept for it. 0: never.
+	// GangPatience is how long the first job in order, and the first gang, waits until
+	// room is kept for it and idle nodes make way for it. 0: for ever.
 	GangPatience time.Duration
 	// RemovalsPerTick and RemovalsPerHour are the most nodes that are removed
 	// in one plan and within an hour, for whatever reason. 0: no such limit.

@@ -21,6 +21,7 @@ const (
 	ReasonFailed       ReasonCode = "failed"        // the cloud says the node failed
 	ReasonSurplus      ReasonCode = "surplus"       // its pool keeps enough deallocated nodes without it
 	ReasonMaxAge       ReasonCode = "max_age"       // it is older than its pool lets it grow
+	ReasonMakesWay     ReasonCode = "makes_way"     // it is idle, and in the way of a job that waited for long
 	ReasonNotGone      ReasonCode = "not_gone"      // it was sent away and is on its way out for too long
 	ReasonRetry        ReasonCode = "retry"         // the cloud does not know a request that is still wanted
 	ReasonWantedAgain  ReasonCode = "wanted_again"  // work came for a node that was to drain
@@ -226,7 +227,7 @@ func Reasons() []ReasonInfo {
 }
 
 var reasonOrder = []ReasonCode{
-	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonFailed, ReasonSurplus, ReasonMaxAge, ReasonNotGone, ReasonRetry, ReasonWantedAgain, ReasonDrained,
+	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonFailed, ReasonSurplus, ReasonMaxAge, ReasonMakesWay, ReasonNotGone, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnDeallocated, ReasonOnNew, ReasonPart,
 	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonNameTaken, ReasonNameUnnumbered, ReasonPoolInvalid, ReasonGangWaits, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonCreateRate, ReasonDemandJump, ReasonPaused, ReasonBudget, ReasonNoPrice,
 	ReasonWanted, ReasonGangHeld, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining, ReasonDrainUnseen, ReasonDrainTimeout,
@@ -245,6 +246,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonFailed:       {"the cloud says it failed: {detail}", "Look at the node's status message in CycleCloud."},
 	ReasonSurplus:      {"deallocated for longest; pool {subject} keeps {want} deallocated", "Raise keep_deallocated if its disk is worth keeping."},
 	ReasonMaxAge:       {"{for} old (limit {of})", ""},
+	ReasonMakesWay:     {"it does nothing, and job {subject}, which is before those that it could serve, has waited for {for} (limit {of}) for what it takes of limit {detail}", "Raise the limit, or raise gang_patience."},
 	ReasonNotGone:      {"sent away {have} time{s} and still there: {detail}", "Look at the node in CycleCloud, and at its VM in Azure."},
 	ReasonRetry:        {"the cloud does not know request {subject}, which is still wanted", ""},
 	ReasonWantedAgain:  {"work came for it before it was drained", ""},

@@ -23,7 +23,7 @@ func (b *board) sendAway(p *party, r *rates) (why Reason, ok bool) {
 		if !b.drains(x) {
 			continue
 		}
-		if x.reason.Code != ReasonMaxAge {
+		if x.reason.Code != ReasonMaxAge && x.reason.Code != ReasonMakesWay {
 			code = ReasonDrained
 		}
 		if x.use.Drain != DrainOurs {
@@ -45,11 +45,15 @@ func (b *board) sendAway(p *party, r *rates) (why Reason, ok bool) {
 }
 
 // drains tells whether a node is drained before it goes: one that was up, or that the
-// queue lists already and may give work to, and that goes because nobody wants it, or
-// for its age.
+// queue lists already and may give work to, and that goes because nobody wants it, for
+// its age, or to make way.
 func (b *board) drains(x leaver) bool {
-	unwanted := x.reason.Code == ReasonIdle || x.reason.Code == ReasonGangReleased || x.reason.Code == ReasonMaxAge
-	if !b.state.CanDrain || !unwanted {
+	switch x.reason.Code {
+	case ReasonIdle, ReasonGangReleased, ReasonMaxAge, ReasonMakesWay:
+	default:
+		return false
+	}
+	if !b.state.CanDrain {
 		return false
 	}
 	_, listed := b.hosts.listed(x.node)

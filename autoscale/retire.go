@@ -97,8 +97,8 @@ func (b *board) leave(p *party, s spares, r *rates) {
 func (b *board) keeps(p *party, s spares) (spare []int, why Reason) {
 	first := p.members[0]
 	switch {
-	case first.aging.going:
-		return s.aged, b.poolPolicy(first.pool).minimum()
+	case first.aging.going, first.yields != nil:
+		return s.ready, b.poolPolicy(first.pool).minimum()
 	case first.supply:
 		return s.standing, b.targetReason(b.pools[first.pool].policy)
 	case first.node.Phase == PhaseDeallocated:

@@ -55,11 +55,9 @@ type scenario struct {
 	Unvouched bool `yaml:"unvouched"`
 	CanDrain  bool `yaml:"can_drain"`
 	CanReport bool `yaml:"can_report"`
-	// Blocked is the gang that waits, and for how many seconds.
-	Blocked struct {
-		Job JobID `yaml:"job"`
-		For int   `yaml:"for"`
-	} `yaml:"blocked"`
+	// Blocked is the gang that waits, and First the first job, and for how many seconds.
+	Blocked scenarioBlocked `yaml:"blocked"`
+	First   scenarioBlocked `yaml:"first"`
 	// Breaker is open for so many seconds after so many failed trials, the latest
 	// of them as long ago as Failed says.
 	Breaker struct {
@@ -93,6 +91,15 @@ type scenarioLimit struct {
 	Unit Unit    `yaml:"unit"`
 	Max  int64   `yaml:"max"`
 	Used int64   `yaml:"used"`
+}
+
+type scenarioBlocked struct {
+	Job JobID `yaml:"job"`
+	For int   `yaml:"for"`
+}
+
+func (b scenarioBlocked) blocked() Blocked {
+	return Blocked{Job: b.Job, Since: start.Add(-time.Duration(b.For) * time.Second)}
 }
 
 // scenarioRule is for a nodearray, or for all.
@@ -317,7 +324,7 @@ func (s scenario) state() State {
 	for _, n := range s.Nodes {
 		n.giveTo(&st)
 	}
-	st.Memory.Blocked = Blocked{Job: s.Blocked.Job, Since: start.Add(-time.Duration(s.Blocked.For) * time.Second)}
+	st.Memory.First, st.Memory.Blocked = s.First.blocked(), s.Blocked.blocked()
 	st.Memory.Spend = Spend{Month: "2026-03", Amount: s.Spent}
 	if b := s.Breaker; b.Class != "" {
 		ago := func(seconds int) time.Time { return start.Add(-time.Duration(seconds) * time.Second) }

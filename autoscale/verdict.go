@@ -32,6 +32,8 @@ func (b *board) verdict(n *nodeState) (reason Reason, goes bool) {
 		return Reason{Code: ReasonFailed, Detail: n.node.Message}, true
 	case n.stays():
 		return b.staysVerdict(n)
+	case n.yields != nil:
+		return b.yieldVerdict(n)
 	case n.aging.going:
 		return b.agedVerdict(n)
 	}

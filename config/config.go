@@ -92,7 +92,7 @@ type Scaling struct {
 	BootTimeout  Duration       `key:"boot_timeout" default:"30m" least:"1s" help:"How long a node may take from being asked for to ready. Pools may differ."`
 	DrainTimeout Duration       `key:"drain_timeout" default:"24h" help:"How long a node may be marked for drain while something runs on it, or the queue may take to show the mark. Then the mark is withdrawn, the node takes work again, and it is tried again ever more rarely. 0: for ever. Pools may differ."`
 	AbsentFor    Duration       `key:"absent_for" default:"10m" help:"How long a request that the cloud does not know is watched before it is given up. Longer than cyclecloud.timeout."`
-	GangPatience Duration       `key:"gang_patience" default:"15m" help:"How long the first job in order that needs much at once waits until room is kept for it. 0: never."`
+	GangPatience Duration       `key:"gang_patience" default:"15m" help:"How long the first job in order waits for room that a limit does not leave, until idle nodes make way that only later jobs can use; and how long the first that needs much at once waits until room is kept for it. 0: for ever."`
 	GangHold     Duration       `key:"gang_hold" default:"10m" help:"How long nodes are kept that were asked for a job which needs many at once and lacks the rest. Then others may have them, or they go at once. 0: they are not kept."`
 	GroupName    string         `key:"group_name" default:"{machine_type}_pg{n}" help:"Names of new placement groups; {nodearray}, {machine_type} and {n} are filled in."`
 	Licences     []Licence      `key:"licences" help:"Tokens that jobs may draw on."`

@@ -18,7 +18,7 @@ type scenario struct {
 	policy   autoscale.Policy
 	interval time.Duration
 	// strict: the queue starts jobs in order only, so that what others hold is never
-	// free for the first. Limits are wide then.
+	// free for the first.
 	strict bool
 	// plain: any job runs on any node, and the policy keeps none beyond what jobs use.
 	// Then nothing but a mistake makes more nodes than jobs want.
@@ -107,9 +107,7 @@ func draw(seed uint64) scenario {
 	}
 	s.cloud = drawCloud(d)
 	s.policy = drawPolicy(d, s.cloud.Clusters[0].Nodearrays)
-	if s.strict = d.chance(0.25); s.strict {
-		s.widen()
-	}
+	s.strict = d.chance(0.25)
 	if s.plain = d.chance(0.4); s.plain {
 		for i := range s.policy.Pools {
 			s.policy.Pools[i].Buffer = 0
@@ -128,18 +126,6 @@ func draw(seed uint64) scenario {
 		s.cloud.Timing.StatusAge = d.span(10*time.Second, 2*time.Minute)
 	}
 	return s
-}
-
-// widen takes away every limit that all jobs together could reach.
-func (s *scenario) widen() {
-	s.policy.Max, s.policy.Budget = 0, autoscale.Budget{}
-	for i := range s.policy.Pools {
-		s.policy.Pools[i].Max, s.policy.Pools[i].MaxGroups = 0, 0
-	}
-	arrays := s.cloud.Clusters[0].Nodearrays
-	for i := range arrays {
-		arrays[i].MaxCount = 0
-	}
 }
 
 const user, password, cluster = "daemon", "correct horse", "sim"
