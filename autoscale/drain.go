@@ -5,8 +5,8 @@ import "time"
 // A drain begins with the first mark that is sent and ends when the queue shows the
 // mark and nothing runs on the node. One that has not ended at its deadline is undone:
 // the mark is withdrawn, the node takes work again, and it is tried again later, ever
-// more rarely. Only what goes because nobody wants it, or for its age, is drained at
-// all, so only that is ever undone; a mark that is not ours is never touched.
+// more rarely. Only what goes because nobody wants it, for its age, or to make way is
+// drained at all, so only that is ever undone; a mark that is not ours is never touched.
 
 // DrainMemory is what is remembered of a node's drain. It is forgotten once nothing
 // runs on the node.

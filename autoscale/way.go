@@ -205,17 +205,27 @@ func (b *board) bystanders() (s bystanders) {
 
 func compareYielding(x, y *nodeState) int {
 	return cmp.Or(
-		cmp.Compare(boolRank(y.use.Drain == DrainOurs), boolRank(x.use.Drain == DrainOurs)),
+		cmp.Compare(yieldRank(x), yieldRank(y)),
 		cmp.Compare(boolRank(len(x.memory.For) > 0), boolRank(len(y.memory.For) > 0)),
 		x.memory.IdleSince().Compare(y.memory.IdleSince()),
 		cmp.Compare(x.node.ID, y.node.ID))
 }
 
+// yieldRank puts nodes first that the queue shows marked, and last those of which it
+// does not show the mark.
+func yieldRank(n *nodeState) int {
+	return 1 - boolRank(n.use.Drain == DrainOurs) + boolRank(n.memory.Drain.Unseen())
+}
+
 // mayYield tells whether a node is up, does nothing, is given nothing by the plan so
 // far, and is ours to remove.
 func (b *board) mayYield(n *nodeState) bool {
-	idle := n.supply && n.node.Phase == PhaseReady && n.vouched && !n.use.Busy() && !n.wanted && n.keptFor == ""
-	return idle && n.yields == nil && !n.node.KeepAlive && b.ours(n) && b.pools[n.pool].paused.Code == "" && b.names.find(n.node.Name) == nil
+	idle := n.supply && n.node.Phase == PhaseReady && n.vouched && !n.use.Busy() && !n.wanted && n.keptFor == "" && n.yields == nil
+	if !idle || n.node.KeepAlive || !b.ours(n) || b.pools[n.pool].paused.Code != "" || b.names.find(n.node.Name) != nil {
+		return false
+	}
+	_, rests := b.drainRests(n)
+	return !rests
 }
 
 // closeYielding takes the nodes that make way out of the lots, so that no later job is
