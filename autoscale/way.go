@@ -180,7 +180,7 @@ func (b *board) bystanders() (s bystanders) {
 			s.spare[b.pools[n.pool].policy]++
 		}
 		switch {
-		case n.leaving && n.pool >= 0 && n.node.Phase != PhaseGone:
+		case n.leaving && !n.stays() && n.pool >= 0 && n.node.Phase != PhaseGone:
 			s.leaving = append(s.leaving, n)
 		case !b.mayYield(n):
 		case b.goesWhole(n):
@@ -225,7 +225,7 @@ func (b *board) mayYield(n *nodeState) bool {
 		return false
 	}
 	_, rests := b.drainRests(n)
-	return !rests
+	return !rests && !n.memory.Vain.next().After(b.state.At)
 }
 
 // closeYielding takes the nodes that make way out of the lots, so that no later job is
