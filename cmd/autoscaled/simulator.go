@@ -31,7 +31,7 @@ func newSimulatorCommand() *cobra.Command {
 		Short: "Serve a simulated cloud to try clients and scripts against",
 		Args:  cobra.NoArgs,
 	}
-	cmd.AddCommand(newSimulatorCycleCloudCommand())
+	cmd.AddCommand(newSimulatorCycleCloudCommand(), newSimulatorAnkaCommand())
 	return cmd
 }
 
@@ -71,13 +71,26 @@ func runSimulator(cmd *cobra.Command, o simulatorOptions) error {
 	if err != nil {
 		return usageError(err)
 	}
+	return serveSimulator(cmd, server, o.listen, func(url string) {
+		printSimulator(cmd.OutOrStdout(), url, cfg, o.speed)
+	})
+}
+
+// simulator is what serves a simulated cloud over HTTP.
+type simulator interface {
+	Start(addr string) (url string, err error)
+	Close() error
+}
+
+// serveSimulator serves until it is interrupted, and tells where once it does.
+func serveSimulator(cmd *cobra.Command, server simulator, listen string, tell func(url string)) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	url, err := server.Start(o.listen)
+	url, err := server.Start(listen)
 	if err != nil {
 		return err
 	}
-	printSimulator(cmd.OutOrStdout(), url, cfg, o.speed)
+	tell(url)
 	<-ctx.Done()
 	return server.Close()
 }
@@ -85,8 +98,8 @@ func runSimulator(cmd *cobra.Command, o simulatorOptions) error {
 // serverConfig reads the file, if there is one, and lays the flags over it.
 func (o simulatorOptions) serverConfig() (cyclecloudtest.Config, error) {
 	cfg := cyclecloudtest.DefaultConfig()
-	if !(o.speed > 0) || math.IsInf(o.speed, 0) { // NaN is not above 0 either
-		return cfg, errors.New("--speed must be above 0 and finite")
+	if err := checkSpeed(o.speed); err != nil {
+		return cfg, err
 	}
 	if o.config != "" {
 		var err error
@@ -101,22 +114,30 @@ func (o simulatorOptions) serverConfig() (cyclecloudtest.Config, error) {
 		cfg.Password = o.password
 	}
 	for _, text := range o.faults {
-		rate, err := parseFault(text)
+		kind, rate, err := parseFault(text)
 		if err != nil {
 			return cfg, err
 		}
-		cfg.Faults = append(cfg.Faults, rate)
+		cfg.Faults = append(cfg.Faults, cyclecloudtest.FaultRate{Kind: cyclecloudtest.FaultKind(kind), Rate: rate})
 	}
 	return cfg, nil
 }
 
-func parseFault(text string) (cyclecloudtest.FaultRate, error) {
-	kind, number, found := strings.Cut(text, "=")
-	rate, err := strconv.ParseFloat(number, 64)
-	if !found || err != nil {
-		return cyclecloudtest.FaultRate{}, fmt.Errorf("--faults %q: expected KIND=RATE, such as cut-after=0.05", text)
+func checkSpeed(speed float64) error {
+	if !(speed > 0) || math.IsInf(speed, 0) { // NaN is not above 0 either
+		return errors.New("--speed must be above 0 and finite")
 	}
-	return cyclecloudtest.FaultRate{Kind: cyclecloudtest.FaultKind(kind), Rate: rate}, nil
+	return nil
+}
+
+// parseFault reads KIND=RATE; which kinds and rates there are is the simulator's business.
+func parseFault(text string) (kind string, rate float64, err error) {
+	kind, number, found := strings.Cut(text, "=")
+	rate, err = strconv.ParseFloat(number, 64)
+	if !found || err != nil {
+		return "", 0, fmt.Errorf("--faults %q: expected KIND=RATE, such as cut-after=0.05", text)
+	}
+	return kind, rate, nil
 }
 
 func printSimulator(out io.Writer, url string, cfg cyclecloudtest.Config, speed float64) {
