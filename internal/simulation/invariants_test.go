@@ -185,24 +185,24 @@ func toGo(operations map[autoscale.RequestID]autoscale.Operation) map[autoscale.
 
 // serves tells whether a node is as good as was asked for: one that failed, was lost or
 // took too long is replaced.
-func (h *house) serves(n cyclecloudtest.NodeRecord) bool {
+func (w *world) serves(n cyclecloudtest.NodeRecord) bool {
 	up := n.ReadyAt
 	if up.IsZero() {
 		up = time.Now()
 	}
-	failed := n.Status == "Failed" || n.Status == "Unavailable" || h.lost[n.ID]
-	return !failed && up.Sub(n.Created) < h.pool(n.Bucket.Nodearray).BootTimeout-time.Second
+	failed := n.Status == "Failed" || n.Status == "Unavailable" || w.lost[n.ID]
+	return !failed && up.Sub(n.Created) < w.pool(n.Bucket.Nodearray).BootTimeout-time.Second
 }
 
 // tooOld tells whether a node is older than its pool lets it grow.
-func (h *house) tooOld(n cyclecloudtest.NodeRecord, age time.Duration) bool {
-	most := h.pool(n.Bucket.Nodearray).MaxAge
+func (w *world) tooOld(n cyclecloudtest.NodeRecord, age time.Duration) bool {
+	most := w.pool(n.Bucket.Nodearray).MaxAge
 	return most > 0 && age > most
 }
 
-func (h *house) pool(array string) *autoscale.PoolPolicy {
-	i := slices.IndexFunc(h.policy.Pools, func(p autoscale.PoolPolicy) bool { return p.Name == array })
-	return &h.policy.Pools[i]
+func (w *world) pool(array string) *autoscale.PoolPolicy {
+	i := slices.IndexFunc(w.policy.Pools, func(p autoscale.PoolPolicy) bool { return p.Name == array })
+	return &w.policy.Pools[i]
 }
 
 func (h *house) within(what string, have, most int) {

@@ -104,6 +104,11 @@ func (w wire) read(r *http.Request, body []byte, key string, n int) (*http.Respo
 		l.saw(&l.sawCloud, false)
 	}
 	at := time.Now().Add(-l.scenario.cloud.Timing.StatusAge)
+	if status {
+		l.mu.Lock()
+		l.noteStanding()
+		l.mu.Unlock()
+	}
 	answer, err := w.pass(r, body)
 	whole := kind == "" || kind == string(cyclecloudtest.FaultLatency)
 	if status && whole && err == nil && answer.StatusCode == http.StatusOK {
@@ -344,6 +349,7 @@ func (w wire) checkTargets(q request) {
 	l.state.Lock()
 	sawAt := l.sawAt
 	l.state.Unlock()
+	w.checkMinimum(q, sawAt)
 	for _, id := range q.IDs {
 		host, takesJobs := l.joined[id]
 		since, kept := l.kept[id]
