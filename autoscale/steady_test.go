@@ -134,3 +134,22 @@ func TestLimitToldTwiceIsTheTighter(t *testing.T) {
 	l := newLedger([]Limit{{ID: "x", Max: 10, Used: 2}, {ID: "x", Max: 12, Used: 7}})
 	require.Equal(t, 3, l.room(l.claims([]Draw{{"x", 1}})))
 }
+
+// A node that is to go and does not show it yet serves no job, and does not count to
+// min: the other one stays.
+func TestNodesOnTheirWayOutAreNoSupply(t *testing.T) {
+	a, la := aPool("a", "F4", 4, 100)
+	nodes := []Node{aNode("goes", a.ID, PhaseReady), aNode("stays", a.ID, PhaseReady)}
+	m := idleFor(start, time.Hour, nodes...)
+	ops := []Operation{{Request: "r", Kind: OperationRemove, Phase: OpAccepted, Pool: a.ID, Count: 1, Nodes: []NodeID{"goes"}}}
+	p := aPolicy("a")
+	p.Pools[0].Min = 1
+	decide := func(waiting []Job) Plan {
+		o := observe(start, Supply{Pools: []Pool{a}, Limits: la, Nodes: nodes}, waiting, nil)
+		return Decide(State{Observation: o, Operations: ops, Memory: m}, p)
+	}
+	plan := decide(nil)
+	require.Empty(t, removed(plan))
+	require.Empty(t, plan.Grow)
+	require.Equal(t, map[PoolID]int{a.ID: 1}, created(decide(jobs("j", 2, wholeNodes(1)))))
+}
