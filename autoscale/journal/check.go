@@ -44,7 +44,7 @@ func (j *Journal) Check(ctx context.Context) (Audit, error) {
 	a := auditor{requests: make(map[string]string), seqs: make(map[uint64]string)}
 	a.Findings = []Finding{}
 	err := j.view(ctx, func(tx *bolt.Tx) error {
-		if err := checkSize(tx, filepath.Join(j.dir, fileName)); err != nil {
+		if err := j.checkWhole(tx); err != nil {
 			return err
 		}
 		if err := checkSchema(tx); err != nil {
@@ -62,6 +62,15 @@ func (j *Journal) Check(ctx context.Context) (Audit, error) {
 		return a.Audit, fmt.Errorf("check journal: %w", err)
 	}
 	return a.Audit, nil
+}
+
+// checkWhole tells whether the file is in order. Where a daemon writes to it, only its
+// length can be told.
+func (j *Journal) checkWhole(tx *bolt.Tx) error {
+	if j.readOnly {
+		return checkPages(j.file)
+	}
+	return checkSize(tx, filepath.Join(j.dir, fileName))
 }
 
 func (a *auditor) add(where string, problem error) {
@@ -84,7 +93,7 @@ func (a *auditor) operation(bucket, key, data []byte) {
 	} else {
 		a.Open++
 	}
-	r, err := decodeOperation(data)
+	r, err := readOperation(key, data)
 	if err != nil {
 		a.add(where, err)
 		return
@@ -180,7 +189,7 @@ func (a *auditor) memory(key, data []byte) {
 	if cluster, rest, found := bytes.Cut(key, []byte{0}); !found || len(cluster) == 0 || len(rest) > 0 {
 		a.addf(where, "the key is no cluster's name")
 	}
-	if _, err := decodeMemory(data); err != nil {
+	if _, err := readMemory(key, data); err != nil {
 		a.add(where, err)
 	}
 }

@@ -30,44 +30,44 @@ const (
 // Until the copy is moved the journal is as it was, so what goes wrong before is no
 // reason not to use it, and is told by Opened.
 func (j *Journal) compact(opts Options) error {
-	fresh, err := j.copyBeside(opts)
+	fresh, file, err := j.copyBeside(opts)
 	if err != nil {
 		j.opened.Skipped = fmt.Errorf("compact journal in %s: %w", j.dir, asFull(err))
 	}
 	if fresh == nil {
 		return nil
 	}
-	return j.moveTo(fresh, opts)
+	return j.moveTo(fresh, file, opts)
 }
 
 // copyBeside makes the copy and gives it the journal's name. nil: there is none.
-func (j *Journal) copyBeside(opts Options) (*bolt.DB, error) {
+func (j *Journal) copyBeside(opts Options) (*bolt.DB, *os.File, error) {
 	beside := filepath.Join(j.dir, compactName)
 	if err := os.Remove(beside); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("remove what an interrupted one left: %w", err)
+		return nil, nil, fmt.Errorf("remove what an interrupted one left: %w", err)
 	}
 	size, free, err := j.space()
 	if err != nil || size < compactFrom || free < size/2 {
-		return nil, err
+		return nil, nil, err
 	}
-	fresh, _, err := openBolt(beside, opts)
+	fresh, file, err := openBolt(beside, opts, nil)
 	if err == nil {
 		if err = copyAll(fresh, j.db); err == nil {
 			err = os.Rename(beside, filepath.Join(j.dir, fileName))
 		}
 		if err == nil {
-			return fresh, nil
+			return fresh, file, nil
 		}
 		err = errors.Join(err, fresh.Close())
 	}
 	_ = os.Remove(beside) // if this can't, the next start does
-	return nil, err
+	return nil, nil, err
 }
 
 // moveTo goes on with the copy, which has the journal's name by now.
-func (j *Journal) moveTo(fresh *bolt.DB, opts Options) error {
+func (j *Journal) moveTo(fresh *bolt.DB, file *os.File, opts Options) error {
 	old := j.db
-	j.db = fresh
+	j.db, j.file = fresh, file
 	j.db.NoSync = opts.Volatile
 	j.opened.From, j.opened.To = sizeOf(old), sizeOf(fresh)
 	err := old.Close()

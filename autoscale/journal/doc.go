@@ -5,6 +5,7 @@
 // # Files
 //
 //	journal.db            the records (bbolt; its file lock is the daemon's claim on the directory)
+//	journal.db.new-…      a journal under way, while Open makes one
 //	journal.db.compact    a copy under way, while Open compacts
 //	journal.db.damaged-…  what SetAside moved away
 //	autoscaled.pid        the process id of the daemon that holds the claim, for messages only
@@ -15,7 +16,8 @@
 // are not final, "finished" those that are, "memory" one record a cluster.
 // Keys begin with the cluster's name. Every value is a JSON object whose "v"
 // is the version of its form; a version newer than this program's is refused,
-// so that an older daemon never misreads what a newer one wrote.
+// so that an older daemon never misreads what a newer one wrote. Behind each object
+// stands a checksum of it and of its key; records without one are older.
 //
 // # Phases of an operation
 //
@@ -56,9 +58,9 @@
 //
 // # Trouble
 //
-// Damage (ErrCorrupt) is told when the file is opened, which reads every record, and
-// nothing is repaired: Check tells what is wrong, and SetAside moves the file away
-// where an operator says so. A disk without room (ErrFull) fails a write without a
+// Damage (ErrCorrupt) is told when the file is opened, which looks at every page before
+// bbolt believes it and reads every record, and nothing is repaired: Check tells what is wrong, and SetAside moves the file away
+// where an operator says so. What bbolt meets later ends the use of the file. A disk without room (ErrFull) fails a write without a
 // trace of it; the next may succeed.
 //
 // # Durability

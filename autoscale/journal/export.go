@@ -58,9 +58,10 @@ func (j *Journal) Export(ctx context.Context, out io.Writer) error {
 		if lines, err = operationLines(tx); err != nil {
 			return err
 		}
-		return tx.Bucket(memoryBucket).ForEach(func(key, data []byte) error {
+		return tx.Bucket(memoryBucket).ForEach(func(key, stored []byte) error {
+			data, err := unseal(key, stored)
 			lines = append(lines, line{Kind: "memory", Cluster: clusterOf(key), Record: bytes.Clone(data)})
-			return nil
+			return err
 		})
 	})
 	if err != nil {
@@ -86,7 +87,11 @@ func operationLines(tx *bolt.Tx) ([]line, error) {
 	}
 	var list []sequenced
 	for _, name := range [][]byte{operationsBucket, finishedBucket} {
-		err := tx.Bucket(name).ForEach(func(key, data []byte) error {
+		err := tx.Bucket(name).ForEach(func(key, stored []byte) error {
+			data, err := unseal(key, stored)
+			if err != nil {
+				return err
+			}
 			r, err := decodeOperation(data)
 			list = append(list, sequenced{r.Seq, line{Kind: "operation", Cluster: clusterOf(key), Record: bytes.Clone(data)}})
 			return err

@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // Defaults of Options.
@@ -54,6 +50,7 @@ type Options struct {
 // Journal is an open journal, seen as one cluster's. It is safe for concurrent use.
 type Journal struct {
 	db        *bolt.DB
+	file      *os.File // that of db, whose lock is ours
 	dir       string
 	cluster   string
 	retention time.Duration
@@ -61,6 +58,9 @@ type Journal struct {
 	opened    Opening
 	// failed: the last write did not reach the disk.
 	failed atomic.Bool
+	// broken is a write in which bbolt met damage. It holds its own locks since, so
+	// nothing may be asked of it any more.
+	broken atomic.Pointer[faultError]
 	// pruned is up to when old operations have been looked for. Only write
 	// transactions, of which there is one at a time, touch it.
 	pruned time.Time
@@ -77,12 +77,15 @@ func Open(dir string, opts Options) (*Journal, error) {
 		if err := os.MkdirAll(dir, 0o750); err != nil {
 			return nil, fmt.Errorf("make state directory %s: %w", dir, err)
 		}
+		if err := makeFile(dir, opts); err != nil {
+			return nil, err
+		}
 	}
-	db, err := openFile(dir, opts)
+	db, file, err := openFile(dir, opts)
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{db: db, dir: dir, cluster: opts.Cluster, retention: opts.Retention, readOnly: opts.ReadOnly}
+	j := &Journal{db: db, file: file, dir: dir, cluster: opts.Cluster, retention: opts.Retention, readOnly: opts.ReadOnly}
 	if j.retention <= 0 {
 		j.retention = DefaultRetention
 	}
@@ -107,8 +110,8 @@ type Opening struct {
 // Opened tells what Open did.
 func (j *Journal) Opened() Opening { return j.opened }
 
-// prepare writes the process id and the schema, and reads every record once, so
-// that damage is told now and not in the middle of a tick.
+// prepare writes the process id, and reads every record once, so that damage is told
+// now and not in the middle of a tick.
 func (j *Journal) prepare(opts Options) error {
 	if j.readOnly {
 		return j.inspect(opts.Unchecked)
@@ -117,16 +120,9 @@ func (j *Journal) prepare(opts Options) error {
 	if err := writePID(j.dir); err != nil && !full(err) {
 		return fmt.Errorf("write to state directory %s: %w", j.dir, err)
 	}
-	err := guardFaults(func() error {
-		if !hasSchema(j.db) {
-			if err := j.db.Update(createSchema); err != nil {
-				return asFull(err)
-			}
-		}
-		return j.db.View(checkFile)
-	})
-	if err != nil {
-		return fmt.Errorf("state directory %s: %w", j.dir, err)
+	sweep(j.dir)
+	if err := j.inspect(false); err != nil {
+		return err
 	}
 	return j.tidy(opts)
 }
@@ -163,6 +159,10 @@ func (j *Journal) Close() error {
 	if !j.readOnly {
 		removePID(j.dir)
 	}
+	if j.broken.Load() != nil { // bbolt would wait for itself
+		letGo(j.file)
+		return nil
+	}
 	if err := j.db.Close(); err != nil {
 		return fmt.Errorf("close journal in %s: %w", j.dir, err)
 	}
@@ -184,7 +184,14 @@ func (j *Journal) update(ctx context.Context, write func(*bolt.Tx) error) error 
 	if j.readOnly {
 		return ErrReadOnly
 	}
+	if broken := j.broken.Load(); broken != nil {
+		return broken
+	}
 	err := guardFaults(func() error { return j.db.Update(write) })
+	var fault *faultError
+	if errors.As(err, &fault) {
+		j.broken.Store(fault)
+	}
 	j.failed.Store(err != nil)
 	return asFull(err)
 }
@@ -193,81 +200,8 @@ func (j *Journal) view(ctx context.Context, read func(*bolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if broken := j.broken.Load(); broken != nil {
+		return broken
+	}
 	return guardFaults(func() error { return j.db.View(read) })
-}
-
-// openFile opens the bbolt file and takes its lock. While it waited for the lock
-// the file may have been replaced, by a compaction: then what it holds is no
-// journal any more, and it starts again.
-func openFile(dir string, opts Options) (*bolt.DB, error) {
-	path := filepath.Join(dir, fileName)
-	for {
-		db, file, err := openBolt(path, opts)
-		if err != nil {
-			return nil, openError(dir, opts, err)
-		}
-		if isAt(file, path) {
-			return db, nil
-		}
-		if err := db.Close(); err != nil {
-			return nil, fmt.Errorf("close a journal that was replaced in %s: %w", dir, err)
-		}
-	}
-}
-
-// openBolt opens a bbolt file, made if need be, and takes its lock.
-func openBolt(path string, opts Options) (db *bolt.DB, file *os.File, err error) {
-	timeout := opts.LockTimeout
-	if timeout <= 0 {
-		timeout = DefaultLockTimeout
-	}
-	err = guardFaults(func() (err error) {
-		db, err = bolt.Open(path, 0o640, &bolt.Options{
-			Timeout:  timeout,
-			ReadOnly: opts.ReadOnly,
-			NoSync:   opts.Volatile,
-			OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
-				file, err = os.OpenFile(name, flag, mode)
-				return file, err
-			},
-		})
-		return err
-	})
-	// After a panic inside bbolt nobody else lets go of the file, and its memory
-	// map would keep the lock even when it is closed.
-	if errors.Is(err, ErrCorrupt) && file != nil {
-		_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
-		_ = file.Close()
-	}
-	return db, file, err
-}
-
-// isAt tells whether the open file is the one of that name.
-func isAt(file *os.File, path string) bool {
-	is, err := file.Stat()
-	if err != nil {
-		return false
-	}
-	named, err := os.Stat(path)
-	return err == nil && os.SameFile(is, named)
-}
-
-// openError says in our words why the file could not be opened.
-func openError(dir string, opts Options, err error) error {
-	var system *fs.PathError
-	var errno syscall.Errno
-	switch {
-	case errors.Is(err, bolterrors.ErrTimeout):
-		return fmt.Errorf("state directory %s: %w by another autoscaled%s", dir, ErrHeld, holder(dir))
-	case errors.Is(err, fs.ErrNotExist) && opts.ReadOnly:
-		return fmt.Errorf("state directory %s: %w: %w", dir, ErrNone, err)
-	case errors.Is(err, ErrCorrupt):
-		return fmt.Errorf("state directory %s: %w", dir, err)
-	case full(err):
-		return fmt.Errorf("make journal in state directory %s: %w", dir, asFull(err))
-	case errors.As(err, &system), errors.As(err, &errno):
-		return fmt.Errorf("open journal in state directory %s: %w", dir, err)
-	}
-	// Whatever else bbolt says is about the file's contents.
-	return fmt.Errorf("state directory %s: %w: %s: %w", dir, ErrCorrupt, fileName, err)
 }

@@ -14,8 +14,8 @@ import (
 func (j *Journal) Memory(ctx context.Context) (autoscale.Memory, error) {
 	var m autoscale.Memory
 	err := j.view(ctx, func(tx *bolt.Tx) (err error) {
-		if data := tx.Bucket(memoryBucket).Get(j.key("")); data != nil {
-			m, err = decodeMemory(data)
+		if stored := tx.Bucket(memoryBucket).Get(j.key("")); stored != nil {
+			m, err = readMemory(j.key(""), stored)
 		}
 		return err
 	})
@@ -33,6 +33,7 @@ func (j *Journal) Save(ctx context.Context, m autoscale.Memory) error {
 	if err != nil {
 		return err
 	}
+	data = seal(j.key(""), data)
 	same := false
 	err = j.view(ctx, func(tx *bolt.Tx) error {
 		same = bytes.Equal(data, tx.Bucket(memoryBucket).Get(j.key("")))

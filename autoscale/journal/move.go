@@ -38,7 +38,7 @@ func (j *Journal) moveOperations(bucket *bolt.Bucket, by time.Duration) error {
 			}
 		}
 		data, err := encodeOperation(r.operation().Moved(by), r.Seq, history)
-		all = append(all, record{bytes.Clone(key), data})
+		all = append(all, record{bytes.Clone(key), seal(key, data)})
 		return err
 	})
 	for i := 0; err == nil && i < len(all); i++ {
@@ -48,16 +48,18 @@ func (j *Journal) moveOperations(bucket *bolt.Bucket, by time.Duration) error {
 }
 
 func (j *Journal) moveMemory(bucket *bolt.Bucket, by time.Duration) error {
-	data := bucket.Get(j.key(""))
-	if data == nil {
+	key := j.key("")
+	stored := bucket.Get(key)
+	if stored == nil {
 		return nil
 	}
-	m, err := decodeMemory(data)
-	if err == nil {
-		data, err = encodeMemory(m.Moved(by))
-	}
+	m, err := readMemory(key, stored)
 	if err != nil {
 		return err
 	}
-	return bucket.Put(j.key(""), data)
+	data, err := encodeMemory(m.Moved(by))
+	if err != nil {
+		return err
+	}
+	return bucket.Put(key, seal(key, data))
 }

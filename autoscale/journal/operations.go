@@ -125,6 +125,7 @@ func (j *Journal) put(tx *bolt.Tx, op autoscale.Operation) error {
 		return err
 	}
 	key := j.key(string(op.Request))
+	data = seal(key, data)
 	if !op.Phase.Final() {
 		return open.Put(key, data)
 	}
@@ -139,7 +140,7 @@ func (j *Journal) find(tx *bolt.Tx, id autoscale.RequestID) (operationRecord, bo
 	key := j.key(string(id))
 	for _, name := range [][]byte{operationsBucket, finishedBucket} {
 		if data := tx.Bucket(name).Get(key); data != nil {
-			r, err := decodeOperation(data)
+			r, err := readOperation(key, data)
 			return r, err == nil, err
 		}
 	}
@@ -206,7 +207,7 @@ func (j *Journal) each(bucket *bolt.Bucket, visit func(key []byte, r operationRe
 	prefix := j.key("")
 	cursor := bucket.Cursor()
 	for key, data := cursor.Seek(prefix); bytes.HasPrefix(key, prefix); key, data = cursor.Next() {
-		r, err := decodeOperation(data)
+		r, err := readOperation(key, data)
 		if err != nil {
 			return err
 		}

@@ -22,33 +22,6 @@ type schemaRecord struct {
 	V int `json:"v"`
 }
 
-// createSchema makes what a new file lacks. An older or newer one is left as it is.
-func createSchema(tx *bolt.Tx) error {
-	if tx.Bucket(metaBucket) != nil {
-		return checkSchema(tx)
-	}
-	for _, name := range [][]byte{metaBucket, operationsBucket, finishedBucket, memoryBucket} {
-		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-			return fmt.Errorf("make journal: %w", err)
-		}
-	}
-	data, err := json.Marshal(schemaRecord{V: schemaVersion})
-	if err != nil {
-		return fmt.Errorf("make journal: %w", err)
-	}
-	return tx.Bucket(metaBucket).Put(schemaKey, data)
-}
-
-// hasSchema tells whether there is anything to check, so that a journal which
-// exists can be opened without a write.
-func hasSchema(db *bolt.DB) (has bool) {
-	_ = db.View(func(tx *bolt.Tx) error { // a fault shows again when all is read
-		has = tx.Bucket(metaBucket) != nil
-		return nil
-	})
-	return has
-}
-
 func checkSchema(tx *bolt.Tx) error {
 	meta := tx.Bucket(metaBucket)
 	if meta == nil {
@@ -78,15 +51,15 @@ func checkFile(tx *bolt.Tx) error {
 		return err
 	}
 	for _, name := range [][]byte{operationsBucket, finishedBucket} {
-		if err := tx.Bucket(name).ForEach(func(_, data []byte) error {
-			_, err := decodeOperation(data)
+		if err := tx.Bucket(name).ForEach(func(key, stored []byte) error {
+			_, err := readOperation(key, stored)
 			return err
 		}); err != nil {
 			return err
 		}
 	}
-	return tx.Bucket(memoryBucket).ForEach(func(_, data []byte) error {
-		_, err := decodeMemory(data)
+	return tx.Bucket(memoryBucket).ForEach(func(key, stored []byte) error {
+		_, err := readMemory(key, stored)
 		return err
 	})
 }
@@ -104,13 +77,20 @@ func checkSize(tx *bolt.Tx, path string) error {
 	return nil
 }
 
+// faultError is what bbolt answers a damaged file with: a panic, or a memory fault.
+type faultError struct{ cause any }
+
+func (e *faultError) Error() string { return fmt.Sprintf("%v: %s: %v", ErrCorrupt, fileName, e.cause) }
+
+func (e *faultError) Unwrap() error { return ErrCorrupt }
+
 // guardFaults turns the panics and memory faults with which bbolt answers a
-// damaged file into ErrCorrupt.
+// damaged file into a faultError, which is an ErrCorrupt.
 func guardFaults(read func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = fmt.Errorf("%w: %s: %v", ErrCorrupt, fileName, cause)
+			err = &faultError{cause}
 		}
 	}()
 	return read()

@@ -107,7 +107,7 @@ func TestJournalCheckTellsDamage(t *testing.T) {
 	r := s.command("journal", "check")
 	require.Equal(t, exitFailure, r.code, r.out)
 	require.Contains(t, r.out, "FAIL  finished demo/")
-	require.Contains(t, r.out, `phase "konverged"`)
+	require.Contains(t, r.out, "a record is not as it was written")
 	require.Contains(t, r.err, "in the journal (0 operations under way, 1 finished, 1 memory)")
 	require.Equal(t, exitFailure, s.command("journal", "ls").code)
 
