@@ -155,7 +155,7 @@ func TestNoiseIsNotKept(t *testing.T) {
 		before := heapFromSystem()
 		err := statusOf(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, `{"nodearrays":[],"nodes":[`+map[string]string{"a word": `"`}[name])
-			for chunk := bytes.Repeat([]byte(noise), 1<<13); ; {
+			for chunk := bytes.Repeat([]byte(noise), 1<<17); ; { // large, for the race detector looks at all that is kept with each read
 				if _, err := w.Write(chunk); err != nil {
 					return
 				}
