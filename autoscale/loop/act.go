@@ -27,7 +27,8 @@ type call struct {
 // act carries out the plan. Supply comes first: marks are withdrawn before nodes
 // are started, those before others are created, and those before any is marked,
 // reported or removed. Nodes with names are created before others, or the cloud might
-// give the names to those. What fails in one stage does not keep the next from its
+// give the names to those. Of nodes that may get work until they go, removals leave only
+// after another look. What fails in one stage does not keep the next from its
 // work, but for the journal: what can't be recorded is not begun.
 func (t *tick) act(ctx context.Context) {
 	if ctx.Err() != nil {
@@ -47,6 +48,7 @@ func (t *tick) act(ctx context.Context) {
 	if ctx.Err() == nil && !t.report.failed(StepJournal) {
 		t.drain(late)
 		t.reportHealth(late)
+		t.lookAgain(ctx)
 	}
 	t.sendAll(ctx, late, t.removes())
 }

@@ -239,6 +239,11 @@ func (r *reporter) reported(h autoscale.HealthReport) {
 	}, reasonFields(h.Reason)...)...)
 }
 
+// spared tells of nodes that were to go and that a second look kept.
+func (r *reporter) spared(nodes []autoscale.NodeID) {
+	r.log.Info("nodes that were to go are not as they were, and stay for now", zap.Any("nodes", nodes))
+}
+
 // stuck tells once of a node whose removals come to nothing.
 func (r *reporter) stuck(n *autoscale.Node, v autoscale.Vain) {
 	r.log.Error("removals of a node come to nothing",

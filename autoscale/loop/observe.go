@@ -10,24 +10,33 @@ import (
 	"autoscaled/autoscale"
 )
 
-// observe reads queue and cloud concurrently. What could not be read is unknown:
-// its problem is set, and whatever came with the error is thrown away.
+// observe looks at queue and cloud.
 func (t *tick) observe(ctx context.Context) {
-	o := autoscale.Observation{At: t.at}
-	var supplyErr, demandErr error
+	o, supplyErr, demandErr := t.look(ctx)
+	if supplyErr != nil {
+		t.problem(StepCloud, "", supplyErr)
+	}
+	if demandErr != nil {
+		t.problem(StepQueue, "", demandErr)
+	}
+	t.report.Observation = o
+}
+
+// look reads queue and cloud concurrently. What could not be read is unknown: its
+// problem is set, and whatever came with the error is thrown away.
+func (t *tick) look(ctx context.Context) (o autoscale.Observation, supplyErr, demandErr error) {
+	o.At = t.at
 	var reads sync.WaitGroup
 	reads.Go(func() { o.Supply, supplyErr = within(ctx, t.CloudTimeout, t.Cloud.Observe) })
 	reads.Go(func() { o.Demand, demandErr = within(ctx, t.QueueTimeout, t.Queue.Demand) })
 	reads.Wait()
 	if supplyErr != nil {
 		o.Supply, o.SupplyProblem = autoscale.Supply{}, supplyErr.Error()
-		t.problem(StepCloud, "", supplyErr)
 	}
 	if demandErr != nil {
 		o.Demand, o.DemandProblem = autoscale.Demand{}, demandErr.Error()
-		t.problem(StepQueue, "", demandErr)
 	}
-	t.report.Observation = o
+	return o, supplyErr, demandErr
 }
 
 // within runs one read with its own deadline, and names the deadline if that is

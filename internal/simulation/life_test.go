@@ -57,6 +57,9 @@ type life struct {
 	// the cloud's showed may have been.
 	sawCloud, sawQueue bool
 	sawAt              time.Time
+	// askedAt is when that read began, and actedAt when a call last left that makes or
+	// starts nodes.
+	askedAt, actedAt time.Time
 }
 
 // reach tells that the daemon is at a point; true: it is dead.

@@ -103,7 +103,8 @@ func (w wire) read(r *http.Request, body []byte, key string, n int) (*http.Respo
 	if status {
 		l.saw(&l.sawCloud, false)
 	}
-	at := time.Now().Add(-l.scenario.cloud.Timing.StatusAge)
+	asked := time.Now()
+	at := asked.Add(-l.scenario.cloud.Timing.StatusAge)
 	if status {
 		l.mu.Lock()
 		l.noteStanding()
@@ -113,7 +114,7 @@ func (w wire) read(r *http.Request, body []byte, key string, n int) (*http.Respo
 	whole := kind == "" || kind == string(cyclecloudtest.FaultLatency)
 	if status && whole && err == nil && answer.StatusCode == http.StatusOK {
 		l.state.Lock()
-		l.sawCloud, l.sawAt = true, at
+		l.sawCloud, l.sawAt, l.askedAt = true, at, asked
 		l.state.Unlock()
 	}
 	return answer, err
@@ -130,6 +131,8 @@ func (w wire) act(r *http.Request, body []byte, key string, n int) (*http.Respon
 	before, after := pointBeforeSend, pointAfterSend
 	if q.removes() {
 		before, after = pointBeforeTerminate, pointAfterTerminate
+	} else {
+		l.acted()
 	}
 	if l.reach(before) && lot(l.seed, "left already", key, n)%2 == 0 {
 		return nil, errDead
@@ -342,12 +345,19 @@ func (w wire) checkCall(q request) {
 	}
 }
 
+// acted notes that a call leaves that makes or starts nodes, which may take long.
+func (l *life) acted() {
+	l.state.Lock()
+	defer l.state.Unlock()
+	l.actedAt = time.Now()
+}
+
 // checkTargets looks at each node that is about to be removed. The caller holds the
 // world's lock.
 func (w wire) checkTargets(q request) {
 	l := w.life
 	l.state.Lock()
-	sawAt := l.sawAt
+	sawAt, askedAt, actedAt := l.sawAt, l.askedAt, l.actedAt
 	l.state.Unlock()
 	w.checkMinimum(q, sawAt)
 	for _, id := range q.IDs {
@@ -358,6 +368,8 @@ func (w wire) checkTargets(q request) {
 			l.tally(func(c *counts) { c.cameUp++ })
 		}
 		switch {
+		case takesJobs && !l.readMarked[id] && !askedAt.After(actedAt):
+			l.violate("%s of node %s, which is not marked, without another look after other calls", q.action, id)
 		case l.foreign[id]:
 			l.violate("%s of node %s, which somebody else made", q.action, id)
 		case kept && since.Before(sawAt) && !l.peace:
