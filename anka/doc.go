@@ -1,8 +1,49 @@
-// Package anka is the room for the second cloud: Anka Build Cloud, whose nodes
-// are macOS virtual machines that run CI jobs. It will hold a typed client of
-// the controller's REST API and the provider that turns it into what package
-// loop asks of a cloud.
+// Package anka speaks the REST API of the Anka Build Cloud controller, whose
+// nodes are Macs and whose instances are macOS VMs that run CI jobs.
 //
-// The client is not here yet: the package holds this text only, and no
-// configuration can select it.
+// [Client] is the API as it is: one method per call, every parameter and field
+// of the 2019 reference and what newer controllers added to it, up to 1.50. Each
+// method's comment tells its endpoint, the licence tier that it needs ("any": the
+// reference names none) and how versions differ. docs/anka-api.md is the table of
+// them all.
+//
+// # Answers of every age
+//
+// Every answer is an envelope of status, message and body, JSON whatever its
+// Content-Type says. What differs between controllers is read in all its forms:
+// wrapped and flat instances, three spellings of a port forwarding's name, a list
+// for a single node, null for names and lists inside of records. Times that are
+// absent, empty or in the year 1 are the zero time. What may have been left out
+// for being unknown is a pointer or a nil slice. A list that is null, a record
+// without an id or a state, a count below zero and a list that tells of one thing
+// twice are [ErrMalformed], and the error shows what was read.
+//
+// # Errors
+//
+// A failure comes as FAIL with status 200 or with 4xx; both become the same
+// error, typed by meaning ([ErrTemplateNotFound], [ErrLicence], …). The API has no
+// codes, so that the meaning is found in the message: classify.go says which
+// words are known and which are our own reading. A message that tells of trouble
+// behind the controller (a refused connection, a time-out) is [ErrUnavailable].
+//
+// # Sending, repeating, doubt
+//
+// A GET is repeated on connection errors, 429 and 5xx, with jittered waits and
+// Retry-After, within the context's deadline. All else is sent once. When its
+// answer is lost or makes no sense the error is [ErrUncertain] too. POST /vm has
+// no idempotency key: look for the instances by their external id before asking
+// again, or there will be twice as many.
+//
+// # Who we are
+//
+// Nothing, the root token, a client certificate ([TLS]), or an [APIKey]: with it
+// the client opens a session, which lives five minutes, renews it a minute before
+// its end, and once more if the controller doesn't take it; callers share one
+// renewal.
+//
+// # What is not shown
+//
+// Tokens, keys, scripts, what scripts print, and VNC passwords are not in any
+// error, and [Script] and [Hidden] print as <redacted>. An error that would repeat
+// a piece of the script that was sent shows none of the controller's words.
 package anka

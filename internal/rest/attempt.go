@@ -82,7 +82,10 @@ func (x *attempt) decode(status int, body *bodyReader) *Error {
 		return nil
 	}
 	err := x.call.Into(body)
-	var size sizeError
+	var (
+		size    sizeError
+		refusal *Refusal
+	)
 	switch {
 	case errors.As(body.err, &size):
 		return x.failure(status, ErrTooLarge, body.err)
@@ -90,10 +93,14 @@ func (x *attempt) decode(status int, body *bodyReader) *Error {
 		return x.failure(status, ErrUnavailable, body.err)
 	case err == nil:
 		return nil
+	case errors.As(err, &refusal):
+		failure := x.failure(status, refusal.Kind, nil)
+		failure.Words, failure.Uncertain = shorten(x.hide(fold(refusal.Words))), failure.Uncertain && refusal.Uncertain
+		return failure
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(body, headSize)) // fills body.head: the decoder stopped early
 	failure := x.failure(status, ErrMalformed, err)
-	if seen := excerpt(body.head, x.secrets); seen != "" {
+	if seen := excerpt(body.head, x.hide); seen != "" {
 		failure.Words += "; read: " + seen
 	}
 	return failure
@@ -103,7 +110,12 @@ func (x *attempt) decode(status int, body *bodyReader) *Error {
 func (x *attempt) refused(response *http.Response, body *bodyReader) *Error {
 	_, _ = io.Copy(io.Discard, io.LimitReader(body, headSize)) // fills body.head; what can't be read is no loss
 	failure := x.failure(response.StatusCode, kindOf(response.StatusCode), nil)
-	failure.Words = serverWords(body.head, x.secrets)
+	if x.call.Explain != nil {
+		if kind := x.call.Explain(response.StatusCode, body.head); kind != nil {
+			failure.Kind = kind
+		}
+	}
+	failure.Words = serverWords(body.head, x.hide)
 	failure.RetryAfter = retryAfter(response.Header.Get("Retry-After"))
 	return failure
 }
@@ -116,7 +128,7 @@ func (x *attempt) failure(status int, kind, cause error) *Error {
 		Attempts: x.count, Err: cause,
 	}
 	if cause != nil {
-		e.Words = shorten(redact(fold(cause.Error()), x.secrets))
+		e.Words = shorten(x.hide(fold(cause.Error())))
 	}
 	if !idempotent(x.call.Method) && x.count > 0 {
 		e.Uncertain = mayHaveBeenHandled(status)
@@ -126,6 +138,15 @@ func (x *attempt) failure(status int, kind, cause error) *Error {
 	}
 	x.last = e
 	return e
+}
+
+// hide removes the credentials' secrets and what the call itself wants hidden.
+func (x *attempt) hide(text string) string {
+	text = redact(text, x.secrets)
+	if x.call.Hide != nil {
+		text = x.call.Hide(text)
+	}
+	return text
 }
 
 // neverSent tells failures that came before the server could have seen anything.
@@ -153,7 +174,7 @@ func (x *attempt) transportFailure(err error) *Error {
 	)
 	switch {
 	case errors.As(cause, &credentials):
-		return x.failure(0, ErrUnauthorized, cause)
+		return x.failure(0, credentials.kind(), cause)
 	case errors.As(cause, &redirect):
 		e := x.failure(0, ErrRedirect, cause)
 		e.Uncertain = false // a redirect is an answer: not here

@@ -3,6 +3,7 @@ package rest
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -114,6 +115,14 @@ func (a authorizer) RoundTrip(r *http.Request) (*http.Response, error) {
 type credentialError struct{ error }
 
 func (e credentialError) Unwrap() error { return e.error }
+
+// kind is ErrUnauthorized, or what became of the call that was to fetch them.
+func (e credentialError) kind() error {
+	if call, ok := errors.AsType[*Error](e.error); ok {
+		return call.Kind
+	}
+	return ErrUnauthorized
+}
 
 // redact removes secrets from text that is to be shown, in every form that a
 // server may give back.

@@ -62,12 +62,12 @@ var (
 // excerpt makes one short line of an answer's beginning: the text of an HTML
 // page, everything else as it is. Secrets are removed before and after what
 // could uncover one, and before the line is cut.
-func excerpt(head []byte, secrets []string) string {
-	text := redact(strings.ToValidUTF8(string(head), "\uFFFD"), secrets)
+func excerpt(head []byte, hide func(string) string) string {
+	text := hide(strings.ToValidUTF8(string(head), "\uFFFD"))
 	if page := strings.ToLower(text); strings.Contains(page, "<html") || strings.Contains(page, "<!doctype html") {
 		text = "HTML page: " + pageText(text)
 	}
-	return shorten(redact(fold(text), secrets))
+	return shorten(hide(fold(text)))
 }
 
 func pageText(page string) string {

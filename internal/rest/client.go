@@ -73,8 +73,14 @@ type Call struct {
 	Body any
 	// Into decodes a 2xx answer as it arrives. It may be called again for a
 	// later attempt and must then start afresh. An error makes the answer
-	// ErrMalformed. nil: the answer's body is ignored.
+	// ErrMalformed, or a [Refusal] what it says. nil: the answer's body is ignored.
 	Into func(io.Reader) error
+	// Explain finds the meaning of a refusal, an answer outside 2xx, in its
+	// status and the beginning of its body. nil, or nil from it: the status tells.
+	Explain func(status int, head []byte) error
+	// Hide removes from text that is to be shown what this call holds beside
+	// credentials and nobody should read. nil: nothing.
+	Hide func(text string) string
 }
 
 // Answer is what remains of a success once its body was decoded.

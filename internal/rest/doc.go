@@ -18,7 +18,11 @@
 // took effect is for the caller to find out, so its error says so
 // ([ErrUncertain]).
 //
-// What is never in an error: credentials. Addresses are shown without user
+// What an answer means is its status's business, unless the call knows better:
+// Into may find a [Refusal] in a success, and Explain a vendor's own meaning in a
+// failure.
+//
+// What is never in an error: credentials, and what a call hides (Call.Hide). Addresses are shown without user
 // information and query, and a server's words are searched for the secrets of
 // the attempt before they are repeated.
 package rest

@@ -44,7 +44,7 @@ type Error struct {
 	Method string
 	Path   string // of the address, without query and user information
 	Status int    // HTTP status; 0: no answer
-	Kind   error  // one of the Err… values above
+	Kind   error  // one of the Err… values above, or a vendor's own that wraps one
 	// Words are the server's, or a description of what was read; shortened to
 	// one line, secrets removed.
 	Words string
@@ -80,11 +80,23 @@ func (e *Error) Error() string {
 
 // Is matches the error's meaning, and ErrUncertain where it applies.
 func (e *Error) Is(target error) bool {
-	return target == e.Kind || (e.Uncertain && target == ErrUncertain)
+	return errors.Is(e.Kind, target) || (e.Uncertain && target == ErrUncertain)
 }
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Refusal is what [Call].Into returns when an answer with a success status says
+// that the request failed, or proves that what was asked for isn't there. Not
+// even a method that changes something took effect, unless Uncertain.
+type Refusal struct {
+	Kind      error  // as Error.Kind
+	Words     string // the server's; they are shortened and searched for secrets
+	Uncertain bool
+}
+
+// Error tells meaning and words.
+func (r *Refusal) Error() string { return r.Kind.Error() + ": " + r.Words }
 
 // kindOf translates a status that is no success.
 func kindOf(status int) error {

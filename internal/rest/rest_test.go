@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -297,5 +298,73 @@ func TestCallsThatCannotBeWritten(t *testing.T) {
 		_, err := c.Do(t.Context(), call)
 		require.ErrorIs(t, err, rest.ErrConfig)
 		require.NotErrorIs(t, err, rest.ErrUncertain)
+	}
+}
+
+// A success may be none, and a failure may mean more than its status says.
+func TestVendorsOwnMeanings(t *testing.T) {
+	noTemplate := fmt.Errorf("no template: %w", rest.ErrNotFound)
+	c := func(status int, body string) *rest.Client {
+		return client(t, rest.Options{Retries: -1, Transport: scripted(func(*http.Request) (*http.Response, error) { return answer(status, nil, body), nil })})
+	}
+	for _, uncertain := range []bool{false, true} {
+		for _, method := range []string{"GET", "POST"} {
+			_, err := c(200, "FAIL").Do(t.Context(), rest.Call{Method: method, Path: "/", Into: func(r io.Reader) error {
+				words, _ := io.ReadAll(r)
+				return fmt.Errorf("wrapped: %w", &rest.Refusal{Kind: noTemplate, Words: string(words) + "\nhidden", Uncertain: uncertain})
+			}, Hide: func(text string) string { return strings.ReplaceAll(text, "hidden", "-") }})
+			require.ErrorIs(t, err, noTemplate)
+			require.ErrorIs(t, err, rest.ErrNotFound)
+			require.NotErrorIs(t, err, rest.ErrMalformed)
+			require.EqualError(t, err, method+" /: 200 OK: no template: not found: FAIL -"+map[bool]string{true: " (the request may have been handled)"}[uncertain && method == "POST"])
+		}
+	}
+	explain := func(status int, head []byte) error {
+		if status == 400 && string(head) == "gone" {
+			return noTemplate
+		}
+		return nil
+	}
+	_, err := c(400, "gone").Do(t.Context(), rest.Call{Method: "POST", Path: "/", Explain: explain})
+	require.ErrorIs(t, err, noTemplate)
+	require.ErrorContains(t, err, ": gone")
+	_, err = c(409, "gone").Do(t.Context(), rest.Call{Method: "POST", Path: "/", Explain: explain, Hide: func(string) string { return "nothing to see" }})
+	require.ErrorIs(t, err, rest.ErrConflict)
+	require.ErrorContains(t, err, ": nothing to see")
+	_, err = c(200, "{hidden").Do(t.Context(), rest.Call{Method: "GET", Path: "/", Into: func(r io.Reader) error {
+		_, _ = io.ReadAll(r)
+		return errors.New("hidden is odd")
+	}, Hide: func(text string) string { return strings.ReplaceAll(text, "hidden", "-") }})
+	require.ErrorContains(t, err, "malformed answer: - is odd; read: {-")
+}
+
+// fetched credentials come of a call of their own, whose failure is the call's.
+type fetched struct{ from *rest.Client }
+
+func (f fetched) Authorize(*http.Request) ([]string, error) {
+	_, err := f.from.Do(context.Background(), rest.Call{Method: "GET", Path: "/token"})
+	return nil, err
+}
+
+func TestCredentialsThatCannotBeFetched(t *testing.T) {
+	for status, want := range map[int]error{503: rest.ErrUnavailable, 401: rest.ErrUnauthorized, 404: rest.ErrNotFound} {
+		asked, sent := 0, 0
+		from := client(t, rest.Options{Retries: -1, Transport: scripted(func(*http.Request) (*http.Response, error) {
+			asked++
+			return answer(status, nil, "no"), nil
+		})})
+		c := client(t, rest.Options{WaitMin: time.Microsecond, Auth: fetched{from}, Transport: scripted(func(*http.Request) (*http.Response, error) {
+			sent++
+			return answer(200, nil, ""), nil
+		})})
+		_, err := c.Do(t.Context(), rest.Call{Method: "POST", Path: "/thing"})
+		require.ErrorIs(t, err, want)
+		require.NotErrorIs(t, err, rest.ErrUncertain)
+		require.ErrorContains(t, err, "POST /thing: ")
+		require.ErrorContains(t, err, "GET /token: ")
+		require.Equal(t, 1, asked)
+		require.ErrorIs(t, get(c, t.Context()), want)
+		require.Equal(t, map[bool]int{true: 5, false: 2}[status == 503], asked, "a read waits for what may pass")
+		require.Zero(t, sent)
 	}
 }

@@ -14,7 +14,7 @@ func (x *attempt) checkRetry(_ context.Context, _ *http.Response, err error) (bo
 	if err == nil {
 		return false, nil
 	}
-	failure, read := errors.AsType[*Error](err)
+	failure, read := err.(*Error) // not what it wraps: credentials may come of calls of their own
 	if !read {
 		failure = x.transportFailure(err)
 		x.observe(0)
@@ -31,10 +31,10 @@ func (x *attempt) checkRetry(_ context.Context, _ *http.Response, err error) (bo
 
 // worthRepeating: failures that may pass by themselves.
 func worthRepeating(e *Error) bool {
-	if e.Kind == ErrThrottled {
+	if errors.Is(e.Kind, ErrThrottled) {
 		return true
 	}
-	return e.Kind == ErrUnavailable && e.Status != http.StatusNotImplemented
+	return errors.Is(e.Kind, ErrUnavailable) && e.Status != http.StatusNotImplemented
 }
 
 // waitFor doubles the wait with each attempt and draws from its upper half, so

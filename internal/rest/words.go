@@ -7,10 +7,10 @@ import (
 
 // serverWords finds the sentence in a refusal: the message of a JSON object, or
 // else the beginning of whatever it is.
-func serverWords(head []byte, secrets []string) string {
+func serverWords(head []byte, hide func(string) string) string {
 	var object map[string]any
 	if json.Unmarshal(head, &object) != nil {
-		return excerpt(head, secrets)
+		return excerpt(head, hide)
 	}
 	var found []string
 	for _, name := range []string{"error", "message", "detail", "reason", "errors"} {
@@ -22,7 +22,7 @@ func serverWords(head []byte, secrets []string) string {
 		}
 	}
 	if len(found) == 0 {
-		return excerpt(head, secrets)
+		return excerpt(head, hide)
 	}
-	return shorten(redact(fold(strings.Join(found, ": ")), secrets))
+	return shorten(hide(fold(strings.Join(found, ": "))))
 }
