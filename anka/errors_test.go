@@ -145,8 +145,8 @@ func TestWhatIsNotSent(t *testing.T) {
 		"revert no template":     func() error { return c.RevertTemplate(ctx, "") },
 		"revert to no tag":       func() error { return c.RevertTemplateToTag(ctx, "t", "") },
 		"revert to no version":   func() error { return c.RevertTemplateToVersion(ctx, "t", -1) },
-		"remove no template":       func() error { return ask(c.RemoveTemplateFromNodes(ctx, "")) },
-		"remove from an unnamed":   func() error { return ask(c.RemoveTemplateFromNodes(ctx, "t", "")) },
+		"remove no template":     func() error { return ask(c.RemoveTemplateFromNodes(ctx, "")) },
+		"remove from an unnamed": func() error { return ask(c.RemoveTemplateFromNodes(ctx, "t", "")) },
 		"distribute nothing":     func() error { return ask(c.Distribute(ctx, anka.DistributeRequest{})) },
 		"distribute to none": func() error {
 			return ask(c.Distribute(ctx, anka.DistributeRequest{TemplateID: "t", NodeIDs: []string{}}))
