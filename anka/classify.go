@@ -14,7 +14,7 @@ import (
 var (
 	licenceWords = regexp.MustCompile(`\blicen[cs]|\bhigher tier\b|\benterprise (tier|licen)|\brequires? (an? )?(anka )?(build )?enterprise\b`)
 	authWords    = regexp.MustCompile(`\bauthentication required\b|\bunauthori[sz]ed\b|\bnot authori[sz]ed\b|\bforbidden\b|\bpermission denied\b|\baccess denied\b`)
-	troubleWords = regexp.MustCompile(`\bconnection (refused|reset)\b|\bno such host\b|\bi/o timeout\b|\btimed out\b|\bdeadline exceeded\b|\betcd|\binternal (server )?error\b|\btry again\b|\btemporarily\b|\bunavailable\b|\bunreachable\b`)
+	troubleWords = regexp.MustCompile(`\bconnection (refused|reset)\b|\bno such host\b|\bi/o timeout\b|\btimed out\b|\bdeadline exceeded\b|\betcd|\binternal (server )?error\b|\btry again\b|\btemporarily\b|\bunavailable\b|\b(unreachable|not reachable)\b`)
 	missingWords = regexp.MustCompile(`\bnot found\b|\bno such\b|\bdoes not exist\b|\bdoesn't exist\b|\bnot in the registry\b|\b(can't|cannot|could not) find\b`)
 	existsWords  = regexp.MustCompile(`\balready (exists|in use)\b`)
 )

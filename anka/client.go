@@ -63,7 +63,7 @@ type Client struct {
 // New checks the options. Errors are ErrConfig; none holds a secret.
 func New(o Options) (*Client, error) {
 	if o.RootToken != nil && o.APIKey != nil {
-		return nil, fmt.Errorf("Anka: %w: a root token and an API key exclude each other", ErrConfig)
+		return nil, fmt.Errorf("client of Anka: %w: a root token and an API key exclude each other", ErrConfig)
 	}
 	shared := rest.Options{
 		BaseURL:   o.URL,
@@ -81,7 +81,7 @@ func New(o Options) (*Client, error) {
 	}
 	open, err := rest.New(shared)
 	if err != nil {
-		return nil, fmt.Errorf("Anka: %w", err)
+		return nil, fmt.Errorf("client of Anka: %w", err)
 	}
 	c := &Client{rest: open, open: open}
 	switch {
@@ -89,14 +89,14 @@ func New(o Options) (*Client, error) {
 		shared.Auth = rest.Basic{User: "root", Password: o.RootToken}
 	case o.APIKey != nil:
 		if c.session, err = newSession(*o.APIKey, open); err != nil {
-			return nil, fmt.Errorf("Anka: %w", err)
+			return nil, fmt.Errorf("client of Anka: %w", err)
 		}
 		shared.Auth = c.session
 	default:
 		return c, nil
 	}
 	if c.rest, err = rest.New(shared); err != nil {
-		return nil, fmt.Errorf("Anka: %w", err)
+		return nil, fmt.Errorf("client of Anka: %w", err)
 	}
 	return c, nil
 }

@@ -70,7 +70,7 @@ func TestBothErrorStylesMeanTheSame(t *testing.T) {
 func TestWordsOfTroubleAreDoubtful(t *testing.T) {
 	for _, words := range []string{
 		"dial tcp 192.0.2.1:8089: connect: connection refused", "lookup registry: no such host", "etcdserver: request timed out", "Internal server error",
-		"Post: context deadline exceeded", "registry is unreachable",
+		"Post: context deadline exceeded", "registry is unreachable", "Registry is not reachable",
 	} {
 		s := newController(t).on("POST /api/v1/vm", fail(200, words)).on("GET /api/v1/vm", fail(200, words), recorded(t, "2019/instances"))
 		_, err := s.client(t).StartInstances(t.Context(), anka.StartRequest{TemplateID: "t"})

@@ -54,6 +54,7 @@ type Instance struct {
 	Arch       string        `json:"arch"` // amd64 or arm64, newer controllers
 	MACAddress string        `json:"mac_address"`
 	VLAN       string        `json:"vlan"`
+	USBDevice  string        `json:"usb_device"`     // its name, newer controllers
 	VM         *VM           `json:"vminfo"`         // nil: none yet
 	Script     *ScriptResult `json:"startup_script"` // nil: not monitored, not over, or an older controller
 }

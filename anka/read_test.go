@@ -56,7 +56,7 @@ func TestInstancesOfNow(t *testing.T) {
 		InflightRequestID: "ace1715e-ace7-4ae8-718e-825c02f579c5",
 		Updated:           at(t, "2024-01-24T11:51:56.935646-05:00"), Created: at(t, "2024-01-24T11:44:59.489699-05:00"),
 		Metadata: anka.Metadata{"pool": anka.Text("ios"), "attempt": anka.Number(7), "ephemeral": anka.Flag(true)},
-		Arch:     "arm64", MACAddress: "00:00:00:00:FF:FF", VLAN: "12",
+		Arch:     "arm64", MACAddress: "00:00:00:00:FF:FF", VLAN: "12", USBDevice: "iphone7",
 		Script: &anka.ScriptResult{ReturnCode: -1, TimedOut: true, Stdout: "hello", Stderr: "bye", Errors: []string{"stdin"}},
 		VM: &anka.VM{
 			ID: "27f9cae9-08c4-48ad-8a06-0c10d66a45aa", Name: "mgmtManaged-14.2-arm64-1706114704759425000", Status: "running", Version: "v1",
