@@ -221,7 +221,7 @@ func TestStatusAndGroups(t *testing.T) {
 func TestOddInstancesAreRead(t *testing.T) {
 	s := newController(t).on("GET /api/v1/vm", answer{200, `{"status":"OK","body":[
 		{"instance_id":"flat","name":null,"instance_state":"Started","ts":"","cr_time":null,"version":2.0,"vminfo":null},
-		{"vm":{"instance_id":"inside","name":"n","external_id":"e","instance_state":"Brewing","ts":"0001-01-01T00:00:00Z"}},
+		{"vm":{"instance_id":"inside","name":"n","external_id":"e","instance_state":"Brewing","ts":"0001-01-01T00:00:00Z","cr_time":"0001-01-01T00:00:00-05:00"}},
 		{"instance_id":"both","external_id":"e","metadata":{"a":1.5,"b":null},"vm":{"instance_id":"both","external_id":null,"instance_state":"Error"}}]}`})
 	list, err := s.client(t).Instances(t.Context())
 	require.NoError(t, err)

@@ -39,6 +39,7 @@ type gate struct {
 	// refuse answers in place of a step, by path; nil entries don't.
 	refuse map[string]func() *http.Response
 	delay  time.Duration // of a hand
+	pace   time.Duration // the nth call is looked at after n times that
 }
 
 var testKey = sync.OnceValue(func() *rsa.PrivateKey {
@@ -77,6 +78,10 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	if g.delay > 0 && r.URL.Path == "/tap/v1/hand" {
 		time.Sleep(g.delay) // virtual
 	}
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		_, calls := g.countCall()
+		time.Sleep(time.Duration(calls) * g.pace) // virtual
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if f := g.refuse[r.URL.Path]; f != nil {
@@ -88,7 +93,6 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	case "/tap/v1/shake":
 		return g.shake(body), nil
 	}
-	g.calls++
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if until, ok := g.valid[token]; !ok || !time.Now().Before(until) {
 		return response(401, `{"status":"FAIL","message":"Authentication Required, not `+token+`"}`), nil
@@ -121,6 +125,13 @@ func (g *gate) shake(body []byte) *http.Response {
 	data := fmt.Sprintf(`{"userName":"ci","sessionId":"session-%d","token":%q}`, g.sessions, rand.Text())
 	g.valid[base64.StdEncoding.EncodeToString([]byte(data))] = time.Now().Add(g.life)
 	return response(200, `{ "id": "ci", "data": `+strings.ReplaceAll(data, ",", ", ")+` }`)
+}
+
+func (g *gate) countCall() (sessions, calls int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.calls++
+	return g.sessions, g.calls
 }
 
 func (g *gate) count() (sessions, calls int) {
@@ -191,6 +202,26 @@ func TestALostSessionIsRenewedOnceForAnyMethod(t *testing.T) {
 	sessions, calls = g.count()
 	require.Equal(t, []int{3, 5}, []int{sessions, calls}, "tried once more and no oftener")
 	require.ErrorContains(t, err, "Authentication Required, not <redacted>")
+}
+
+// Who hears late that the old session doesn't count leaves the new one alone.
+func TestALostSessionIsRenewedOnceForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		c := g.client(t, pkcs1(g.key))
+		require.NoError(t, ask(c.Status(t.Context())))
+		clear(g.valid)
+		g.pace = time.Second
+		errs := make(chan error, 10)
+		for range 10 {
+			go func() { errs <- ask(c.Status(t.Context())) }()
+		}
+		for range 10 {
+			require.NoError(t, <-errs)
+		}
+		sessions, calls := g.count()
+		require.Equal(t, []int{2, 21}, []int{sessions, calls})
+	})
 }
 
 func TestForbiddenIsNotTriedAgain(t *testing.T) {

@@ -338,6 +338,20 @@ func TestVendorsOwnMeanings(t *testing.T) {
 	require.ErrorContains(t, err, "malformed answer: - is odd; read: {-")
 }
 
+// A vendor's own kind of trouble is repeated as the kind it wraps.
+func TestVendorsOwnTroubleIsRepeated(t *testing.T) {
+	for _, kind := range []error{rest.ErrUnavailable, rest.ErrThrottled, rest.ErrNotFound} {
+		own, turns := fmt.Errorf("own: %w", kind), 0
+		c := client(t, rest.Options{WaitMin: time.Microsecond, Transport: scripted(func(*http.Request) (*http.Response, error) { return answer(200, nil, ""), nil })})
+		_, err := c.Do(t.Context(), rest.Call{Method: "GET", Path: "/", Into: func(io.Reader) error {
+			turns++
+			return &rest.Refusal{Kind: own}
+		}})
+		require.ErrorIs(t, err, own)
+		require.Equal(t, map[bool]int{true: 1, false: 4}[kind == rest.ErrNotFound], turns)
+	}
+}
+
 // fetched credentials come of a call of their own, whose failure is the call's.
 type fetched struct{ from *rest.Client }
 
