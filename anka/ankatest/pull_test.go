@@ -66,6 +66,17 @@ func TestDiskMakesRoomForOthers(t *testing.T) {
 	require.Empty(t, f.server.Books().Nodes[1].Pulls)
 }
 
+// A template does not leave its disk for a tag of its own.
+func TestOwnTagsStay(t *testing.T) {
+	cfg := small()
+	cfg.Nodes[1].DiskGB = 39 // 19 for templates
+	cfg.Nodes[1].Holds = []HoldConfig{{"build", "t0"}}
+	f := start(t, cfg)
+	id := f.onMini(buildID)
+	require.Equal(t, "Scheduling", f.after(time.Hour).state(id), "1 GB is free, 2 are needed")
+	require.Len(t, f.node("mini")["templates"], 1)
+}
+
 // The template that was used least recently leaves first.
 func TestLeastRecentlyUsedLeaves(t *testing.T) {
 	cfg := small()

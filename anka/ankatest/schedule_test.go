@@ -306,7 +306,9 @@ func TestSilentMac(t *testing.T) {
 	f.after(5 * time.Second)
 	require.NoError(t, f.server.SetSilent("mac", true))
 	f.terminate(ending)
+	asked := f.vm(many(1, ""))[0]
 	f.after(time.Minute)
+	require.Empty(t, f.where(asked), "a Mac that does not ask for tasks gets none")
 	require.Equal(t, "Active", f.node("mac")["state"], "not yet two minutes")
 	require.NotContains(t, f.show(up), "message")
 	f.after(time.Minute)
