@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -127,6 +128,12 @@ func TestKeySession(t *testing.T) {
 	require.Equal(t, 200, status)
 	again := f.session(key, "nathan")
 	require.NotEqual(t, bearer, again)
+
+	data, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(again, "Bearer "))
+	require.NoError(t, err)
+	forged := base64.StdEncoding.EncodeToString(bytes.ReplaceAll(data, []byte("nathan"), []byte("other")))
+	status, _ = f.ask(http.DefaultClient, "GET", "/api/v1/status", "Bearer "+forged, "")
+	require.Equal(t, 401, status, "a session is its key's")
 
 	f.after(sessionLife)
 	for _, expired := range []string{bearer, again, "Bearer %", "Bearer AAAA"} {

@@ -168,6 +168,9 @@ func TestErrorStyles(t *testing.T) {
 	cfg := small()
 	cfg.Errors = ErrorsOK
 	require.Equal(t, "Not found", start(t, cfg).fail(200, "GET", "/api/v1/vm?id=none", ""))
+	f := start(t, cfg)
+	f.server.SetRegistry(false)
+	f.fail(500, "GET", "/api/v1/registry/vm", "") // what is the server's fault has its status in both styles
 	cfg = aged()
 	cfg.Errors = ErrorsStatus
 	require.Equal(t, "Not found", start(t, cfg).fail(404, "GET", "/api/v1/vm?id=none", ""))

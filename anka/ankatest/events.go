@@ -88,5 +88,3 @@ func (w *world) next() (time.Time, bool) {
 	}
 	return time.Time{}, false
 }
-
-func never() bool { return false }

@@ -184,3 +184,36 @@ func TestPushTag(t *testing.T) {
 	id := f.vm(`{"vmid":"` + buildID + `"}`)[0]
 	require.Equal(t, "t2", f.show(id)["tag"], "the latest, as it was when the start was asked for")
 }
+
+// A device that waits for a pull is free again when the pull is given up.
+func TestDevicesComeBackFromPulls(t *testing.T) {
+	cfg := small()
+	cfg.Nodes[1].USB = []string{"ipad"}
+	f := start(t, cfg)
+	free := object{"ipad": object{"available": 1., "busy": 0.}}
+	id := f.vm(`{"vmid":"` + buildID + `","usb_device":"ipad"}`)[0]
+	require.Equal(t, "Pulling", f.after(10*time.Second).state(id))
+	require.NotEqual(t, free, f.get("/api/v1/usb"))
+	f.server.SetRegistry(false)
+	require.Equal(t, free, f.get("/api/v1/usb"))
+	f.server.SetRegistry(true)
+	require.Equal(t, "Pulling", f.after(10*time.Second).state(id))
+	f.terminate(id)
+	require.Equal(t, free, f.get("/api/v1/usb"))
+}
+
+// A Mac whose licence expires finishes its pull, but starts nothing and begins no other.
+func TestUnlicensedMac(t *testing.T) {
+	f := start(t, small())
+	id := f.onMini(buildID)
+	f.after(10 * time.Second)
+	require.NoError(t, f.server.SetLicensed("mini", false))
+	d := f.distribute(`,"tag":"t0","node_ids":["` + miniID + `"]`)
+	require.Equal(t, "Scheduling", f.after(time.Hour).state(id))
+	require.NotContains(t, f.show(id), "node_id")
+	require.Equal(t, object{"status": false, "progress": 0.}, f.progress(d, miniID))
+	require.NoError(t, f.server.SetLicensed("mini", true))
+	f.after(time.Hour)
+	require.Equal(t, "Started", f.state(id))
+	require.Equal(t, true, f.progress(d, miniID)["status"])
+}
