@@ -191,23 +191,46 @@ func (b *board) addLots() {
 		}
 	}
 	slices.SortFunc(b.lots.order, func(x, y int) int { return compareSupply(&b.nodes[x], &b.nodes[y]) })
+	waiting := b.shapes()
 	b.lots.ids = make([]NodeID, len(b.lots.order))
 	for at, i := range b.lots.order {
 		n := &b.nodes[i]
 		b.lots.ids[at] = n.node.ID
-		b.addToLots(at, n)
+		b.addToLots(at, n, waiting)
 	}
 	for i := range b.inFlight {
 		if f := &b.inFlight[i]; !f.unwanted && !f.barred && f.operation.Names == nil {
-			b.addFlightLots(i, f)
+			b.addFlightLots(i, f, waiting)
 		}
 	}
 	b.lots.sortOwn()
 }
 
+// shapes are those that wait.
+func (b *board) shapes() map[ShapeKey]bool {
+	classes := b.state.Demand.Classes
+	shapes := make(map[ShapeKey]bool, len(classes))
+	for i := range classes {
+		shapes[classes[i].Key] = true
+	}
+	return shapes
+}
+
+// tenantsIn are the tenants of a node if any of them still waits. What was given to
+// jobs that run by now, wherever, or are gone, is nobody's: else a job in want of a
+// node would as soon take one that was asked for another.
+func tenantsIn(waiting map[ShapeKey]bool, tenants []Tenant) []Tenant {
+	for _, t := range tenants {
+		if waiting[t.Shape] {
+			return tenants
+		}
+	}
+	return nil
+}
+
 // addToLots enters a node: into the lot entered last if it is alike.
-func (b *board) addToLots(at int, n *nodeState) {
-	x := lot{source: sourceOf(n), pool: n.pool, group: n.node.Group, free: n.free, empty: !n.use.Busy(), count: 1, released: n.released, first: at, before: n.memory.For}
+func (b *board) addToLots(at int, n *nodeState, waiting map[ShapeKey]bool) {
+	x := lot{source: sourceOf(n), pool: n.pool, group: n.node.Group, free: n.free, empty: !n.use.Busy(), count: 1, released: n.released, first: at, before: tenantsIn(waiting, n.memory.For)}
 	if last := b.lots.tail[b.lots.listOf(&x)]; last >= 0 {
 		prev := &b.lots.all[last]
 		if prev.group == x.group && prev.empty == x.empty && prev.released == x.released && slices.Equal(prev.free, x.free) && slices.Equal(prev.before, x.before) {
@@ -220,7 +243,7 @@ func (b *board) addToLots(at int, n *nodeState) {
 
 // addFlightLots enters the nodes that an operation has yet to show: as its
 // wishes say, those of the nodes seen already left out.
-func (b *board) addFlightLots(i int, f *flight) {
+func (b *board) addFlightLots(i int, f *flight, waiting map[ShapeKey]bool) {
 	from := sourceAsked
 	if f.operation.Phase == OpAbsent {
 		from = sourceAbsent
@@ -235,7 +258,7 @@ func (b *board) addFlightLots(i int, f *flight) {
 	for _, wish := range promise.For {
 		skip := min(seen, wish.Count)
 		n := min(left, wish.Count-skip)
-		add(n, wish.Tenants)
+		add(n, tenantsIn(waiting, wish.Tenants))
 		seen, left = seen-skip, left-n
 	}
 	add(left, nil)

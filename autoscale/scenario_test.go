@@ -391,16 +391,22 @@ func (n scenarioNode) add(s *State) {
 	}
 }
 
-// giveTo remembers whom an earlier plan gave the node to.
+// giveTo remembers whom an earlier plan gave the node to; a job that is not in the
+// queue had a shape of its own.
 func (n scenarioNode) giveTo(s *State) {
+	if n.For == "" {
+		return
+	}
+	shape := ShapeKey(1)
 	for i := range s.Demand.Classes {
 		class := &s.Demand.Classes[i]
 		if slices.ContainsFunc(class.Members, func(m Member) bool { return m.ID == n.For }) {
-			m := s.Memory.Nodes[NodeID(n.ID)]
-			m.For = []Tenant{{Shape: class.Key}}
-			s.Memory.Nodes[NodeID(n.ID)] = m
+			shape = class.Key
 		}
 	}
+	m := s.Memory.Nodes[NodeID(n.ID)]
+	m.For = []Tenant{{Shape: shape}}
+	s.Memory.Nodes[NodeID(n.ID)] = m
 }
 
 func (j scenarioJob) jobs(offset int) []Job {

@@ -212,13 +212,17 @@ func (h *house) within(what string, have, most int) {
 }
 
 // arrived are the nodes that each job which has arrived may need: one for each task.
-// Where not every job runs everywhere, a node that another job took was asked for twice.
+// Where the job runs not everywhere, a node that another job took was asked for twice.
 func (h *house) arrived() (nodes []int) {
-	each := 2
-	if h.plain {
-		each = 1
+	choosy := make(map[autoscale.JobID]bool)
+	for _, job := range slices.Concat(h.scenario.jobs, h.scenario.last) {
+		choosy[job.ID] = !job.Selector.IsZero()
 	}
 	for _, r := range h.world.jobs.Records() {
+		each := 1
+		if !h.plain || choosy[r.ID] {
+			each = 2
+		}
 		nodes = append(nodes, each*r.Tasks)
 	}
 	return nodes
