@@ -19,7 +19,8 @@ type DrainMemory struct {
 	Marked time.Time `json:"marked,omitzero"`
 	// Shown: the queue showed the mark that was sent last, while something ran there.
 	Shown bool `json:"shown,omitempty"`
-	// Failed is how many drains in a row were undone, and Undone when the last one was.
+	// Failed is how many drains in a row were undone, and Undone when the last one was:
+	// when its mark was seen last.
 	Failed int       `json:"failed,omitempty"`
 	Undone time.Time `json:"undone,omitzero"`
 }
@@ -81,8 +82,11 @@ func (d DrainMemory) advance(phase Phase, use HostUse, known bool, at time.Time,
 			d.Since = at
 		}
 	}
-	if timeout > 0 && !d.Since.IsZero() && at.Sub(d.Since) >= timeout {
+	switch {
+	case timeout > 0 && !d.Since.IsZero() && at.Sub(d.Since) >= timeout:
 		d.Since, d.Failed, d.Undone = time.Time{}, d.Failed+1, at
+	case marked && d.Since.IsZero() && d.Failed > 0:
+		d.Undone = at // not yet: the rest begins when the node takes work again
 	}
 	return d
 }

@@ -30,8 +30,9 @@ func TestDrainMemory(t *testing.T) {
 
 	d = look(d, marked, 60)
 	require.Equal(t, DrainMemory{Shown: true, Failed: 1, Undone: at(60)}, d)
-	require.Equal(t, d, look(d, marked, 119), "its mark is withdrawn, which may take a while")
-	require.Equal(t, at(120), look(d, marked, 120).Since, "a mark that stays for all that is of the next drain")
+	require.Equal(t, d, look(d, busy, 119))
+	require.Equal(t, DrainMemory{Shown: true, Failed: 1, Undone: at(119)}, look(d, marked, 119), "its mark is withdrawn, which may take a while")
+	require.Equal(t, at(120), look(d, marked, 120).Since, "a mark that nobody saw to for all that is of the next drain")
 	require.Equal(t, DrainMemory{}, look(d, HostUse{}, 61), "no failure is remembered of a node that became empty")
 
 	for failed, wait := range []time.Duration{1, 2, 4, 8, 8, 8} {
@@ -74,7 +75,7 @@ type drainWorld struct {
 	uses   map[string]HostUse
 	// marked is since when a host is seen busy and with our mark, without anybody having
 	// tried to withdraw it; sent when a mark was last sent that was not seen; and undone
-	// when its drain was undone, since when it was not seen empty.
+	// when its drain was undone, since when neither it nor any of its group was seen empty.
 	marked, sent, undone map[NodeID]time.Time
 }
 
@@ -139,7 +140,7 @@ func (w *drainWorld) note() {
 			delete(w.sent, n.ID)
 		}
 		if !use.Busy() {
-			delete(w.undone, n.ID)
+			w.emptied(n)
 		}
 		if since := w.marked[n.ID]; use.Drain != DrainOurs || !use.Busy() {
 			delete(w.marked, n.ID)
@@ -184,6 +185,16 @@ func (w *drainWorld) set(host string, d Drain) {
 		use := w.uses[host]
 		use.Drain = d
 		w.uses[host] = use
+	}
+}
+
+// emptied forgets what was undone for a node that is empty: itself, and what is to go
+// only together with it.
+func (w *drainWorld) emptied(n Node) {
+	for _, other := range w.state.Supply.Nodes {
+		if other.ID == n.ID || n.Group != "" && other.Group == n.Group {
+			delete(w.undone, other.ID)
+		}
 	}
 }
 

@@ -39,7 +39,7 @@ func (h *house) checkTick(r loop.Report) {
 	h.checkAccounted(operations)
 	if !h.forgot {
 		h.checkLimits()
-		h.checkWanted(operations, r.At)
+		h.checkWanted(operations, marked(r), r.At)
 		h.checkRates(operations, r.At)
 	}
 }
@@ -143,19 +143,23 @@ func (h *house) checkLimits() {
 }
 
 // checkWanted: never more nodes than anybody ever wanted. Nodes that are to go don't
-// count, since their successors may have been asked for. One that is too old goes once
-// its successor is there, if the pool is to keep so many: until then there are both.
-func (h *house) checkWanted(operations map[autoscale.RequestID]autoscale.Operation, at time.Time) {
+// count, since their successors may have been asked for, and neither do those that are
+// too old and marked for drain: no job gets them. Another that is too old goes once its successor is
+// there, if the pool is to keep so many: until then there are both.
+func (h *house) checkWanted(operations map[autoscale.RequestID]autoscale.Operation, marked map[autoscale.NodeID]bool, at time.Time) {
 	going := toGo(operations)
 	up, old := 0, map[string]int{}
 	for _, n := range h.ours() {
 		if going[autoscale.NodeID(n.ID)] || !h.serves(n) {
 			continue
 		}
-		up++
 		if age := at.Sub(operations[autoscale.RequestID(n.RequestID)].Intended); h.tooOld(n, age) {
+			if marked[autoscale.NodeID(n.ID)] {
+				continue
+			}
 			old[n.Bucket.Nodearray]++
 		}
+		up++
 	}
 	wanted := h.lateNodes
 	for i := range h.policy.Pools {
@@ -168,6 +172,18 @@ func (h *house) checkWanted(operations map[autoscale.RequestID]autoscale.Operati
 	if up > wanted {
 		h.violate("%d nodes; no more than %d were ever wanted", up, wanted)
 	}
+}
+
+// marked are the nodes that the queue shows with our mark, or that the plan marks.
+func marked(r loop.Report) map[autoscale.NodeID]bool {
+	list := map[autoscale.NodeID]bool{}
+	for _, n := range r.Observation.Supply.Nodes {
+		list[n.ID] = useOf(r.Observation, n).Drain == autoscale.DrainOurs
+	}
+	for _, d := range r.Plan.Drain {
+		list[d.Node.ID] = true
+	}
+	return list
 }
 
 // toGo are the nodes that removals name.

@@ -17,6 +17,7 @@ func TestWantedCountsSuccessors(t *testing.T) {
 	for name, c := range map[string]struct {
 		keeps, nodes int
 		age          time.Duration
+		marked       bool
 		tooMany      bool
 	}{
 		"as many as the pool keeps":         {keeps: 1, nodes: 1},
@@ -24,6 +25,8 @@ func TestWantedCountsSuccessors(t *testing.T) {
 		"an old one and its successor":      {keeps: 1, nodes: 2, age: most + 1},
 		"two for one that is old":           {keeps: 1, nodes: 3, age: most + 1, tooMany: true},
 		"an old one that is not to be kept": {keeps: 0, nodes: 1, age: most + 1, tooMany: true},
+		"an old one that is marked":         {keeps: 0, nodes: 1, age: most + 1, marked: true},
+		"one that is marked":                {keeps: 0, nodes: 1, age: most, marked: true, tooMany: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := cyclecloudtest.DefaultConfig()
@@ -36,7 +39,11 @@ func TestWantedCountsSuccessors(t *testing.T) {
 			require.NoError(t, err)
 			now := time.Now()
 			made := autoscale.Operation{Kind: autoscale.OperationCreate, Intended: now.Add(-c.age)} // such nodes bear no request id
-			(&house{world: w}).checkWanted(map[autoscale.RequestID]autoscale.Operation{"": made}, now)
+			seen := map[autoscale.NodeID]bool{}
+			for _, n := range w.ours() {
+				seen[autoscale.NodeID(n.ID)] = c.marked
+			}
+			(&house{world: w}).checkWanted(map[autoscale.RequestID]autoscale.Operation{"": made}, seen, now)
 			require.Equal(t, c.tooMany, w.violated())
 		})
 	}
