@@ -124,7 +124,7 @@ func (b *board) oldOf(policy int) (all []old, leaving, alive int) {
 		at := place{n.pool, n.node.Group}
 		switch {
 		case !b.tooOld(n) || b.goesWhole(n) && seen[at]:
-		case n.leaving:
+		case n.leaving, b.failsOut(n):
 			leaving++
 		case !n.supply:
 		case b.goesWhole(n):
@@ -136,6 +136,13 @@ func (b *board) oldOf(policy int) (all []old, leaving, alive int) {
 	}
 	slices.SortStableFunc(all, compareOld)
 	return all, leaving, alive
+}
+
+// failsOut tells whether a node has failed and is sent away by this plan. It counts as
+// on its way out at once: if it did so only when it is, another would be retired for
+// one plan, and put back into service by the next.
+func (b *board) failsOut(n *nodeState) bool {
+	return n.node.Phase == PhaseFailed && b.ours(n) && n.memory.Vain.Tries == 0 && b.poolPolicy(n.pool).KeepFailed == 0
 }
 
 // compareOld puts first what is being drained, then what it was tried with in vain less
