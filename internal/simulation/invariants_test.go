@@ -39,7 +39,8 @@ func (h *house) checkTick(r loop.Report) {
 	h.checkAccounted(operations)
 	if !h.forgot {
 		h.checkLimits()
-		h.checkWanted(operations, marked(r), r.At)
+		h.noteRetired(r)
+		h.checkWanted(operations, r.At)
 		h.checkRates(operations, r.At)
 	}
 }
@@ -144,9 +145,9 @@ func (h *house) checkLimits() {
 
 // checkWanted: never more nodes than anybody ever wanted. Nodes that are to go don't
 // count, since their successors may have been asked for, and neither do those that are
-// too old and marked for drain: no job gets them. Another that is too old goes once its successor is
+// too old and retired by the last plan that could see: no job gets them. Another that is too old goes once its successor is
 // there, if the pool is to keep so many: until then there are both.
-func (h *house) checkWanted(operations map[autoscale.RequestID]autoscale.Operation, marked map[autoscale.NodeID]bool, at time.Time) {
+func (h *house) checkWanted(operations map[autoscale.RequestID]autoscale.Operation, at time.Time) {
 	going := toGo(operations)
 	up, old := 0, map[string]int{}
 	for _, n := range h.ours() {
@@ -154,7 +155,7 @@ func (h *house) checkWanted(operations map[autoscale.RequestID]autoscale.Operati
 			continue
 		}
 		if age := at.Sub(operations[autoscale.RequestID(n.RequestID)].Intended); h.tooOld(n, age) {
-			if marked[autoscale.NodeID(n.ID)] {
+			if h.retired[autoscale.NodeID(n.ID)] {
 				continue
 			}
 			old[n.Bucket.Nodearray]++
@@ -174,16 +175,15 @@ func (h *house) checkWanted(operations map[autoscale.RequestID]autoscale.Operati
 	}
 }
 
-// marked are the nodes that the queue shows with our mark, or that the plan marks.
-func marked(r loop.Report) map[autoscale.NodeID]bool {
-	list := map[autoscale.NodeID]bool{}
-	for _, n := range r.Observation.Supply.Nodes {
-		list[n.ID] = useOf(r.Observation, n).Drain == autoscale.DrainOurs
+// noteRetired notes which nodes a plan takes out of service.
+func (h *house) noteRetired(r loop.Report) {
+	if r.Observation.DemandProblem != "" || r.Observation.SupplyProblem != "" {
+		return
 	}
-	for _, d := range r.Plan.Drain {
-		list[d.Node.ID] = true
+	clear(h.retired)
+	for _, v := range r.Plan.Nodes {
+		h.retired[v.Node] = v.Goes
 	}
-	return list
 }
 
 // toGo are the nodes that removals name.

@@ -17,7 +17,7 @@ func TestWantedCountsSuccessors(t *testing.T) {
 	for name, c := range map[string]struct {
 		keeps, nodes int
 		age          time.Duration
-		marked       bool
+		retired      bool
 		tooMany      bool
 	}{
 		"as many as the pool keeps":         {keeps: 1, nodes: 1},
@@ -25,8 +25,8 @@ func TestWantedCountsSuccessors(t *testing.T) {
 		"an old one and its successor":      {keeps: 1, nodes: 2, age: most + 1},
 		"two for one that is old":           {keeps: 1, nodes: 3, age: most + 1, tooMany: true},
 		"an old one that is not to be kept": {keeps: 0, nodes: 1, age: most + 1, tooMany: true},
-		"an old one that is marked":         {keeps: 0, nodes: 1, age: most + 1, marked: true},
-		"one that is marked":                {keeps: 0, nodes: 1, age: most, marked: true, tooMany: true},
+		"an old one that is retired":        {keeps: 0, nodes: 1, age: most + 1, retired: true},
+		"one that is retired":               {keeps: 0, nodes: 1, age: most, retired: true, tooMany: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := cyclecloudtest.DefaultConfig()
@@ -39,11 +39,10 @@ func TestWantedCountsSuccessors(t *testing.T) {
 			require.NoError(t, err)
 			now := time.Now()
 			made := autoscale.Operation{Kind: autoscale.OperationCreate, Intended: now.Add(-c.age)} // such nodes bear no request id
-			seen := map[autoscale.NodeID]bool{}
 			for _, n := range w.ours() {
-				seen[autoscale.NodeID(n.ID)] = c.marked
+				w.retired[autoscale.NodeID(n.ID)] = c.retired
 			}
-			(&house{world: w}).checkWanted(map[autoscale.RequestID]autoscale.Operation{"": made}, seen, now)
+			(&house{world: w}).checkWanted(map[autoscale.RequestID]autoscale.Operation{"": made}, now)
 			require.Equal(t, c.tooMany, w.violated())
 		})
 	}

@@ -36,6 +36,8 @@ type world struct {
 	// readBusy are the nodes of which the last read of the queue said that they are
 	// busy, readMarked those that it showed with a mark.
 	readBusy, readMarked map[string]bool
+	// retired are the nodes that the last plan which could see took out of service.
+	retired map[autoscale.NodeID]bool
 	// stood are the nodes that counted to min when the cloud was read, by node id.
 	stood map[string]stood
 	// outages are until when each kind of outage lasts.
@@ -63,6 +65,7 @@ func newWorld(s scenario) (*world, error) {
 		joined: map[string]string{}, busy: map[string]bool{}, lost: map[string]bool{}, foreign: map[string]bool{},
 		kept: map[string]time.Time{}, readBusy: map[string]bool{}, readMarked: map[string]bool{},
 		outages: map[eventKind]time.Time{}, raced: map[string]bool{}, stood: map[string]stood{}, joinAt: map[string]time.Time{},
+		retired: map[autoscale.NodeID]bool{},
 		pending: map[string]lateCall{}, seen: map[string]bool{},
 		drainBooks: drainBooks{marked: map[string]time.Time{}, undone: map[string]time.Time{}},
 		record:     newRecord(),
