@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -29,6 +30,7 @@ type attempt struct {
 	// dialing and connected are set by the transport's own goroutines.
 	dialing, connected atomic.Bool
 	last               *Error
+	correlation        string        // of the present attempt's answer
 	wait               time.Duration // before the next attempt
 }
 
@@ -54,11 +56,13 @@ func (x *attempt) begin(retryablehttp.Logger, *http.Request, int) {
 	x.start = time.Now()
 	x.dialing.Store(false)
 	x.connected.Store(false)
+	x.correlation = ""
 }
 
 // handle reads an answer: into the call's own decoder, or into an error.
 func (x *attempt) handle(response *http.Response) error {
 	defer response.Body.Close()
+	x.correlation = x.correlate(response.Header)
 	body := &bodyReader{r: response.Body, left: x.client.options.MaxBody, max: x.client.options.MaxBody}
 	var failure *Error
 	if response.StatusCode/100 == 2 && response.ContentLength > body.max { // not a byte of it need be read
@@ -77,7 +81,7 @@ func (x *attempt) handle(response *http.Response) error {
 }
 
 func (x *attempt) decode(status int, body *bodyReader) *Error {
-	if x.call.Into == nil {
+	if x.call.Into == nil || slices.Contains(x.call.Empty, status) {
 		_, _ = io.Copy(io.Discard, io.LimitReader(body, headSize)) // lets the connection be used again
 		return nil
 	}
@@ -125,7 +129,7 @@ func (x *attempt) refused(response *http.Response, body *bodyReader) *Error {
 func (x *attempt) failure(status int, kind, cause error) *Error {
 	e := &Error{
 		Method: x.call.Method, Path: x.path, Status: status, Kind: kind,
-		Attempts: x.count, Err: cause,
+		Attempts: x.count, Err: cause, Correlation: x.correlation,
 	}
 	if cause != nil {
 		e.Words = shorten(x.hide(fold(cause.Error())))
@@ -138,6 +142,17 @@ func (x *attempt) failure(status int, kind, cause error) *Error {
 	}
 	x.last = e
 	return e
+}
+
+// correlate makes one line of the headers that Options.Correlation names.
+func (x *attempt) correlate(h http.Header) string {
+	var found []string
+	for _, name := range x.client.options.Correlation {
+		if value := h.Get(name); value != "" {
+			found = append(found, name+" "+value)
+		}
+	}
+	return shorten(x.hide(fold(strings.Join(found, ", "))))
 }
 
 // hide removes the credentials' secrets and what the call itself wants hidden.

@@ -92,20 +92,28 @@ func (s Secret) value() (string, error) {
 // authorizer is the link that adds credentials: below retries and redirects,
 // so that each attempt carries the secret of its own moment.
 type authorizer struct {
-	auth Auth
+	auth Auth // nil: none, unless the call has its own
 	next http.RoundTripper
 }
 
 func (a authorizer) RoundTrip(r *http.Request) (*http.Response, error) {
+	x := attemptOf(r.Context())
+	auth := a.auth
+	if x != nil && x.call.Auth != nil {
+		auth = x.call.Auth
+	}
+	if auth == nil {
+		return a.next.RoundTrip(r)
+	}
 	out := r.Clone(r.Context()) // a RoundTripper may not change its request
-	secrets, err := a.auth.Authorize(out)
+	secrets, err := auth.Authorize(out)
 	if err != nil {
 		if r.Body != nil {
 			r.Body.Close()
 		}
 		return nil, credentialError{err}
 	}
-	if x := attemptOf(r.Context()); x != nil {
+	if x != nil {
 		x.secrets = secrets
 	}
 	return a.next.RoundTrip(out)

@@ -51,6 +51,9 @@ type Options struct {
 	Observer func(Observation)
 	// UserAgent names this program to the server.
 	UserAgent string
+	// Correlation names the headers of an answer under which the server finds
+	// the request again; an error keeps them.
+	Correlation []string
 }
 
 // Observation is one attempt, as metrics see it.
@@ -69,12 +72,19 @@ type Call struct {
 	// Path stands below the base URL, escaped, with a leading slash.
 	Path  string
 	Query url.Values
+	// Header is sent beside, and in place of, what every request carries.
+	Header http.Header
+	// Auth stands in for Options.Auth; nil: it doesn't.
+	Auth Auth
 	// Body is sent as JSON; nil: no body.
 	Body any
 	// Into decodes a 2xx answer as it arrives. It may be called again for a
 	// later attempt and must then start afresh. An error makes the answer
 	// ErrMalformed, or a [Refusal] what it says. nil: the answer's body is ignored.
 	Into func(io.Reader) error
+	// Empty lists the 2xx statuses whose meaning is that there is nothing to
+	// decode: Into isn't called for them.
+	Empty []int
 	// Explain finds the meaning of a refusal, an answer outside 2xx, in its
 	// status and the beginning of its body. nil, or nil from it: the status tells.
 	Explain func(status int, head []byte) error
@@ -158,10 +168,7 @@ func (o *Options) transport() (http.RoundTripper, error) {
 	} else if o.TLS != (TLS{}) {
 		return nil, fmt.Errorf("%w: TLS options and a transport of one's own exclude each other", ErrConfig)
 	}
-	if o.Auth != nil {
-		next = authorizer{auth: o.Auth, next: next}
-	}
-	return next, nil
+	return authorizer{auth: o.Auth, next: next}, nil
 }
 
 // Do makes one call. An error is always an *Error.
@@ -214,6 +221,9 @@ func (c *Client) request(ctx context.Context, call Call) (*retryablehttp.Request
 	}
 	if c.options.UserAgent != "" {
 		request.Header.Set("User-Agent", c.options.UserAgent)
+	}
+	for name, values := range call.Header {
+		request.Header[http.CanonicalHeaderKey(name)] = values
 	}
 	return request, nil
 }

@@ -54,6 +54,9 @@ type Error struct {
 	Uncertain bool
 	// Attempts is how often the request was sent or tried to be.
 	Attempts int
+	// Correlation are the names under which the server finds the request again,
+	// such as "X-Request-Id 7b1"; empty where none were asked for or came.
+	Correlation string
 	// Err is the cause where there is one, such as a dial error.
 	Err error
 }
@@ -68,6 +71,9 @@ func (e *Error) Error() string {
 	b.WriteString(e.Kind.Error())
 	if e.Words != "" {
 		b.WriteString(": " + e.Words)
+	}
+	if e.Correlation != "" {
+		b.WriteString(" [" + e.Correlation + "]")
 	}
 	if e.Attempts > 1 {
 		fmt.Fprintf(&b, " (%d attempts)", e.Attempts)

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 )
@@ -8,6 +9,7 @@ import (
 // serverWords finds the sentence in a refusal: the message of a JSON object, or
 // else the beginning of whatever it is.
 func serverWords(head []byte, hide func(string) string) string {
+	head = bytes.TrimPrefix(head, []byte("\uFEFF")) // some servers mark their UTF-8
 	var object map[string]any
 	if json.Unmarshal(head, &object) != nil {
 		return excerpt(head, hide)
