@@ -18,8 +18,12 @@ type board struct {
 	scratch  scratch
 	coder    shapeCoder
 	// choices are those met so far, by their selectors' keys.
-	choices  map[string]choice
-	ledger   *ledger
+	choices map[string]choice
+	ledger  *ledger
+	// empty is the ledger as if nothing were there, and most how many nodes each pool
+	// could then have, see emptyOnce.
+	empty    ledger
+	most     []int
 	pools    []poolState
 	nodes    []nodeState
 	hosts    hosts

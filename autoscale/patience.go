@@ -29,14 +29,14 @@ func (was Blocked) still(job JobID, at time.Time) Blocked {
 // that small jobs, which would take each node as it becomes free, can't starve it; and
 // what is in its way makes way.
 func (b *board) block(c *classState, member int) {
-	first, gang := b.plan.First == "", b.plan.Blocked == "" && c.required > 1
+	first, gang := b.plan.First == "" && b.offered(c), b.plan.Blocked == "" && c.required > 1
 	lacksLicence := len(c.claims) > 0 && b.ledger.room(c.claims) == 0
 	if !first && !gang || lacksLicence || !b.everFits(c) {
 		return
 	}
 	job := c.Members[member].ID
 	patient := false
-	if first && b.offered(c) {
+	if first {
 		b.plan.First = job
 		patient = b.patient(b.state.Memory.First, job)
 	}
@@ -78,34 +78,55 @@ func (b *board) offers(c *classState, at place, nodes int) bool {
 	})
 }
 
-// everFits tells whether the pools could hold all that the gang requires, were
+// everFits tells whether the pools could hold all that the job requires, were
 // nothing else there: one of them, or, unless it is coupled, all together. Room kept
 // for one that never fits would be lost to all.
 func (b *board) everFits(c *classState) bool {
-	empty := ledger{limits: slices.Clone(b.ledger.limits)}
-	for i := range empty.limits {
-		empty.limits[i].Used = 0
-	}
-	holds := func(pool, tasks int) (nodes, left int) {
-		perNode := b.perNode(c, pool)
-		if perNode == 0 || b.pools[pool].closed() {
-			return 0, tasks
-		}
-		nodes = min(empty.room(b.pools[pool].claims), ceilDiv(tasks, perNode))
-		return nodes, tasks - nodes*perNode
-	}
+	b.emptyOnce()
 	for _, pool := range c.order {
-		if _, left := holds(pool, c.required); left <= 0 {
+		if b.tasksOn(c, pool, b.most[pool]) >= c.required {
 			return true
 		}
 	}
-	left := c.required
-	for i := 0; i < len(c.order) && c.Grouping != Coupled && left > 0; i++ {
-		var nodes int
-		nodes, left = holds(c.order[i], left)
-		empty.take(b.pools[c.order[i]].claims, nodes)
+	if c.Grouping == Coupled || c.required <= 1 {
+		return false
+	}
+	left, used := c.required, make([]int, 0, len(c.order))
+	for i := 0; i < len(c.order) && left > 0; i++ {
+		claims, perNode := b.pools[c.order[i]].claims, b.perNode(c, c.order[i])
+		tasks := min(left, b.tasksOn(c, c.order[i], b.empty.room(claims)))
+		left -= tasks
+		used = append(used, ceilDiv(tasks, max(1, perNode)))
+		b.empty.take(claims, used[i])
+	}
+	for i, nodes := range used {
+		b.empty.take(b.pools[c.order[i]].claims, -nodes)
 	}
 	return left <= 0
+}
+
+// tasksOn is how many tasks so many nodes of a pool take.
+func (b *board) tasksOn(c *classState, pool, nodes int) int {
+	if b.pools[pool].closed() {
+		return 0
+	}
+	return nodes * b.perNode(c, pool)
+}
+
+// emptyOnce makes the ledger as if nothing were there, and what each pool could then
+// have at most: once a plan, for every class that waits asks for it.
+func (b *board) emptyOnce() {
+	if b.most != nil {
+		return
+	}
+	b.empty.limits = slices.Clone(b.ledger.limits)
+	for i := range b.empty.limits {
+		b.empty.limits[i].Used = 0
+	}
+	b.most = make([]int, len(b.pools))
+	for i := range b.pools {
+		b.most[i] = b.empty.room(b.pools[i].claims)
+	}
 }
 
 // reserve takes what there is for a job, without creating anything: nodes that

@@ -39,3 +39,33 @@ func TestPatienceLooksAtEachPoolAlone(t *testing.T) {
 	s.Demand.Classes = Intern(jobs("g", 1, gang))
 	require.Equal(t, JobID("g0"), Decide(s, aPolicy("a", "b")).Blocked)
 }
+
+// What is asked of one class leaves no trace for the next.
+func TestWhetherAJobEverFits(t *testing.T) {
+	small, limits := aPool("a", "F4", 4, 3)
+	large, more := aPool("a", "F8", 8, 3)
+	supply := Supply{Pools: []Pool{small, large}, Limits: append(limits, more...)}
+	gang := func(id string, tasks, cores int) Job {
+		shape := tasksOf(tasks, cores)
+		shape.Gang = GangAll
+		return Job{ID: JobID(id), Shape: shape}
+	}
+	for id, c := range map[string]struct {
+		job  Job
+		fits bool
+	}{
+		"in one pool":         {gang("j", 3, 8), true},
+		"in both together":    {gang("j", 9, 4), true},
+		"in neither nor both": {gang("j", 10, 4), false},
+		"one task":            {Job{ID: "j", Shape: tasksOf(1, 8)}, true},
+	} {
+		t.Run(id, func(t *testing.T) {
+			s := State{Observation: observe(start, supply, []Job{c.job}, nil)}
+			p := aPolicy("a")
+			b := newBoard(new(Planner), &s, &p, nil)
+			for range 3 {
+				require.Equal(t, c.fits, b.everFits(&b.classes[0]))
+			}
+		})
+	}
+}
