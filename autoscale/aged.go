@@ -14,8 +14,8 @@ const agedAtOnce = 10
 type aging struct {
 	// going: the node takes no new work and goes as soon as it may.
 	going bool
-	// why an old node is not going yet.
-	why Reason
+	// why an old node is not going yet; nil: it is not old, or goes.
+	why *Reason
 }
 
 // old is nodes that are older than their pool lets them grow: one, or a placement
@@ -82,7 +82,7 @@ func (b *board) spareUndrained(x old) bool {
 	for _, n := range x.nodes {
 		if why, rests := b.drainRests(n); rests {
 			for _, all := range x.nodes {
-				all.aging.why = why
+				all.aging.why = &why
 			}
 			return true
 		}
@@ -93,8 +93,9 @@ func (b *board) spareUndrained(x old) bool {
 // spareOld notes why old nodes stay in service.
 func (b *board) spareOld(x old, why Reason) {
 	for _, n := range x.nodes {
-		why.For, why.Of = b.age(n)
-		n.aging.why = why
+		own := why
+		own.For, own.Of = b.age(n)
+		n.aging.why = &own
 	}
 }
 
@@ -224,7 +225,10 @@ func (b *board) stayOld(n *nodeState, why Reason) Reason {
 		age, most := b.age(n)
 		return Reason{Code: ReasonAged, For: age, Of: most, Detail: why.String()}
 	}
-	old := n.aging.why
+	if n.aging.why == nil {
+		return why
+	}
+	old := *n.aging.why
 	switch why.Code {
 	case ReasonIdleShort, ReasonIdleOnce, ReasonMinimum, ReasonBuffer:
 	case ReasonBusy:
@@ -237,7 +241,7 @@ func (b *board) stayOld(n *nodeState, why Reason) Reason {
 	if old.Code == ReasonDrainTimeout {
 		old.Detail = why.String()
 	}
-	return cmp.Or(old, why)
+	return old
 }
 
 // drainAged marks a node that goes for its age and still works for drain, so that it

@@ -33,4 +33,5 @@ func (p *Planner) room(nodes []Node) []nodeState {
 func (p *Planner) forget() {
 	clear(p.order)
 	clear(p.nodes)
+	p.order, p.nodes = p.order[:0], p.nodes[:0] // clean already for the next plan
 }
