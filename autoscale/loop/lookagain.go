@@ -12,9 +12,9 @@ import (
 
 // lookAgain reads queue and cloud once more where nodes are about to be removed that are
 // not marked for drain: the calls before may have taken minutes, in which such a node
-// can come up and get work. One that is not as it was stays, and the next tick decides
-// anew; a removal that is sent again stays as a whole. What can't be read now lets
-// nothing go at all, marked or not.
+// can come up and get work. One that is not as it was stays, with what goes of its
+// placement group, and the next tick decides anew; a removal that is sent again stays as
+// a whole. What can't be read now lets nothing go at all, marked or not.
 func (t *tick) lookAgain(ctx context.Context) {
 	p := &t.report.Plan
 	nodes := autoscale.Unmarked(t.report.Observation, t.leaving())
@@ -30,6 +30,7 @@ func (t *tick) lookAgain(ctx context.Context) {
 	if len(overtaken) == 0 {
 		return
 	}
+	t.spareGroups(overtaken)
 	t.log.spared(slices.Sorted(maps.Keys(overtaken)))
 	var left []autoscale.Remove
 	for _, r := range p.Remove {
@@ -42,6 +43,27 @@ func (t *tick) lookAgain(ctx context.Context) {
 	p.Retry = slices.DeleteFunc(slices.Clone(p.Retry), func(r autoscale.Retry) bool {
 		return r.Operation.Kind == autoscale.OperationRemove && slices.ContainsFunc(r.Operation.Nodes, func(id autoscale.NodeID) bool { return overtaken[id] })
 	})
+}
+
+// spareGroups adds to nodes that stay all others of their placement groups: where those
+// go only whole, none may go by itself.
+func (t *tick) spareGroups(stay map[autoscale.NodeID]bool) {
+	type group struct {
+		pool autoscale.PoolID
+		name string
+	}
+	groups := make(map[group]bool)
+	leaving := t.leaving()
+	for _, n := range leaving {
+		if n.Group != "" && stay[n.ID] {
+			groups[group{n.Pool, n.Group}] = true
+		}
+	}
+	for _, n := range leaving {
+		if groups[group{n.Pool, n.Group}] {
+			stay[n.ID] = true
+		}
+	}
 }
 
 // leaving are the nodes that the plan removes, as they were observed.

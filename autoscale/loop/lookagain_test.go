@@ -59,6 +59,23 @@ func TestBootingNodeThatComesUpMeanwhileStays(t *testing.T) {
 	require.Equal(t, ready, r.cloud.list()[0].Phase)
 }
 
+// Of a placement group, all stay for now if one does.
+func TestGroupOfANodeThatComesUpMeanwhileStays(t *testing.T) {
+	happened := false
+	r := bootingRig(t, func(r *rig) {
+		happened = true
+		n := r.cloud.nodes["node-001"]
+		n.Phase, n.Host = ready, "execute-1"
+	})
+	for _, n := range r.cloud.nodes {
+		n.Group = "g"
+	}
+	report := r.until(func() bool { return happened })
+	require.Empty(t, report.Plan.Remove)
+	require.Zero(t, r.cloud.count("remove"))
+	r.until(func() bool { return len(r.cloud.list()) == 0 })
+}
+
 func TestNothingUnmarkedGoesWithoutASecondLook(t *testing.T) {
 	blind := true
 	r := bootingRig(t, func(r *rig) {
