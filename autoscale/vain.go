@@ -56,12 +56,12 @@ func noteVain(nodes map[NodeID]NodeMemory, at time.Time, operations []Operation)
 }
 
 // inVain are the nodes for which a removal came to nothing. That the cloud does not know
-// a request may be a call that was lost, the first time.
+// a request may be a call that was lost, the first time, or one that was throttled.
 func (op *Operation) inVain() []NodeID {
 	switch {
 	case op.Kind != OperationRemove || op.Class == ErrorAuth:
 		return nil
-	case op.Phase == OpRejected, op.Phase == OpAbsent && op.Attempts > 1:
+	case op.Phase == OpRejected, op.Phase == OpAbsent && op.Attempts > 1 && op.Class != ErrorThrottle:
 		return slices.Concat(op.Refused, op.Nodes)
 	}
 	return op.Refused

@@ -42,6 +42,8 @@ func TestRemovalsThatComeToNothingAreCounted(t *testing.T) {
 	partly.Nodes, partly.Refused = []NodeID{"n2"}, []NodeID{"n1"}
 	again := removal(OpAbsent, 0)
 	again.Attempts, again.Message = 2, ""
+	throttled := again
+	throttled.Class = ErrorThrottle
 	forbidden := removal(OpRejected, 0)
 	forbidden.Class = ErrorAuth
 	create := removal(OpRejected, 0)
@@ -54,6 +56,7 @@ func TestRemovalsThatComeToNothingAreCounted(t *testing.T) {
 		"refused in part":      {partly, Vain{Tries: 1, Answer: "accepted"}},
 		"taken, and it stayed": {stayed, Vain{Tries: 1, Answer: "short"}},
 		"not known, twice":     {again, Vain{Tries: 1, Answer: "the cloud does not know the request"}},
+		"throttled, twice":     {throttled, Vain{}},
 		"not known, once":      {removal(OpAbsent, 0), Vain{}},
 		"under way":            {removal(OpAccepted, 0), Vain{}},
 		"in doubt":             {removal(OpSent, 0), Vain{}},
