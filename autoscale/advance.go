@@ -149,7 +149,8 @@ func Remember(m Memory, p Plan) Memory {
 		}
 		next.Promises[g.Request] = Promise{For: g.For}
 	}
-	for _, verdict := range p.Nodes {
+	for i := range p.Nodes {
+		verdict := &p.Nodes[i]
 		node, known := next.Nodes[verdict.Node]
 		if !known {
 			continue
@@ -158,8 +159,11 @@ func Remember(m Memory, p Plan) Memory {
 		if verdict.Reason.Code == ReasonWanted {
 			node.Wanted = p.At
 		}
+		if !verdict.Goes {
+			node.Drain.Since = time.Time{} // its drain, if there was one, is over
+		}
 		next.Nodes[verdict.Node] = node
 	}
-	rememberDrains(next.Nodes, &p)
+	rememberMarks(next.Nodes, &p)
 	return next
 }

@@ -45,11 +45,15 @@ func (b Breaker) holdsAll() bool { return b.Class == ErrorAuth && b.Refused }
 
 // backoff is how long to wait after n failures before, up to lastBackoff.
 func backoff(n int) time.Duration {
-	wait := firstBackoff
-	for ; n > 0 && wait < lastBackoff; n-- {
+	return doubled(firstBackoff, n, lastBackoff)
+}
+
+// doubled is a wait that was doubled n times, or the longest that it may be.
+func doubled(wait time.Duration, n int, most time.Duration) time.Duration {
+	for ; n > 0 && wait < most; n-- {
 		wait *= 2
 	}
-	return min(wait, lastBackoff)
+	return min(wait, most)
 }
 
 // circuit folds an observation into a breaker.

@@ -13,8 +13,8 @@ import "time"
 type DrainMemory struct {
 	// Since is when the present drain began. Zero: there is none, or it has ended.
 	Since time.Time `json:"since,omitzero"`
-	// Marks is how often its mark was sent that the queue does not show yet, and Marked
-	// when that was last.
+	// Marks is how often its mark was sent that the queue does not show yet, and that was
+	// not withdrawn since. Marked is when one was sent last that it has not shown.
 	Marks  int       `json:"marks,omitempty"`
 	Marked time.Time `json:"marked,omitzero"`
 	// Shown: the queue showed the mark that was sent last, while something ran there.
@@ -50,16 +50,12 @@ func (d DrainMemory) NextTry(timeout time.Duration) time.Time {
 // Unseen tells whether a mark was sent more than once, and the queue does not show it.
 func (d DrainMemory) Unseen() bool { return !d.Since.IsZero() && d.Marks > 1 }
 
-// markAgain is when the mark may be sent again if the queue does not show it by then.
+// markAgain is when a mark may be sent again if the queue does not show the last by then.
 func (d DrainMemory) markAgain() time.Time {
-	if d.Marks == 0 {
-		return d.Marked
+	if d.Marked.IsZero() {
+		return time.Time{}
 	}
-	wait := firstMarkAgain
-	for n := d.Marks; n > 1 && wait < lastMarkAgain; n-- {
-		wait *= 2
-	}
-	return d.Marked.Add(min(wait, lastMarkAgain))
+	return d.Marked.Add(doubled(firstMarkAgain, d.Marks-1, lastMarkAgain))
 }
 
 // past pulls back what is yet to come, as NodeMemory.past does.
@@ -136,6 +132,14 @@ func (b *board) sendMark(n *nodeState, reason Reason) {
 	b.plan.Drain = append(b.plan.Drain, Drained{Node: *n.node, Reason: reason, Before: b.sentBefore(n)})
 }
 
+// marked tells whether there is a mark of ours to withdraw. One that was sent and that
+// the queue does not show may be there all the same, and then the queue gives the node
+// no work, though it looks as free as any.
+func (b *board) marked(n *nodeState) bool {
+	hidden := b.state.CanDrain && n.vouched && n.use.Drain == NotDraining && n.memory.Drain.Marks > 0
+	return hidden || n.use.Drain == DrainOurs
+}
+
 // sentBefore is how often the mark of the present drain was sent.
 func (b *board) sentBefore(n *nodeState) int {
 	if n.memory.Drain.Since.IsZero() {
@@ -157,13 +161,13 @@ func (b *board) draining(n *nodeState, sends bool) Reason {
 	return Reason{Code: ReasonDrainUnseen, Have: int64(d.Marks), For: b.state.At.Sub(d.Since), Of: d.markAgain().Sub(b.state.At)}
 }
 
-// rememberDrains notes which nodes a plan drains no longer, and which it marks.
-func rememberDrains(nodes map[NodeID]NodeMemory, p *Plan) {
-	for i := range p.Nodes {
-		v := &p.Nodes[i]
-		if node, known := nodes[v.Node]; known && !v.Goes && !node.Drain.Since.IsZero() {
-			node.Drain.Since = time.Time{}
-			nodes[v.Node] = node
+// rememberMarks notes which nodes a plan marks, and of which it withdraws the mark.
+func rememberMarks(nodes map[NodeID]NodeMemory, p *Plan) {
+	for i := range p.Undrain {
+		id := p.Undrain[i].Node.ID
+		if node, known := nodes[id]; known {
+			node.Drain.Marks = 0
+			nodes[id] = node
 		}
 	}
 	for i := range p.Drain {

@@ -141,7 +141,8 @@ func TestPropertyNoPrefixBreaksALimit(t *testing.T) {
 		b := w.newBooks()
 		for _, d := range w.plan.Undrain {
 			use, _ := w.use(d.Node)
-			require.Equal(t, DrainOurs, use.Drain, "there is no mark of ours on %s", d.Node.ID)
+			sent := use.Drain == NotDraining && w.Memory.Nodes[d.Node.ID].Drain.Marks > 0
+			require.True(t, sent || use.Drain == DrainOurs, "there is no mark of ours on %s", d.Node.ID)
 		}
 		for _, r := range w.plan.Retry {
 			if op := r.Operation; op.Kind == OperationCreate {

@@ -94,11 +94,12 @@ func (b *board) remove(n *nodeState, reason Reason) {
 	b.plan.Remove = append(b.plan.Remove, Remove{Pool: n.node.Pool, Nodes: []Node{*n.node}, Removal: how, Reason: reason})
 }
 
-// keep withdraws our drain mark from a node that stays. One that is not up keeps
-// it, or the queue would send it work, and so does one that goes for its age.
+// keep withdraws our drain mark from a node that stays: in each plan while the queue
+// shows it, once if it does not. One that is not up keeps it, or the queue would send it
+// work, and so does one that goes for its age.
 func (b *board) keep(n *nodeState, reason Reason) {
 	down := n.node.Phase == PhaseDeallocated || n.node.Phase == PhaseFailed
-	if n.use.Drain != DrainOurs || n.leaving || down || n.aging.going {
+	if !b.marked(n) || n.leaving || down || n.aging.going {
 		return
 	}
 	if reason.Code != ReasonDrainTimeout {

@@ -59,7 +59,7 @@ func (d *drainBooks) emptied(busy map[string]bool) {
 }
 
 // checkDrains: no node that is busy keeps our mark beyond its deadline, none gets it again
-// before it took work for as long, and no mark but ours is withdrawn.
+// before it took work for as long, and no mark but ours is withdrawn, shown or sent.
 func (h *house) checkDrains(r loop.Report) {
 	o := r.Observation
 	blind := o.DemandProblem != "" || o.SupplyProblem != "" || r.Plan.Hold.Code != "" || !r.Acted
@@ -73,7 +73,9 @@ func (h *house) checkDrains(r loop.Report) {
 	undrains := map[autoscale.NodeID]autoscale.ReasonCode{}
 	for _, d := range r.Plan.Undrain {
 		undrains[d.Node.ID] = d.Reason.Code
-		if use := useOf(o, d.Node); use.Drain != autoscale.DrainOurs {
+		use := useOf(o, d.Node)
+		hidden := use.Drain == autoscale.NotDraining && r.Memory.Nodes[d.Node.ID].Drain.Marks > 0
+		if use.Drain != autoscale.DrainOurs && !hidden {
 			h.violate("the mark of node %s is withdrawn; it is %q", d.Node.ID, use.Drain)
 		}
 	}
