@@ -28,12 +28,15 @@ type drainQueue struct {
 
 func (q *drainQueue) Demand(ctx context.Context) (autoscale.Demand, error) {
 	d, err := q.fakeQueue.Demand(ctx)
+	if err != nil {
+		return d, err
+	}
 	for host := range q.marked {
 		use := d.Use[host]
 		use.Drain = autoscale.DrainOurs
 		d.Use[host] = use
 	}
-	return d, err
+	return d, nil
 }
 
 func (q *drainQueue) Drain(_ context.Context, nodes []autoscale.Node, reason string) []error {
