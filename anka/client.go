@@ -1,6 +1,7 @@
 package anka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,8 +57,9 @@ type Options struct {
 // Client talks to one controller. It is safe for concurrent use.
 type Client struct {
 	rest    *rest.Client
-	open    *rest.Client // the same controller, without credentials
-	session *session     // nil: no API key
+	open    *rest.Client  // the same controller, without credentials
+	session *session      // nil: no API key
+	timeout time.Duration // of one attempt
 }
 
 // New checks the options. Errors are ErrConfig; none holds a secret.
@@ -83,7 +85,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client of Anka: %w", err)
 	}
-	c := &Client{rest: open, open: open}
+	c := &Client{rest: open, open: open, timeout: cmp.Or(o.Timeout, rest.DefaultTimeout)}
 	switch {
 	case o.RootToken != nil:
 		shared.Auth = rest.Basic{User: "root", Password: o.RootToken}

@@ -41,6 +41,27 @@
 // its end, and once more if the controller doesn't take it; callers share one
 // renewal.
 //
+// # Provider
+//
+// [Provider] is a controller as the daemon's loop sees it. A pool is a template, a tag
+// and a group; its nodes are our instances, known by a mark in their metadata and their
+// external id (owner, request, attempt). All others are shown as protected and never
+// touched. Capacity is told as limits over sets of Macs: provider_limits.go says
+// which, provider_macs.go what a Mac counts for.
+//
+// A lost start is made safe in four steps. Each attempt has an external id of its
+// own. Before any start the instances are searched for the request. That nothing is
+// seen is believed only after ProviderOptions.Settle: until then Resolve answers
+// unknown, which the loop waits out, and Create starts nothing; then it is absent, the
+// planner may send the request again, and gives it up AbsentFor after the last
+// attempt. And should an attempt arrive later still, the instances beyond the number
+// that was asked for are shown as failed while they are not Started, so that the
+// planner ends them; those that are Started are idle nodes to it.
+//
+// A provider starts no script, and priorities are the controller's default. Nothing
+// follows registrations, favours nodes that hold a template beyond what the controller
+// does, bounds pulls or distributes templates.
+//
 // # What is not shown
 //
 // Tokens, keys, scripts, what scripts print, and VNC passwords are not in any

@@ -76,6 +76,7 @@ const (
 	LimitFamily    LimitKind = "family"    // the VM family's quota in the region
 	LimitRegion    LimitKind = "region"    // the regional quota, or for spot nodes the regional spot quota
 	LimitBucket    LimitKind = "bucket"    // what the bucket itself says it has
+	LimitMacs      LimitKind = "macs"      // the Macs that an Anka controller's pools may use, in free slots
 	LimitPool      LimitKind = "pool"      // the pool's own max, from the config
 	LimitTotal     LimitKind = "total"     // all pools' own max, from the config
 	LimitLicence   LimitKind = "licence"   // tokens, from the config

@@ -1,0 +1,157 @@
+package anka
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"autoscaled/autoscale"
+)
+
+// ProviderOptions says which pools of a controller a Provider stands for. Client,
+// Pools and Now are required.
+type ProviderOptions struct {
+	Client *Client
+	Pools  []PoolOptions
+	// Now is the loop's clock.
+	Now func() time.Time
+	// Owner is written into the instances that we start, and tells them apart from
+	// those of others. Empty: DefaultOwner.
+	Owner string
+	// Settle is how long a start whose answer was lost may still arrive. Until then
+	// that nothing is seen of it is not believed. It is longer than the client's
+	// time-out, and has to be shorter than the policy's AbsentFor, or what was lost
+	// is given up without a second attempt. 0: DefaultSettle, or twice the client's
+	// time-out where that is longer.
+	Settle time.Duration
+}
+
+// PoolOptions is a pool: the instances of one template, tag and group.
+type PoolOptions struct {
+	// Name is the pool's id for the loop: letters, digits, dots, dashes and
+	// underscores.
+	Name string
+	// TemplateID and Tag say what to start. A pool pins its tag.
+	TemplateID, Tag string
+	// GroupID is the group of nodes to start on; those that it falls back to are used
+	// too. Empty: any node. Groups need an Enterprise licence.
+	GroupID string
+	// Arch is the template's architecture, amd64 or arm64, where the controller is too
+	// old to tell it. Empty: not known.
+	Arch string
+	// VCPU and VRAM, in MB, are the size of one VM.
+	VCPU, VRAM int
+	// Override starts VMs of that size whatever the template says. It works with
+	// templates of stopped VMs only.
+	Override bool
+	// Labels are shown with the pool, beside those that say what it is: pool,
+	// template, tag, group.
+	Labels map[string]string
+}
+
+const (
+	// DefaultOwner is the mark of a daemon that was given none.
+	DefaultOwner = "autoscaled"
+	// DefaultSettle is how long a lost start may still arrive.
+	DefaultSettle = 2 * time.Minute
+)
+
+// The architectures, as the API calls them.
+const (
+	archIntel = "amd64"
+	archARM   = "arm64"
+)
+
+// Provider is one controller as the daemon's loop sees it. Its errors are those of
+// package autoscale. It is safe for concurrent use.
+type Provider struct {
+	options ProviderOptions
+	// born is when it was made: what was sent before was sent by another.
+	born time.Time
+
+	mu sync.Mutex
+	// doubts are the starts whose answers were lost, with the time of the attempt.
+	doubts map[autoscale.RequestID]time.Time
+}
+
+// NewProvider makes the provider of one controller. Errors are ErrConfig.
+func NewProvider(o ProviderOptions) (*Provider, error) {
+	if o.Client == nil || o.Now == nil {
+		return nil, fmt.Errorf("provider of Anka: %w: it needs a client and a clock", ErrConfig)
+	}
+	if o.Owner == "" {
+		o.Owner = DefaultOwner
+	}
+	if o.Settle == 0 {
+		o.Settle = max(DefaultSettle, 2*o.Client.timeout)
+	}
+	if err := o.check(); err != nil {
+		return nil, fmt.Errorf("provider of Anka: %w: %w", ErrConfig, err)
+	}
+	return &Provider{options: o, born: o.Now(), doubts: make(map[autoscale.RequestID]time.Time)}, nil
+}
+
+// ownName is what pools may be called, for their names are parts of others.
+var ownName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,40}$`)
+
+func (o *ProviderOptions) check() error {
+	if strings.Contains(o.Owner, markSeparator) {
+		return fmt.Errorf("owner %q holds a %q", o.Owner, markSeparator)
+	}
+	if o.Settle <= o.Client.timeout {
+		return fmt.Errorf("a start may arrive for as long as the client's time-out of %s, and is to have settled after %s", o.Client.timeout, o.Settle)
+	}
+	if len(o.Pools) == 0 {
+		return fmt.Errorf("no pools")
+	}
+	names := make(map[string]bool, len(o.Pools))
+	for i := range o.Pools {
+		p := &o.Pools[i]
+		if names[p.Name] {
+			return fmt.Errorf("two pools are called %q", p.Name)
+		}
+		names[p.Name] = true
+		if err := p.check(); err != nil {
+			return fmt.Errorf("pool %q: %w", p.Name, err)
+		}
+	}
+	return nil
+}
+
+func (p *PoolOptions) check() error {
+	switch {
+	case !ownName.MatchString(p.Name):
+		return fmt.Errorf("a name is 1 to 40 letters, digits, dots, dashes and underscores")
+	case p.TemplateID == "" || p.Tag == "":
+		return fmt.Errorf("it needs a template's id and a tag")
+	case p.VCPU <= 0 || p.VRAM <= 0:
+		return fmt.Errorf("a VM of %d vCPUs and %d MB", p.VCPU, p.VRAM)
+	case p.Arch != "" && p.Arch != archIntel && p.Arch != archARM:
+		return fmt.Errorf("architecture %q is neither %s nor %s", p.Arch, archIntel, archARM)
+	}
+	return nil
+}
+
+// pool finds a pool by its name; nil: there is none.
+func (o *ProviderOptions) pool(name string) *PoolOptions {
+	for i := range o.Pools {
+		if o.Pools[i].Name == name {
+			return &o.Pools[i]
+		}
+	}
+	return nil
+}
+
+// Observe reads instances, nodes, groups and the pools' templates. The API has no
+// read of all at one moment, so instances come first: one that gets its node between
+// two reads counts twice, never not at all.
+func (p *Provider) Observe(ctx context.Context) (autoscale.Supply, error) {
+	r, err := p.read(ctx)
+	if err != nil {
+		return autoscale.Supply{}, translate("observe", err)
+	}
+	return newSurvey(&p.options, r).supply(), nil
+}

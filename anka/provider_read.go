@@ -1,0 +1,115 @@
+package anka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// reading is what a controller told in one look.
+type reading struct {
+	at        time.Time
+	instances []Instance
+	nodes     []Node
+	groups    map[string]Group // by id
+	templates map[string]registered
+}
+
+// registered is a template as the registry tells of it, or why it doesn't.
+type registered struct {
+	Template
+	// missing: the registry has none. unreachable: it could not be asked.
+	missing, unreachable bool
+	words                string
+}
+
+// read asks for instances first and for nodes after them, see Observe.
+func (p *Provider) read(ctx context.Context) (r reading, err error) {
+	client := p.options.Client
+	r = reading{at: p.options.Now(), groups: map[string]Group{}, templates: map[string]registered{}}
+	if r.instances, err = client.Instances(ctx); err != nil {
+		return r, err
+	}
+	if r.nodes, err = client.Nodes(ctx); err != nil {
+		return r, err
+	}
+	for i := range p.options.Pools {
+		pool := &p.options.Pools[i]
+		if _, known := r.templates[pool.TemplateID]; !known {
+			if r.templates[pool.TemplateID], err = p.registered(ctx, pool.TemplateID); err != nil {
+				return r, err
+			}
+		}
+		if pool.GroupID != "" && len(r.groups) == 0 {
+			if err := p.readGroups(ctx, &r); err != nil {
+				return r, err
+			}
+		}
+	}
+	return r, nil
+}
+
+func (p *Provider) readGroups(ctx context.Context, r *reading) error {
+	groups, err := p.options.Client.Groups(ctx)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		r.groups[g.ID] = g
+	}
+	return nil
+}
+
+// registered asks for a template. One that is missing closes its pools only, and so
+// does a registry that can't be reached, but for the nodes that hold the tag.
+func (p *Provider) registered(ctx context.Context, id string) (registered, error) {
+	t, err := p.options.Client.Template(ctx, id)
+	switch {
+	case errors.Is(err, ErrTemplateNotFound):
+		return registered{missing: true}, nil
+	case errors.Is(err, ErrUnavailable) && ctx.Err() == nil:
+		return registered{unreachable: true, words: err.Error()}, nil
+	}
+	return registered{Template: t}, err
+}
+
+// image is a tag of a template as a pool starts it.
+type image struct {
+	template, tag string
+	size          int64  // bytes; 0: not told
+	arch          string // empty: not told
+	unreachable   bool   // the registry can't be asked: only nodes that hold it have it
+	problem       string // why there is none; empty: there is
+}
+
+// imageOf finds what a pool starts in what the registry told.
+func imageOf(p *PoolOptions, t registered) image {
+	i := image{template: p.TemplateID, tag: p.Tag, arch: first(t.Arch, p.Arch), unreachable: t.unreachable}
+	switch {
+	case t.missing:
+		i.problem = fmt.Sprintf("template %s is not in the registry", p.TemplateID)
+		return i
+	case t.unreachable:
+		return i
+	}
+	for _, v := range t.Versions {
+		if v.Tag == p.Tag {
+			i.size, i.arch = max(0, v.Size), first(v.Arch, i.arch)
+			return i
+		}
+	}
+	i.problem = fmt.Sprintf("template %s has no tag %s", p.TemplateID, p.Tag)
+	return i
+}
+
+// on tells whether a node holds the tag, and whether it holds another of the template.
+// told is false where the node's templates aren't known.
+func (i *image) on(n *Node) (held, another, told bool) {
+	for _, t := range n.Templates {
+		if t.ID == i.template {
+			held, another = held || t.Tag == i.tag, another || t.Tag != i.tag
+		}
+	}
+	return held, another, n.Templates != nil
+}
