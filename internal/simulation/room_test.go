@@ -33,6 +33,18 @@ func (h *house) crowdedOut() bool {
 	return roomBeside(&h.policy, first, working) < first.Tasks
 }
 
+// hadRoom is since when jobs would have waited had the first in order always had room:
+// it moves on with each look at which that one is crowded out.
+func (h *house) hadRoom() func() time.Time {
+	from := time.Now()
+	return func() time.Time {
+		if h.crowdedOut() {
+			from = from.Add(lookEvery)
+		}
+		return from
+	}
+}
+
 // roomBeside is how many nodes the policy's limits leave for a job beside those that
 // work, by nodearray, and those that pools of no use to it keep whatever comes; where no
 // limit is near, as many as the largest job needs.
@@ -136,4 +148,15 @@ func crowd(t *testing.T, passed int) *house {
 	}
 	require.Equal(t, passed, w.jobs.Totals().Running)
 	return &house{world: w}
+}
+
+// TestLastEnded: what settles has its time from the last end of a job on.
+func TestLastEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := crowd(t, largest)
+		require.Zero(t, h.lastEnded())
+		sleep(t.Context(), 2*lastRun)
+		require.NotZero(t, h.lastEnded())
+		require.True(t, h.lastEnded().Before(time.Now()))
+	})
 }

@@ -89,8 +89,8 @@ func (h *house) live() {
 	events.Wait()
 	h.calm()
 	h.inPeace(func() {
-		h.convergeBut("all jobs are served", served, h.allServed, h.crowdedOut)
-		h.converge("there are as many nodes as jobs want", settled, h.asManyAsWanted)
+		h.convergeFrom(h.hadRoom(), "all jobs are served", served, h.allServed)
+		h.convergeFrom(h.lastEnded, "there are as many nodes as jobs want", settled, h.asManyAsWanted)
 	})
 	h.note("the daemon is away until the jobs are nearly done")
 	sleep(h.ctx, time.Until(h.lastEnd())-nearly)
@@ -281,19 +281,21 @@ func (h *house) requestID() autoscale.RequestID {
 
 // converge waits for what must come once faults have stopped.
 func (h *house) converge(what string, within time.Duration, come func() (missing string)) {
-	h.convergeBut(what, within, come, func() bool { return false })
+	now := time.Now()
+	h.convergeFrom(func() time.Time { return now }, what, within, come)
 }
 
-// convergeBut is converge, but for the time in which it can't come: that does not count.
-func (h *house) convergeBut(what string, within time.Duration, come func() (missing string), excused func() bool) {
+// convergeFrom is converge where the time runs from a moment that moves on as things
+// happen on which it waits; it is asked for at each look.
+func (h *house) convergeFrom(could func() time.Time, what string, within time.Duration, come func() (missing string)) {
 	deadline, missing := time.Now().Add(within), what
 	for missing != "" && time.Now().Before(deadline) {
 		if !sleep(h.ctx, lookEvery) { // before the first look too: the daemon must have started
 			return
 		}
 		missing = come()
-		if missing != "" && excused() {
-			deadline = deadline.Add(lookEvery)
+		if from := could(); from.Add(within).After(deadline) {
+			deadline = from.Add(within)
 		}
 	}
 	if missing != "" {
@@ -301,6 +303,17 @@ func (h *house) convergeBut(what string, within time.Duration, come func() (miss
 		return
 	}
 	h.note("%s", what)
+}
+
+// lastEnded is when the last job ended so far: its nodes go from then on.
+func (h *house) lastEnded() (at time.Time) {
+	defer h.look()()
+	for _, r := range h.world.jobs.Records() {
+		if r.Ended.After(at) {
+			at = r.Ended
+		}
+	}
+	return at
 }
 
 func (h *house) sums() counts {
