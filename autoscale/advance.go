@@ -7,9 +7,10 @@ import (
 )
 
 // Advance folds an observation into what is remembered. Operations are those
-// that are open: a node that one of them made is ours and was asked for when it
-// was intended. The policy says how long it may take to come up, and what it costs. An unreadable cloud leaves the memory as it was; an unreadable
-// queue breaks every row of idle reads.
+// that are open, and those that have just ended or failed: a node that one of them made
+// is ours and was asked for when it was intended. The policy says how long a node may
+// take to come up and to drain, and what it costs. An unreadable cloud leaves the memory
+// as it was; an unreadable queue breaks every row of idle reads.
 func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 	if o.SupplyProblem != "" {
 		return m

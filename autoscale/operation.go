@@ -114,6 +114,15 @@ func (o Operation) Expected() int {
 	return max(0, want-len(o.Nodes))
 }
 
+// LastSent is when a call of it may last have left: one that was only intended may have
+// left when it was written.
+func (o *Operation) LastSent() time.Time {
+	if o.Sent.IsZero() {
+		return o.Intended
+	}
+	return o.Sent
+}
+
 // Receipt is the cloud's answer to a create, start or remove.
 type Receipt struct {
 	// CloudID is the cloud's own id of the operation.

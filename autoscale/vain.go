@@ -46,7 +46,7 @@ func noteVain(nodes map[NodeID]NodeMemory, at time.Time, operations []Operation)
 		op := &operations[i]
 		for _, id := range op.inVain() {
 			m, known := nodes[id]
-			if !known || !m.Vain.Last.Before(lastLeft(op)) {
+			if !known || !m.Vain.Last.Before(op.LastSent()) {
 				continue
 			}
 			m.Vain = Vain{Tries: m.Vain.Tries + 1, Last: at, Answer: cmp.Or(op.Message, "the cloud does not know the request")}
@@ -65,14 +65,6 @@ func (op *Operation) inVain() []NodeID {
 		return slices.Concat(op.Refused, op.Nodes)
 	}
 	return op.Refused
-}
-
-// lastLeft is when a call of the operation last left.
-func lastLeft(op *Operation) time.Time {
-	if op.Sent.IsZero() {
-		return op.Intended
-	}
-	return op.Sent
 }
 
 // mayTry tells whether a party may be sent away again, or else when. Of a party it is

@@ -59,8 +59,9 @@
 // # Trouble
 //
 // Damage (ErrCorrupt) is told when the file is opened, which looks at every page before
-// bbolt believes it and reads every record, and nothing is repaired: Check tells what is wrong, and SetAside moves the file away
-// where an operator says so. What bbolt meets later ends the use of the file. A disk without room (ErrFull) fails a write without a
+// bbolt believes it and reads every record, and nothing is repaired: Check tells what is
+// wrong, and SetAside moves the file away where an operator says so. What bbolt meets
+// later ends the use of the file. A disk without room (ErrFull) fails a write without a
 // trace of it; the next may succeed.
 //
 // # Durability

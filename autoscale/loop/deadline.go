@@ -50,7 +50,7 @@ func bootTimeout(pool *autoscale.Pool, p autoscale.Policy) time.Duration {
 // cloud does not know, is then given up; one whose answer is in doubt is not, for it
 // may have been handled.
 func (l timeLimits) deadline(op autoscale.Operation) time.Time {
-	from := lastSent(op)
+	from := op.LastSent()
 	if op.Phase == autoscale.OpAccepted {
 		from = op.Answered
 	}
@@ -65,13 +65,4 @@ func (l timeLimits) deadline(op autoscale.Operation) time.Time {
 		return from.Add(l.absentFor)
 	}
 	return op.Intended.Add(cmp.Or(l.boot[op.Pool], autoscale.DefaultBootTimeout))
-}
-
-// lastSent is when a call may last have left: one that was only intended may
-// have left when it was written.
-func lastSent(op autoscale.Operation) time.Time {
-	if op.Sent.IsZero() {
-		return op.Intended
-	}
-	return op.Sent
 }

@@ -90,7 +90,7 @@ func (l *Loop) nextTick(last time.Time, r Report) time.Time {
 func due(op autoscale.Operation) time.Time {
 	switch {
 	case op.Phase == autoscale.OpIntended, op.Phase == autoscale.OpSent:
-		return lastSent(op).Add(askAgain)
+		return op.LastSent().Add(askAgain)
 	case op.Deadline.IsZero():
 		return time.Time{}
 	}
