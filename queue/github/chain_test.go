@@ -16,6 +16,7 @@ import (
 )
 
 const (
+	granted    = "POST /api/v3/orgs/{owner}/actions/runners/registration-token"
 	registered = "POST /api/v3/actions/runner-registration"
 	installed  = "POST /api/v3/app/installations/{installation}/access_tokens"
 )
@@ -115,12 +116,17 @@ func TestAnAppSignsInAndKeepsItsInstallationsToken(t *testing.T) {
 		}
 		require.Equal(t, 20, server.Calls()[registered])
 		require.Equal(t, 3, server.Calls()[installed], "they live an hour")
+		require.Equal(t, 20, server.Calls()[granted], "none was turned away")
 
 		server.ExpireInstallation()
 		time.Sleep(10 * time.Minute)
 		_, err := c.Sets(t.Context())
 		require.NoError(t, err, "a token that was kept is made anew")
 		require.Equal(t, 4, server.Calls()[installed])
+		server.ExpireAdmin()
+		_, err = c.Sets(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 5, server.Calls()[installed], "a chain that was refused is redone from its beginning")
 	})
 }
 

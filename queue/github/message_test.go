@@ -140,6 +140,7 @@ func TestErrorsAreToldByName(t *testing.T) {
 		require.ErrorContains(t, err, "read scale set 3: GET /a/_apis/runtime/runnerscalesets/3")
 		require.ErrorContains(t, err, "[X-GitHub-Request-Id REQ:9]")
 	}
+	require.ErrorIs(t, (&scripted{status: 404}).client(t).DeleteSet(t.Context(), 3), github.ErrNotFound, "a 404 of whomever proves no deletion")
 	service := &scripted{status: 400, body: "bearer " + pat + ` "messageQueueAccessToken":"secretqueue" eyJhbGciOiJSUzI1NiJ9.secretjwt`}
 	_, err := service.client(t).Set(t.Context(), 3)
 	require.NotContains(t, err.Error(), "secret")

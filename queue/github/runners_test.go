@@ -81,6 +81,7 @@ func TestWhatTheAnswerToARemovalMeans(t *testing.T) {
 		{400, "\uFEFF" + busy, github.RunnerBusy, nil},
 		{409, "JobStillRunningException: runs", github.RunnerBusy, nil},
 		{400, `{"typeName":"Other","message":"not a JobStillRunningException"}`, 0, github.ErrInvalidInput},
+		{400, "\uFEFF" + `{"typeName":"Other","message":"not a JobStillRunningException"}`, 0, github.ErrInvalidInput},
 		{409, "", 0, github.ErrConflict},
 		{404, "", github.RunnerUnknown, nil},
 		{404, `{"typeName":"X.AgentNotFoundException, X"}`, github.RunnerUnknown, nil},

@@ -2,6 +2,8 @@ package github_test
 
 import (
 	"context"
+	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"autoscaled/internal/rest"
 	"autoscaled/queue/github"
 	"autoscaled/queue/github/githubtest"
 )
@@ -315,4 +318,60 @@ func TestJobsAreAcquiredWhereTheServerDoesNotAssign(t *testing.T) {
 	_, err = s.Acquire(t.Context(), []int64{jobs[0].RequestID})
 	require.ErrorIs(t, err, github.ErrUncertain)
 	require.Equal(t, 2, w.server.Calls()["POST /service/rest/_apis/runtime/runnerscalesets/{set}/acquirejobs"], "never blindly repeated")
+}
+
+func TestAPollTellsTheNewestMessageAcknowledged(t *testing.T) {
+	var last []string
+	server := githubtest.New(githubtest.Config{PAT: pat}, githubtest.ClockFunc(time.Now))
+	next := server.Transport()
+	c, err := github.New(github.Options{URL: "http://github.test/acme", Token: rest.Static(pat), Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodGet && r.URL.Path == "/queue/message" {
+			last = append(last, r.URL.Query().Get("lastMessageId"))
+			require.NotEmpty(t, r.URL.Query().Get("sessionId"), "the address's own query is kept")
+		}
+		return next.RoundTrip(r)
+	})})
+	require.NoError(t, err)
+	set, err := c.CreateSet(t.Context(), github.Set{Name: "macs", GroupID: 1})
+	require.NoError(t, err)
+	s, err := c.Open(t.Context(), set.ID, "autoscaled")
+	require.NoError(t, err)
+	id := server.Send("macs", "[]", nil)
+	for range 2 {
+		m, err := s.Next(t.Context(), 1)
+		require.NoError(t, err)
+		require.Equal(t, id, m.ID)
+	}
+	require.NoError(t, s.Ack(t.Context(), id))
+	require.NoError(t, s.Refresh(t.Context()))
+	_, err = s.Next(t.Context(), 1)
+	require.NoError(t, err)
+	require.Equal(t, []string{"", "", strconv.FormatInt(id, 10)}, last, "seeing is not acknowledging; a refresh forgets nothing")
+}
+
+func TestCallersShareARefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := githubtest.New(githubtest.Config{PAT: pat}, githubtest.ClockFunc(time.Now))
+		next := server.Transport()
+		c, err := github.New(github.Options{URL: "http://github.test/acme", Token: rest.Static(pat), Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodPatch {
+				time.Sleep(5 * time.Second) // virtual
+			}
+			return next.RoundTrip(r)
+		})})
+		require.NoError(t, err)
+		set, err := c.CreateSet(t.Context(), github.Set{Name: "macs", GroupID: 1})
+		require.NoError(t, err)
+		s, err := c.Open(t.Context(), set.ID, "autoscaled")
+		require.NoError(t, err)
+		server.ExpireQueue()
+		done := make(chan error, 5)
+		for i := range 5 {
+			go func() { done <- s.Ack(t.Context(), int64(i+1)) }()
+		}
+		for range 5 {
+			require.NoError(t, <-done)
+		}
+		require.Equal(t, 1, server.Calls()[refreshed])
+	})
 }
