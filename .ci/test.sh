@@ -97,5 +97,5 @@ suite 'planner properties' "$GO" test -count=1 -run Property ./autoscale -rapid.
 # The daemon's own process under SIGKILL, at each crash point and at 200 moments.
 suite 'kill -9' killed
 # Days of faults and kills, again the same ones each time; how many is printed.
-suite 'simulation' "$GO" test -count=1 -timeout "$test_timeout" ./internal/simulation -seeds=240
+suite 'simulation' "$GO" test -count=1 -timeout "$test_timeout" ./internal/simulation -seeds=2000
 printf '== all suites passed: %d s\n' "$SECONDS"

@@ -23,14 +23,31 @@ func (h *house) crowdedOut() bool {
 	if err != nil || len(demand.Classes) == 0 {
 		return false
 	}
-	working := map[string]int{}
-	for _, n := range h.cloud.Nodes(cluster) {
-		if host, joined := h.joined[n.ID]; joined && h.world.jobs.Busy(host) {
+	first := &demand.Classes[0].Shape // classes are in the order of their first jobs
+	return roomBeside(&h.policy, first, h.working(first)) < first.Tasks
+}
+
+// working counts by nodearray the nodes that work, and in pools of no use to a job those
+// that the policy keeps while another of their placement group works.
+func (h *house) working(job *autoscale.Shape) map[string]int {
+	working, groups := map[string]int{}, map[string]bool{}
+	nodes := h.ours()
+	busy := func(n cyclecloudtest.NodeRecord) bool {
+		host, joined := h.joined[n.ID]
+		return joined && h.world.jobs.Busy(host)
+	}
+	for _, n := range nodes {
+		_, usable := job.Selector.Match(map[string]string{autoscale.LabelNodearray: n.Bucket.Nodearray})
+		if busy(n) && n.PlacementGroup != "" && !usable && h.pool(n.Bucket.Nodearray).RemoveGroupsWhole {
+			groups[n.PlacementGroup] = true
+		}
+	}
+	for _, n := range nodes {
+		if busy(n) || groups[n.PlacementGroup] {
 			working[n.Bucket.Nodearray]++
 		}
 	}
-	first := &demand.Classes[0].Shape // classes are in the order of their first jobs
-	return roomBeside(&h.policy, first, working) < first.Tasks
+	return working
 }
 
 // hadRoom is since when jobs would have waited had the first in order always had room:
