@@ -35,6 +35,7 @@ func (h *house) checkTick(r loop.Report) {
 	}
 	operations := h.all()
 	h.checkBooks(operations)
+	h.checkPromises(r, operations)
 	h.checkDrains(r)
 	h.checkAccounted(operations)
 	if !h.forgot {
@@ -93,6 +94,35 @@ func (h *house) checkBooks(operations map[autoscale.RequestID]autoscale.Operatio
 			h.violate("request %s made %d nodes; the journal says that it is %s", c.RequestID, c.Sets[0].Added, op.Phase)
 		}
 		seen[c.RequestID] = true
+	}
+}
+
+// checkPromises: a plan counts on no more nodes of a request than may yet come of it:
+// those that the server made for it and that the plan did not see, or all that was asked
+// for while the answer is in doubt. Of jobs that may share nodes that can't be told.
+func (h *house) checkPromises(r loop.Report, operations map[autoscale.RequestID]autoscale.Operation) {
+	coming := map[autoscale.RequestID]int{}
+	for id, op := range operations {
+		coming[id] = op.Count
+	}
+	for _, c := range h.cloud.Books().Creates {
+		id := autoscale.RequestID(c.RequestID)
+		if op := operations[id]; op.Phase == autoscale.OpAccepted && op.Answered.Before(r.At) {
+			coming[id] = c.Sets[0].Added
+		}
+	}
+	for _, n := range r.Observation.Supply.Nodes {
+		coming[n.Request]--
+	}
+	for _, o := range r.Plan.Outcomes {
+		if r.Observation.Demand.Classes[o.Class].Exclusive != autoscale.ExclusiveTask {
+			continue
+		}
+		for _, s := range o.Served {
+			if coming[s.Request] -= s.Count; s.Request != "" && coming[s.Request] < 0 {
+				h.violate("the plan counts on %d more nodes of request %s than can come", -coming[s.Request], s.Request)
+			}
+		}
 	}
 }
 
