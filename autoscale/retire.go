@@ -84,6 +84,9 @@ func (b *board) leave(p *party, s spares, r *rates) {
 		for _, x := range p.members {
 			b.plan.Nodes[x.verdict].Reason = b.stayOld(x.nodeState, why)
 		}
+		if b.keepable(p.members[0].nodeState) { // it is to go all the same, and not a newer one for it
+			s.failed[policy] -= n
+		}
 		return
 	}
 	if spare != nil {
