@@ -9,69 +9,33 @@ import (
 )
 
 // meanings translates this package's errors into the domain's.
-var meanings = []struct{ ours, domain error }{
-	{ErrUnauthorized, autoscale.ErrUnauthorized},
-	{ErrNotFound, autoscale.ErrNotFound},
-	{ErrLicence, autoscale.ErrRejected},
-	{ErrInvalidInput, autoscale.ErrRejected},
-	{ErrConflict, autoscale.ErrRejected},
-	{ErrThrottled, autoscale.ErrThrottled},
-	{ErrMalformed, autoscale.ErrMalformed},
-	{ErrTooLarge, autoscale.ErrMalformed},
-}
-
-// domainError is an error of this package with its meaning and its class in the
-// domain.
-type domainError struct {
-	error
-	meaning   error
-	class     autoscale.ErrorClass
-	uncertain bool
-}
-
-// ErrorClass is what kind of trouble it is.
-func (e domainError) ErrorClass() autoscale.ErrorClass { return e.class }
-
-func (e domainError) Unwrap() error { return e.error }
-
-func (e domainError) Is(target error) bool {
-	return target == e.meaning || e.uncertain && target == autoscale.ErrUncertain
+var meanings = []autoscale.Meaning{
+	{Vendors: ErrUnauthorized, Ours: autoscale.ErrUnauthorized},
+	{Vendors: ErrNotFound, Ours: autoscale.ErrNotFound},
+	{Vendors: ErrLicence, Ours: autoscale.ErrRejected},
+	{Vendors: ErrInvalidInput, Ours: autoscale.ErrRejected},
+	{Vendors: ErrConflict, Ours: autoscale.ErrRejected},
+	{Vendors: ErrThrottled, Ours: autoscale.ErrThrottled},
+	{Vendors: ErrMalformed, Ours: autoscale.ErrMalformed},
+	{Vendors: ErrTooLarge, Ours: autoscale.ErrMalformed},
 }
 
 // translate says what was attempted and gives the error its meaning in the domain.
-// What has none there can only be waited out.
-func translate(attempt string, err error) domainError {
-	e := domainError{
-		error:     fmt.Errorf("%s: %w", attempt, err),
-		meaning:   autoscale.ErrUnavailable,
-		class:     classOfError(err),
-		uncertain: errors.Is(err, ErrUncertain),
-	}
-	for _, m := range meanings {
-		if errors.Is(err, m.ours) {
-			e.meaning = m.domain
-			break
-		}
-	}
-	return e
+func translate(attempt string, err error) autoscale.Failure {
+	return autoscale.NewFailure(fmt.Errorf("%s: %w", attempt, err), classOfError(err), errors.Is(err, ErrUncertain), meanings)
 }
 
-// translateAct is translate for what changes something: what names a thing that isn't
-// there is rejected.
-func translateAct(attempt string, err error) domainError {
-	e := translate(attempt, err)
-	if e.meaning == autoscale.ErrNotFound && !e.uncertain {
-		e.meaning = autoscale.ErrRejected
-	}
-	return e
+// translateAct is translate for what changes something.
+func translateAct(attempt string, err error) autoscale.Failure {
+	return translate(attempt, err).OfAct()
 }
 
 // translateLook is translate for the look before something is changed. As nothing
 // was sent, nothing came of it, whatever went wrong.
-func translateLook(attempt string, err error) domainError {
+func translateLook(attempt string, err error) autoscale.Failure {
 	e := translate(attempt, err)
-	if e.meaning != autoscale.ErrUnauthorized && e.meaning != autoscale.ErrThrottled {
-		e.meaning = autoscale.ErrUnavailable
+	if e.Meaning != autoscale.ErrUnauthorized && e.Meaning != autoscale.ErrThrottled {
+		e.Meaning = autoscale.ErrUnavailable
 	}
 	return e
 }

@@ -49,28 +49,28 @@ func (p *Provider) remove(ctx context.Context, n *autoscale.Node) error {
 // removed sums up what became of each call.
 func removed(nodes []autoscale.Node, outcomes []error) (autoscale.Receipt, error) {
 	var receipt autoscale.Receipt
-	var failed domainError
+	var failed autoscale.Failure
 	failures := 0
 	for i, err := range outcomes {
 		if err == nil {
 			continue
 		}
 		e := translateAct(fmt.Sprintf("remove instance %s", nodes[i].ID), err)
-		if e.meaning == autoscale.ErrRejected && !e.uncertain {
+		if e.Meaning == autoscale.ErrRejected && !e.Uncertain {
 			if receipt.Refused == nil {
 				receipt.Refused = make(map[autoscale.NodeID]string)
 			}
 			receipt.Refused[nodes[i].ID] = err.Error()
 			continue
 		}
-		if failures++; failures == 1 || e.uncertain {
+		if failures++; failures == 1 || e.Uncertain {
 			failed = e
 		}
 	}
 	if failures == 0 {
 		return receipt, nil
 	}
-	failed.uncertain = failed.uncertain || failures < len(nodes)
+	failed.Uncertain = failed.Uncertain || failures < len(nodes)
 	return autoscale.Receipt{}, failed
 }
 

@@ -103,11 +103,11 @@ func (b *board) makeWay(w wayTo, job JobID) {
 			limit.Used += rest
 		}
 	}
-	since := b.state.Memory.First
-	if since.Job != job {
-		since = b.state.Memory.Blocked
+	waits := b.state.Memory.First
+	if waits.Job != job {
+		waits = b.state.Memory.Blocked
 	}
-	why := &inWay{job: job, limit: b.ledger.limits[w.limit].ID, waiting: b.state.At.Sub(since.Since)}
+	why := &inWay{job: job, limit: b.ledger.limits[w.limit].ID, waiting: b.state.At.Sub(waits.Since)}
 	for _, party := range w.parties {
 		for _, n := range party {
 			n.yields = why
