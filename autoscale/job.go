@@ -167,6 +167,9 @@ type HostUse struct {
 	// Drain is the queue's drain mark on this host, the only truth about
 	// draining. Empty: not draining.
 	Drain Drain
+	// Missing: the queue expects this host and has not heard of it yet, as of a CI
+	// runner that is registered and has not connected.
+	Missing bool
 }
 
 // Busy tells whether anything runs there.
@@ -183,4 +186,8 @@ const (
 	// DrainForeign marks are an administrator's: the host is no supply and
 	// is never touched.
 	DrainForeign Drain = "foreign"
+	// DrainDone hosts take no work ever again, and no mark can be withdrawn: a CI
+	// runner that had its one job, or whose record was deleted. Once nothing runs
+	// there the node goes.
+	DrainDone Drain = "done"
 )

@@ -56,6 +56,8 @@ type Grow struct {
 	// Jobs are some of the jobs it serves; JobCount is how many in all.
 	Jobs     []JobID
 	JobCount int
+	// Priority is the highest of the jobs it serves. 0 also: it serves none.
+	Priority int64
 	// For is whom the nodes are for.
 	For    []Wish
 	Reason Reason

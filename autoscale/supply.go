@@ -35,6 +35,9 @@ type Pool struct {
 	Node Resources
 	// PCPUs are the physical cores of one node. 0: not known.
 	PCPUs int
+	// Single: each node is asked for by a request of its own, for its host is named
+	// before it is made.
+	Single bool
 	// Invalid is why the cloud makes no new nodes here ("DisabledMachineType").
 	// Empty: it does.
 	Invalid string
@@ -143,6 +146,10 @@ type Node struct {
 	// Protected is why the node must never be touched and is no supply
 	// ("head node"). Empty: it may be managed.
 	Protected string
+	// Outdated is why a new node of its pool would be another ("it has tag v1, and the
+	// pool has v2"): it takes no more work and is replaced, as one that is too old.
+	// Empty: it would not.
+	Outdated string
 	// Message is the cloud's own word on its state, and Class what kind of trouble
 	// it tells of. Empty: none, or not known.
 	Message string

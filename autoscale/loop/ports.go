@@ -44,6 +44,23 @@ type Drainer interface {
 	Undrain(ctx context.Context, nodes []autoscale.Node) []error
 }
 
+// Keeper is a Queue that has a record of each host, made before the host is, such as a
+// CI service's of a runner.
+type Keeper interface {
+	// Keep is called after a tick has acted. It deletes the records of attempts that
+	// have no node in the supply and whose request is not among the open ones, and of
+	// nodes that are gone: nothing will ever use them. A record that the queue will not
+	// give up, as of a host at work, stays and is no error.
+	Keep(ctx context.Context, supply autoscale.Supply, open []autoscale.RequestID) error
+}
+
+// Tender is a Cloud with work of its own between the daemon's decisions, such as
+// bringing images to machines before they are needed.
+type Tender interface {
+	// Tend is called after a tick has acted. It does the next steps and waits for none.
+	Tend(ctx context.Context) error
+}
+
 // Journal is the durable record of operations and memory.
 type Journal interface {
 	// Operations that are not final, in the order in which they were intended.
