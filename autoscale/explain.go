@@ -67,8 +67,11 @@ func (b *board) serve(c *classState, from, to, tasks int, parts []Serving, why R
 	}
 }
 
-// serve records jobs that a set is for.
+// serve records jobs that a set is for, the first of which has the highest priority of them.
 func (g *Grow) serve(jobs []Member) {
+	if first := jobs[0].Priority; g.JobCount == 0 || first > g.Priority {
+		g.Priority = first
+	}
 	g.Jobs, g.JobCount, g.Reason = addJobs(g.Jobs, g.JobCount, jobs)
 }
 

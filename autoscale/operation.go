@@ -81,6 +81,8 @@ type Operation struct {
 	// Jobs are some of the jobs it serves, and JobCount is how many in all.
 	Jobs     []JobID
 	JobCount int
+	// Priority is the highest of the jobs that a create serves. 0 also: it serves none.
+	Priority int64
 	Reason   Reason
 	// Revision is that of the policy by which it was decided, see Policy.Revision.
 	Revision string

@@ -39,6 +39,7 @@ type operationRecord struct {
 	Class    autoscale.ErrorClass     `json:"class,omitempty"`
 	Jobs     []autoscale.JobID        `json:"jobs,omitempty"`
 	JobCount int                      `json:"job_count,omitempty"`
+	Priority int64                    `json:"priority,omitempty"`
 	Reason   autoscale.Reason         `json:"reason"`
 	Revision string                   `json:"policy_revision,omitempty"`
 	Intended time.Time                `json:"intended,omitzero"`
@@ -57,7 +58,7 @@ func encodeOperation(op autoscale.Operation, seq uint64, history []Passage) ([]b
 		Request: op.Request, Kind: op.Kind, Phase: op.Phase,
 		Pool: op.Pool, Group: op.Group, Count: op.Count, Names: op.Names, Draws: op.Draws, Added: op.Added,
 		Nodes: op.Nodes, Refused: op.Refused, Removal: op.Removal, CloudID: op.CloudID, Message: op.Message, Class: op.Class,
-		Jobs: op.Jobs, JobCount: op.JobCount, Reason: op.Reason, Revision: op.Revision,
+		Jobs: op.Jobs, JobCount: op.JobCount, Priority: op.Priority, Reason: op.Reason, Revision: op.Revision,
 		Intended: utc(op.Intended), Sent: utc(op.Sent), Answered: utc(op.Answered), Ended: utc(op.Ended),
 		Since: utc(op.Since), Deadline: utc(op.Deadline), Attempts: op.Attempts, History: history,
 	})
@@ -105,7 +106,7 @@ func (r operationRecord) operation() autoscale.Operation {
 		Request: r.Request, Kind: r.Kind, Phase: r.Phase,
 		Pool: r.Pool, Group: r.Group, Count: r.Count, Names: r.Names, Draws: r.Draws, Added: r.Added,
 		Nodes: r.Nodes, Refused: r.Refused, Removal: r.Removal, CloudID: r.CloudID, Message: r.Message, Class: r.Class,
-		Jobs: r.Jobs, JobCount: r.JobCount, Reason: r.Reason, Revision: r.Revision,
+		Jobs: r.Jobs, JobCount: r.JobCount, Priority: r.Priority, Reason: r.Reason, Revision: r.Revision,
 		Intended: utc(r.Intended), Sent: utc(r.Sent), Answered: utc(r.Answered), Ended: utc(r.Ended),
 		Since: utc(r.Since), Deadline: utc(r.Deadline), Attempts: r.Attempts,
 	}

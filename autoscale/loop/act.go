@@ -92,7 +92,7 @@ func (t *tick) creates() (calls []call) {
 		calls = append(calls, t.create(autoscale.Operation{}, autoscale.Operation{
 			Request: g.Request, Kind: autoscale.OperationCreate,
 			Pool: g.Pool, Group: g.Group, Count: g.Count, Names: g.Names, Draws: g.Draws,
-			Jobs: g.Jobs, JobCount: g.JobCount,
+			Jobs: g.Jobs, JobCount: g.JobCount, Priority: g.Priority,
 			Reason: g.Reason, Intended: t.at,
 		}))
 	}
@@ -116,7 +116,7 @@ func (t *tick) create(before, op autoscale.Operation) call {
 	return call{t.changed(before, op), func(ctx context.Context) (autoscale.Receipt, error) {
 		return t.Cloud.Create(ctx, autoscale.Grow{
 			Request: op.Request, Pool: op.Pool, Group: op.Group, Count: op.Count, Names: op.Names,
-			Jobs: op.Jobs, JobCount: op.JobCount, Reason: op.Reason,
+			Jobs: op.Jobs, JobCount: op.JobCount, Priority: op.Priority, Reason: op.Reason,
 		})
 	}}
 }

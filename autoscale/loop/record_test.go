@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -41,4 +42,29 @@ func TestIntentTellsAll(t *testing.T) {
 
 	r.until(func() bool { return r.all()[0].Phase.Final() })
 	require.Zero(t, r.all()[0].Deadline)
+}
+
+// A create that is sent again has the priority that it had, though a restart came between.
+func TestRepeatedCreateKeepsItsPriority(t *testing.T) {
+	var asked []int64
+	r := newRig(t, func(o *Options) { o.Cloud = listening{o.Cloud.(*fakeCloud), &asked} })
+	r.queue.submit(r.at, 2)
+	r.queue.pending[1].Priority = 7
+	r.fail(1, "create", lostBefore)
+	r.tick()
+	require.Equal(t, int64(7), r.only().Priority)
+	r.restart()
+	r.until(func() bool { return r.only().Phase == autoscale.OpAccepted })
+	require.Equal(t, []int64{7, 7}, asked)
+}
+
+// listening is a cloud that hears the priorities of creates.
+type listening struct {
+	*fakeCloud
+	asked *[]int64
+}
+
+func (c listening) Create(ctx context.Context, g autoscale.Grow) (autoscale.Receipt, error) {
+	*c.asked = append(*c.asked, g.Priority)
+	return c.fakeCloud.Create(ctx, g)
 }
