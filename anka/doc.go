@@ -46,7 +46,8 @@
 // [Provider] is a controller as the daemon's loop sees it. A pool is a template, a tag
 // and a group; its nodes are our instances, known by a mark in their metadata and their
 // external id (owner, request, attempt). All others are shown as protected and never
-// touched. Capacity is told as limits over sets of Macs: provider_limits.go says
+// touched. What pools name is looked up in the registry and among the groups as the
+// controller is read: a name that is unknown or ambiguous makes its pool invalid. Capacity is told as limits over sets of Macs: provider_limits.go says
 // which, provider_macs.go what a Mac counts for.
 //
 // A lost start is made safe in four steps. Each attempt has an external id of its

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,9 +37,15 @@ type PoolOptions struct {
 	Name string
 	// TemplateID and Tag say what to start. A pool pins its tag.
 	TemplateID, Tag string
+	// Template is the template's name, or its id, in place of TemplateID. The registry
+	// is asked for the id when the controller is read; one without a template of that
+	// name, or with several, makes the pool invalid and nothing else.
+	Template string
 	// GroupID is the group of nodes to start on; those that it falls back to are used
 	// too. Empty: any node. Groups need an Enterprise licence.
 	GroupID string
+	// Group is the group's name, or its id, in place of GroupID.
+	Group string
 	// Arch is the template's architecture, amd64 or arm64, where the controller is too
 	// old to tell it. Empty: not known.
 	Arch string
@@ -50,6 +57,9 @@ type PoolOptions struct {
 	// Labels are shown with the pool, beside those that say what it is: pool,
 	// template, tag, group.
 	Labels map[string]string
+
+	// problem is why what it names has no id, as of one reading. Empty: it has.
+	problem string
 }
 
 const (
@@ -75,6 +85,11 @@ type Provider struct {
 	mu sync.Mutex
 	// doubts are the starts whose answers were lost, with the time of the attempt.
 	doubts map[autoscale.RequestID]time.Time
+	// wanted are the pools as they were given, and pools as they were found when the
+	// controller was last read; nil: not since they were given. ids are those of
+	// templates by name.
+	wanted, pools []PoolOptions
+	ids           map[string]string
 }
 
 // NewProvider makes the provider of one controller. Errors are ErrConfig.
@@ -91,7 +106,7 @@ func NewProvider(o ProviderOptions) (*Provider, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("provider of Anka: %w: %w", ErrConfig, err)
 	}
-	return &Provider{options: o, born: o.Now(), doubts: make(map[autoscale.RequestID]time.Time)}, nil
+	return &Provider{options: o, born: o.Now(), doubts: make(map[autoscale.RequestID]time.Time), wanted: slices.Clone(o.Pools)}, nil
 }
 
 // ownName is what pools may be called, for their names are parts of others.
@@ -125,8 +140,10 @@ func (p *PoolOptions) check() error {
 	switch {
 	case !ownName.MatchString(p.Name):
 		return fmt.Errorf("a name is 1 to 40 letters, digits, dots, dashes and underscores")
-	case p.TemplateID == "" || p.Tag == "":
-		return fmt.Errorf("it needs a template's id and a tag")
+	case (p.TemplateID == "") == (p.Template == "") || p.Tag == "":
+		return fmt.Errorf("it needs a template (its id or its name) and a tag")
+	case p.GroupID != "" && p.Group != "":
+		return fmt.Errorf("its group is given by id and by name")
 	case p.VCPU <= 0 || p.VRAM <= 0:
 		return fmt.Errorf("a VM of %d vCPUs and %d MB", p.VCPU, p.VRAM)
 	case p.Arch != "" && p.Arch != archIntel && p.Arch != archARM:
@@ -136,14 +153,7 @@ func (p *PoolOptions) check() error {
 }
 
 // pool finds a pool by its name; nil: there is none.
-func (o *ProviderOptions) pool(name string) *PoolOptions {
-	for i := range o.Pools {
-		if o.Pools[i].Name == name {
-			return &o.Pools[i]
-		}
-	}
-	return nil
-}
+func (o *ProviderOptions) pool(name string) *PoolOptions { return poolNamed(o.Pools, name) }
 
 // Observe reads instances, nodes, groups and the pools' templates. The API has no
 // read of all at one moment, so instances come first: one that gets its node between
@@ -153,5 +163,12 @@ func (p *Provider) Observe(ctx context.Context) (autoscale.Supply, error) {
 	if err != nil {
 		return autoscale.Supply{}, translate("observe", err)
 	}
-	return newSurvey(&p.options, r).supply(), nil
+	return p.survey(r).supply(), nil
+}
+
+// survey makes sense of what was read, for the pools of that time.
+func (p *Provider) survey(r reading) *survey {
+	o := p.options
+	o.Pools = r.pools
+	return newSurvey(&o, r)
 }

@@ -58,10 +58,12 @@ func receipt(g *autoscale.Grow, externalID string, added int, message string) au
 
 // orderable finds the pool of what is asked for, and refuses what Anka doesn't have.
 func (p *Provider) orderable(g *autoscale.Grow) (*PoolOptions, error) {
-	pool := p.options.pool(string(g.Pool))
+	pool := p.poolNamed(string(g.Pool))
 	switch _, readable := parseExternalID(newMark(p.options.Owner, g).externalID()); {
 	case pool == nil:
 		return nil, refuse("there is no pool %s", g.Pool)
+	case pool.TemplateID == "" || pool.Group != "" && pool.GroupID == "":
+		return nil, fmt.Errorf("%w: the ids of what pool %s starts are not known: %s", ErrUnavailable, g.Pool, first(pool.problem, "nothing was read yet"))
 	case g.Count < 1:
 		return nil, refuse("%d instances", g.Count)
 	case g.Group != "":

@@ -14,6 +14,7 @@ type reading struct {
 	nodes     []Node
 	groups    map[string]Group // by id
 	templates map[string]registered
+	pools     []PoolOptions // with the ids of what they name
 }
 
 // registered is a template as the registry tells of it, or why it doesn't.
@@ -34,19 +35,19 @@ func (p *Provider) read(ctx context.Context) (r reading, err error) {
 	if r.nodes, err = client.Nodes(ctx); err != nil {
 		return r, err
 	}
-	for i := range p.options.Pools {
-		pool := &p.options.Pools[i]
-		if _, known := r.templates[pool.TemplateID]; !known {
-			if r.templates[pool.TemplateID], err = p.registered(ctx, pool.TemplateID); err != nil {
-				return r, err
-			}
-		}
-		if pool.GroupID != "" && len(r.groups) == 0 {
-			if err := p.readGroups(ctx, &r); err != nil {
+	asked := p.asked()
+	if err := p.resolve(ctx, asked, &r); err != nil {
+		return r, err
+	}
+	for i := range r.pools {
+		id := r.pools[i].TemplateID
+		if _, known := r.templates[id]; !known && id != "" {
+			if r.templates[id], err = p.registered(ctx, id); err != nil {
 				return r, err
 			}
 		}
 	}
+	p.keep(asked, &r)
 	return r, nil
 }
 
@@ -67,6 +68,7 @@ func (p *Provider) registered(ctx context.Context, id string) (registered, error
 	t, err := p.options.Client.Template(ctx, id)
 	switch {
 	case errors.Is(err, ErrTemplateNotFound):
+		p.forget(id)
 		return registered{missing: true}, nil
 	case errors.Is(err, ErrUnavailable) && ctx.Err() == nil:
 		return registered{unreachable: true, words: err.Error()}, nil
@@ -87,8 +89,11 @@ type image struct {
 func imageOf(p *PoolOptions, t registered) image {
 	i := image{template: p.TemplateID, tag: p.Tag, arch: first(t.Arch, p.Arch), unreachable: t.unreachable}
 	switch {
+	case p.problem != "":
+		i.problem = p.problem
+		return i
 	case t.missing:
-		i.problem = fmt.Sprintf("template %s is not in the registry", p.TemplateID)
+		i.problem = fmt.Sprintf("template %s is not in the registry", first(p.Template, p.TemplateID))
 		return i
 	case t.unreachable:
 		return i
@@ -99,7 +104,7 @@ func imageOf(p *PoolOptions, t registered) image {
 			return i
 		}
 	}
-	i.problem = fmt.Sprintf("template %s has no tag %s", p.TemplateID, p.Tag)
+	i.problem = fmt.Sprintf("template %s has no tag %s", first(p.Template, p.TemplateID), p.Tag)
 	return i
 }
 

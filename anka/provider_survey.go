@@ -100,9 +100,9 @@ func (s *survey) labels(o *PoolOptions) map[string]string {
 	if labels == nil {
 		labels = make(map[string]string)
 	}
-	labels["pool"], labels["template"], labels["tag"] = o.Name, first(s.templates[o.TemplateID].Name, o.TemplateID), o.Tag
-	if o.GroupID != "" {
-		labels["group"] = first(s.groups[o.GroupID].Name, o.GroupID)
+	labels["pool"], labels["template"], labels["tag"] = o.Name, first(s.templates[o.TemplateID].Name, o.Template, o.TemplateID), o.Tag
+	if o.GroupID != "" || o.Group != "" {
+		labels["group"] = first(s.groups[o.GroupID].Name, o.Group, o.GroupID)
 	}
 	return labels
 }

@@ -196,7 +196,7 @@ func TestProviderOptionsAreChecked(t *testing.T) {
 		"time-out of 30s":      func(o *anka.ProviderOptions) { o.Settle = 30 * time.Second },
 		"owner":                func(o *anka.ProviderOptions) { o.Owner = "a/b" },
 		"a name is":            func(o *anka.ProviderOptions) { o.Pools[0].Name = "a+b" },
-		"id and a tag":         func(o *anka.ProviderOptions) { o.Pools[0].Tag = "" },
+		"and a tag":            func(o *anka.ProviderOptions) { o.Pools[0].Tag = "" },
 		"0 vCPUs":              func(o *anka.ProviderOptions) { o.Pools[0].VCPU = 0 },
 		"architecture":         func(o *anka.ProviderOptions) { o.Pools[0].Arch = "m68k" },
 	} {
