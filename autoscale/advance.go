@@ -42,6 +42,7 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 		if o.DemandProblem == "" {
 			use, known := hosts.useOf(node)
 			now.Drain = now.Drain.advance(node.Phase, use, known, o.At, policy.drainTimeout())
+			now.Unjoined = managed && unjoined(node, &now, use, o.At, policy.JoinTimeout)
 		}
 		next.Nodes[node.ID] = now
 		if booted(&was, &now) {
@@ -91,6 +92,13 @@ func poolPolicies(pools []Pool, p *Policy) map[PoolID]*PoolPolicy {
 // late tells whether a node that was never ready has taken longer than it may.
 func late(n *Node, m NodeMemory, at time.Time, timeout time.Duration) bool {
 	return n.Phase == PhaseStarting && m.Ready.IsZero() && at.Sub(m.Asked) > timeout
+}
+
+// unjoined tells whether the queue expects a node that is up, and has not heard of it in
+// the time that it may take. 0: it may take any.
+func unjoined(n *Node, m *NodeMemory, use HostUse, at time.Time, timeout time.Duration) bool {
+	waits := use.Missing && !use.Busy() && n.Phase == PhaseReady && timeout > 0
+	return waits && at.Sub(m.Ready) > timeout
 }
 
 func advanceNode(m NodeMemory, node *Node, o Observation, hosts hosts, by *Operation, promise Promise, adopted bool) NodeMemory {
@@ -148,7 +156,9 @@ func Remember(m Memory, p Plan) Memory {
 		if next.Promises == nil {
 			next.Promises = make(map[RequestID]Promise)
 		}
-		next.Promises[g.Request] = Promise{For: g.For}
+		for _, one := range g.Singly() {
+			next.Promises[one.Request] = Promise{For: one.For}
+		}
 	}
 	for i := range p.Nodes {
 		verdict := &p.Nodes[i]

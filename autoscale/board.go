@@ -193,7 +193,13 @@ func (b *board) look(n *nodeState, poolIndex map[PoolID]int, leaving map[NodeID]
 		n.free = b.freeOn(n)
 	}
 	n.released = b.release(n)
-	n.supply = n.counts() && n.pool >= 0 && node.Protected == "" && n.use.Drain != DrainForeign && !b.late(n)
+	n.supply = n.counts() && n.pool >= 0 && node.Protected == "" && n.takesWork() && !b.late(n)
+}
+
+// takesWork tells whether the queue gives a node work, now or once marks of ours are
+// withdrawn.
+func (n *nodeState) takesWork() bool {
+	return n.use.Drain != DrainForeign && n.use.Drain != DrainDone && !n.memory.Unjoined
 }
 
 // freeOn is what the queue leaves free on a node. What the queue does not vouch

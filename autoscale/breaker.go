@@ -93,9 +93,9 @@ func advanceBreaker(before Memory, next map[NodeID]NodeMemory, o Observation, op
 	return c.Breaker
 }
 
-// failedNow tells whether a node did not come up, by this observation.
+// failedNow tells whether a node did not come up, or came up in vain, by this observation.
 func failedNow(before, now NodeMemory) bool {
-	return now.Failed && !before.Failed || now.Late && !before.Late
+	return now.Failed && !before.Failed || now.Late && !before.Late || now.Unjoined && !before.Unjoined
 }
 
 // past is a time, or now where the clock was set back since.

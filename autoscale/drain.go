@@ -68,7 +68,7 @@ func (d *DrainMemory) past(now time.Time) {
 func (d DrainMemory) advance(phase Phase, use HostUse, known bool, at time.Time, timeout time.Duration) DrainMemory {
 	marked := known && use.Drain == DrainOurs
 	switch {
-	case phase == PhaseDeallocated, phase == PhaseFailed:
+	case phase == PhaseDeallocated, phase == PhaseFailed, known && use.Drain == DrainDone:
 		return DrainMemory{} // it takes no work, marked or not
 	case known && !use.Busy() && (marked || d.Shown):
 		return DrainMemory{}

@@ -74,6 +74,8 @@ type NodeMemory struct {
 	Failed bool `json:"failed,omitempty"`
 	// Late: it took longer to come up than its pool allows.
 	Late bool `json:"late,omitempty"`
+	// Unjoined: it was up for longer than its pool allows, and the queue had not heard of it.
+	Unjoined bool `json:"unjoined,omitempty"`
 	// Ours: it carries our owner mark, or a request of ours made it.
 	Ours bool `json:"ours,omitempty"`
 	// Pool it is of, and whether it stands in a placement group: what tells of
@@ -160,7 +162,7 @@ func (m NodeMemory) IdleSince() time.Time {
 func (m *NodeMemory) rest(phase Phase, at time.Time, starts []*Operation) {
 	if phase == PhaseDeallocated && m.Deallocated.IsZero() {
 		m.Deallocated = at
-		m.Ready, m.Failed, m.Late = time.Time{}, false, false
+		m.Ready, m.Failed, m.Late, m.Unjoined = time.Time{}, false, false, false
 		m.Vain = m.Vain.over()
 	}
 	if m.Deallocated.IsZero() {

@@ -128,6 +128,8 @@ func (b *board) takenBy(c *classState, n *nodeState) string {
 		return "no pool of the config names its node's nodearray"
 	case n.use.Drain == DrainForeign:
 		return "an administrator drained its node"
+	case !n.takesWork():
+		return "the queue gives its node no work"
 	case b.late(n):
 		return "its node did not come up in time"
 	}
@@ -328,7 +330,7 @@ func (b *board) askForNames() {
 		next, _ := splitName(w.name) // free names have a number
 		if i == 0 || w.at != b.names.asked[i-1].at || !last.precedes(next) {
 			pool := &b.pools[w.at.pool]
-			b.plan.Grow = append(b.plan.Grow, Grow{Pool: pool.ID, Group: w.at.group, Draws: pool.draws})
+			b.plan.Grow = append(b.plan.Grow, Grow{Pool: pool.ID, Group: w.at.group, Draws: pool.draws, Single: pool.Single})
 		}
 		w.grow = len(b.plan.Grow) - 1
 		set := &b.plan.Grow[w.grow]

@@ -4,12 +4,12 @@ package autoscale
 // the queue does not show marked for drain may have come up and got work meanwhile.
 
 // Unmarked are those of the nodes that may get work until they go: they are not
-// deallocated, and the queue does not show our mark on them.
+// deallocated, and the queue does not show our mark on them, nor that they are done.
 func Unmarked(o Observation, nodes []Node) (list []Node) {
 	hosts := newHosts(&o.Demand)
 	for i := range nodes {
 		use, _ := hosts.useOf(&nodes[i])
-		if use.Drain != DrainOurs && nodes[i].Phase != PhaseDeallocated {
+		if use.Drain != DrainOurs && use.Drain != DrainDone && nodes[i].Phase != PhaseDeallocated {
 			list = append(list, nodes[i])
 		}
 	}

@@ -73,7 +73,11 @@ func (x leaver) since() time.Time {
 	return x.memory.IdleSince()
 }
 
-// dead tells whether the node failed or did not come up in time.
+// dead tells whether the node failed, did not come up in time or is of no use any more.
 func (x leaver) dead() bool {
-	return x.reason.Code == ReasonFailed || x.reason.Code == ReasonBootTimeout
+	switch x.reason.Code {
+	case ReasonFailed, ReasonBootTimeout, ReasonJoinTimeout, ReasonDone:
+		return true
+	}
+	return false
 }

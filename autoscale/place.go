@@ -266,7 +266,7 @@ func (b *board) grow(at place, nodes int) (lotIndex int) {
 	if !known {
 		i = len(b.plan.Grow)
 		b.growOf[at] = i
-		b.plan.Grow = append(b.plan.Grow, Grow{Pool: b.pools[at.pool].ID, Group: at.group, Draws: b.pools[at.pool].draws})
+		b.plan.Grow = append(b.plan.Grow, Grow{Pool: b.pools[at.pool].ID, Group: at.group, Draws: b.pools[at.pool].draws, Single: b.pools[at.pool].Single})
 	}
 	b.plan.Grow[i].Count += nodes
 	b.enterGroup(at, nodes)

@@ -41,13 +41,17 @@ func (p Plan) Empty() bool {
 // holdsAll tells whether nothing could be planned at all.
 func (p Plan) holdsAll() bool { return p.Hold.Code != "" }
 
-// Grow asks for Count equal nodes in one set.
+// Grow asks for Count equal nodes in one set, or, where they are Single, one by one.
 type Grow struct {
-	// Request is filled in by the loop, right after it was decided.
+	// Request is filled in by the loop, right after it was decided; Singly makes more of
+	// a Grow that is Single.
 	Request RequestID
-	Pool    PoolID
-	Group   string
-	Count   int
+	// Requests are those of the nodes of a Grow that is Single, filled in likewise.
+	Requests []RequestID
+	Single   bool
+	Pool     PoolID
+	Group    string
+	Count    int
 	// Names are those that the nodes are to have, in counting order; none: the
 	// cloud names them. They differ by one number only, which rises by one.
 	Names []string

@@ -112,6 +112,9 @@ type PoolPolicy struct {
 	IdleTime time.Duration
 	// BootTimeout is how long a node may take from being asked for to ready.
 	BootTimeout time.Duration
+	// JoinTimeout is how long a node that is up may take until the queue has heard of it,
+	// where the queue tells that of hosts that it expects (HostUse.Missing). 0: for ever.
+	JoinTimeout time.Duration
 	// DrainTimeout is how long a node may be marked for drain, or the queue may take to
 	// show the mark, until it is given up for a while and takes work again. 0: any time.
 	DrainTimeout time.Duration

@@ -18,6 +18,8 @@ const (
 	ReasonIdle         ReasonCode = "idle"          // nobody wanted the node for its idle time
 	ReasonGangReleased ReasonCode = "gang_released" // kept for a gang in vain, and nobody else wants it
 	ReasonBootTimeout  ReasonCode = "boot_timeout"  // the node did not come up in time
+	ReasonJoinTimeout  ReasonCode = "join_timeout"  // the queue did not hear of the node in time
+	ReasonDone         ReasonCode = "done"          // the queue gives it no work ever again
 	ReasonFailed       ReasonCode = "failed"        // the cloud says the node failed
 	ReasonSurplus      ReasonCode = "surplus"       // its pool keeps enough deallocated nodes without it
 	ReasonMaxAge       ReasonCode = "max_age"       // it is older than its pool lets it grow
@@ -227,7 +229,7 @@ func Reasons() []ReasonInfo {
 }
 
 var reasonOrder = []ReasonCode{
-	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonFailed, ReasonSurplus, ReasonMaxAge, ReasonMakesWay, ReasonNotGone, ReasonRetry, ReasonWantedAgain, ReasonDrained,
+	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonJoinTimeout, ReasonDone, ReasonFailed, ReasonSurplus, ReasonMaxAge, ReasonMakesWay, ReasonNotGone, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnDeallocated, ReasonOnNew, ReasonPart,
 	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonNameTaken, ReasonNameUnnumbered, ReasonPoolInvalid, ReasonGangWaits, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonCreateRate, ReasonDemandJump, ReasonPaused, ReasonBudget, ReasonNoPrice,
 	ReasonWanted, ReasonGangHeld, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining, ReasonDrainUnseen, ReasonDrainTimeout,
@@ -243,6 +245,8 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonIdle:         {"nobody wanted it for {for} (limit {of}{, schedule})", ""},
 	ReasonGangReleased: {"asked for a job that needs many at once and did not get them in {for} (limit {of}); nobody else wants it", ""},
 	ReasonBootTimeout:  {"not ready {for} after it was asked for (limit {of}): {detail}", "Look at the node's status message in CycleCloud; raise boot_timeout if nodes really take that long."},
+	ReasonJoinTimeout:  {"up for {for} and the queue has not heard of it (limit {of})", "Look at what starts on the node: a CI runner that can't reach its service, or a start-up script that failed. Raise join_timeout if it really takes that long."},
+	ReasonDone:         {"the queue gives it no more work: its work is done, or it was taken out of service", ""},
 	ReasonFailed:       {"the cloud says it failed: {detail}", "Look at the node's status message in CycleCloud."},
 	ReasonSurplus:      {"deallocated for longest; pool {subject} keeps {want} deallocated", "Raise keep_deallocated if its disk is worth keeping."},
 	ReasonMaxAge:       {"{for} old (limit {of})", ""},

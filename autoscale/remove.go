@@ -23,7 +23,7 @@ func (b *board) sendAway(p *party, r *rates) (why Reason, ok bool) {
 		if !b.drains(x) {
 			continue
 		}
-		if x.reason.Code != ReasonMaxAge && x.reason.Code != ReasonMakesWay {
+		if x.reason.Code == ReasonIdle || x.reason.Code == ReasonGangReleased {
 			code = ReasonDrained
 		}
 		if x.use.Drain != DrainOurs {
@@ -46,10 +46,14 @@ func (b *board) sendAway(p *party, r *rates) (why Reason, ok bool) {
 
 // drains tells whether a node is drained before it goes: one that was up, or that the
 // queue lists already and may give work to, and that goes because nobody wants it, for
-// its age, or to make way.
+// its age, to make way, or because the queue has not heard of it.
 func (b *board) drains(x leaver) bool {
 	switch x.reason.Code {
-	case ReasonIdle, ReasonGangReleased, ReasonMaxAge, ReasonMakesWay:
+	case ReasonIdle, ReasonGangReleased, ReasonMaxAge, ReasonMakesWay, ReasonJoinTimeout:
+	case ReasonBootTimeout:
+		if !x.use.Missing { // else it may register, and get work, at any moment
+			return false
+		}
 	default:
 		return false
 	}

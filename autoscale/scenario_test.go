@@ -149,6 +149,7 @@ type scenarioPolicy struct {
 	MaxAge        int     `yaml:"max_age"`
 	WholeGroups   bool    `yaml:"whole_groups"`
 	DrainTimeout  int     `yaml:"drain_timeout"`
+	Join          int     `yaml:"join"`
 	// Schedules hold daily between two hours of UTC; the world is at 08:00.
 	Schedules []struct {
 		Name     string `yaml:"name"`
@@ -205,6 +206,8 @@ type scenarioNode struct {
 	Undone       int `yaml:"undone"`
 
 	Listed bool `yaml:"listed"` // by the queue, though nothing runs on it
+	// Missing: the queue expects it and has not heard of it, for too long if Unjoined.
+	Missing, Unjoined bool
 	// For is a job that an earlier plan gave it to, Wanted when it last did, and
 	// Held since when it is kept for it.
 	For    JobID `yaml:"for"`
@@ -380,13 +383,13 @@ func (n scenarioNode) add(s *State) {
 		return start.Add(-time.Duration(seconds) * time.Second)
 	}
 	drain := DrainMemory{Since: ago(n.Draining), Marks: n.Marks, Marked: ago(n.Marked), Shown: n.Drain == DrainOurs, Failed: n.DrainsFailed, Undone: ago(n.Undone)}
-	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), Wanted: ago(n.Wanted), Held: ago(n.Held), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != "", Deallocated: ago(n.Deallocated), Tried: ago(n.Tried), Reports: n.Reports, Reported: n.Reported, Drain: drain,
+	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), Wanted: ago(n.Wanted), Held: ago(n.Held), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != "", Deallocated: ago(n.Deallocated), Tried: ago(n.Tried), Reports: n.Reports, Reported: n.Reported, Unjoined: n.Unjoined, Drain: drain,
 		Vain: Vain{Tries: n.Vain.Tries, Last: ago(n.Vain.Ago), Answer: n.Vain.Answer}}
-	use := HostUse{Used: Resources{Cores: n.UsedCores}, Whole: len(n.Runs) > 0 && n.UsedCores == 0, Drain: n.Drain}
+	use := HostUse{Used: Resources{Cores: n.UsedCores}, Whole: len(n.Runs) > 0 && n.UsedCores == 0, Drain: n.Drain, Missing: n.Missing}
 	for _, j := range n.Runs {
 		use.Jobs = append(use.Jobs, JobID(j))
 	}
-	if use.Busy() || use.Drain != NotDraining || n.Listed {
+	if use.Busy() || use.Drain != NotDraining || n.Listed || n.Missing {
 		s.Demand.Use[node.Host] = use
 	}
 }
@@ -478,6 +481,7 @@ func (s scenario) policy() Policy {
 			one.IdleTime = time.Duration(pool.Idle) * time.Second
 		}
 		one.Buffer, one.BufferPercent = pool.Buffer, pool.BufferPercent
+		one.JoinTimeout = time.Duration(pool.Join) * time.Second
 		one.MaxAge, one.DrainTimeout = time.Duration(pool.MaxAge)*time.Second, time.Duration(pool.DrainTimeout)*time.Second
 		one.RemoveGroupsWhole = pool.WholeGroups
 		for _, s := range pool.Schedules {

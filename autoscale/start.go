@@ -51,7 +51,7 @@ func (n *nodeState) asked() bool {
 
 // touchable tells whether a node is one that the daemon may act on and jobs may use.
 func (n *nodeState) touchable() bool {
-	return n.pool >= 0 && !n.leaving && n.node.Protected == "" && n.use.Drain != DrainForeign
+	return n.pool >= 0 && !n.leaving && n.node.Protected == "" && n.takesWork()
 }
 
 // startable tells whether this plan may start a node.

@@ -30,6 +30,10 @@ func (b *board) verdict(n *nodeState) (reason Reason, goes bool) {
 		return b.deallocatedVerdict(n)
 	case n.node.Phase == PhaseFailed:
 		return Reason{Code: ReasonFailed, Detail: n.node.Message}, true
+	case n.use.Drain == DrainDone:
+		return Reason{Code: ReasonDone}, true
+	case n.memory.Unjoined:
+		return Reason{Code: ReasonJoinTimeout, For: b.state.At.Sub(n.memory.Ready), Of: b.poolPolicy(n.pool).JoinTimeout}, true
 	case n.stays():
 		return b.staysVerdict(n)
 	case n.yields != nil:

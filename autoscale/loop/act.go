@@ -35,11 +35,19 @@ func (t *tick) act(ctx context.Context) {
 		return
 	}
 	t.report.Acted = true
-	if t.report.Plan.Empty() {
-		return
-	}
 	late, cancel := lingering(ctx, stopWithin)
 	defer cancel()
+	if !t.report.Plan.Empty() {
+		t.carryOut(ctx, late)
+	}
+	if ctx.Err() == nil {
+		t.keepRecords(late)
+		t.tend(late)
+	}
+}
+
+// carryOut does what is planned.
+func (t *tick) carryOut(ctx, late context.Context) {
 	t.undrain(late)
 	t.sendAll(ctx, late, t.starts())
 	named, others := byNames(t.creates())
@@ -88,13 +96,15 @@ func (t *tick) creates() (calls []call) {
 			calls = append(calls, t.create(op, op))
 		}
 	}
-	for _, g := range t.report.Plan.Grow {
-		calls = append(calls, t.create(autoscale.Operation{}, autoscale.Operation{
-			Request: g.Request, Kind: autoscale.OperationCreate,
-			Pool: g.Pool, Group: g.Group, Count: g.Count, Names: g.Names, Draws: g.Draws,
-			Jobs: g.Jobs, JobCount: g.JobCount, Priority: g.Priority,
-			Reason: g.Reason, Intended: t.at,
-		}))
+	for _, set := range t.report.Plan.Grow {
+		for _, g := range set.Singly() {
+			calls = append(calls, t.create(autoscale.Operation{}, autoscale.Operation{
+				Request: g.Request, Kind: autoscale.OperationCreate,
+				Pool: g.Pool, Group: g.Group, Count: g.Count, Names: g.Names, Draws: g.Draws,
+				Jobs: g.Jobs, JobCount: g.JobCount, Priority: g.Priority,
+				Reason: g.Reason, Intended: t.at,
+			}))
+		}
 	}
 	return calls
 }

@@ -43,6 +43,7 @@ type fakeCloud struct {
 	now      func() time.Time
 	max      int
 	pools    int // how many, all alike; execute/F4 is the first
+	single   bool
 	nodes    map[autoscale.NodeID]*fakeNode
 	handled  map[autoscale.RequestID]int // nodes added, or 0 for a remove
 	late     []lateCall
@@ -123,7 +124,8 @@ func (c *fakeCloud) Observe(ctx context.Context) (autoscale.Supply, error) {
 	}
 	for i := range c.pools {
 		s.Pools = append(s.Pools, autoscale.Pool{
-			ID: nthPool(i), Labels: map[string]string{autoscale.LabelNodearray: "execute", "n": fmt.Sprint(i)},
+			Single: c.single,
+			ID:     nthPool(i), Labels: map[string]string{autoscale.LabelNodearray: "execute", "n": fmt.Sprint(i)},
 			Node: autoscale.Resources{Cores: 4}, GroupSize: 100,
 			Draws: []autoscale.Draw{{Limit: "cluster/nodes", Amount: 1}},
 		})

@@ -28,9 +28,9 @@ const (
 type Options struct {
 	// Cluster is the name in log lines and metric labels.
 	Cluster string
-	// Cloud may also be a HealthReporter.
+	// Cloud may also be a HealthReporter and a Tender.
 	Cloud Cloud
-	// Queue may also be a Drainer.
+	// Queue may also be a Drainer and a Keeper.
 	Queue   Queue
 	Journal Journal
 	Policy  autoscale.Policy
@@ -67,6 +67,8 @@ type Loop struct {
 	policy  atomic.Pointer[autoscale.Policy]
 	drainer Drainer        // nil: the queue can't drain
 	health  HealthReporter // nil: the cloud takes no reports
+	keeper  Keeper         // nil: the queue has no records of hosts
+	tender  Tender         // nil: the cloud has no work of its own
 	planner autoscale.Planner
 	log     *reporter
 	wake    chan struct{}
@@ -97,6 +99,8 @@ func New(o Options) (*Loop, error) {
 	}
 	l.drainer, _ = o.Queue.(Drainer)
 	l.health, _ = o.Cloud.(HealthReporter)
+	l.keeper, _ = o.Queue.(Keeper)
+	l.tender, _ = o.Cloud.(Tender)
 	l.turn <- struct{}{}
 	l.SetPolicy(o.Policy)
 	l.Metrics.announce(o.Cluster)

@@ -23,6 +23,8 @@ const (
 	StepDrain   Step = "drain"
 	StepUndrain Step = "undrain"
 	StepReport  Step = "report" // telling the cloud of a failed node
+	StepKeep    Step = "keep"   // the queue's records of hosts
+	StepTend    Step = "tend"   // the cloud's own upkeep
 )
 
 // Problem is what went wrong in a step.

@@ -131,7 +131,7 @@ func (t *tick) decide(before autoscale.Memory) {
 		CanReport:   t.health != nil,
 	}, t.policy)
 	for i := range r.Plan.Grow {
-		r.Plan.Grow[i].Request = t.NewRequestID()
+		r.Plan.Grow[i].Name(t.NewRequestID)
 	}
 	for i := range r.Plan.Start {
 		r.Plan.Start[i].Request = t.NewRequestID()

@@ -1,0 +1,95 @@
+package autoscale
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// Asked for one by one, nodes are as many, of as many jobs and for the same tenants as
+// in one set.
+func TestSinglyLosesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g := Grow{Pool: "mac", Count: rapid.IntRange(1, 9).Draw(t, "nodes"), Single: rapid.Bool().Draw(t, "single"), Reason: Reason{Code: ReasonDemand}}
+		g.JobCount = rapid.IntRange(0, 30).Draw(t, "jobs")
+		for i := range min(g.JobCount, jobsNamed) {
+			g.Jobs = append(g.Jobs, JobID(fmt.Sprint("job-", i)))
+		}
+		for left := g.Count; left > 0; {
+			n := rapid.IntRange(1, left).Draw(t, "alike")
+			g.For = append(g.For, Wish{Count: n, Tenants: []Tenant{{Shape: ShapeKey(left)}}})
+			left -= n
+		}
+		serial := 0
+		g.Name(func() RequestID { serial++; return RequestID(fmt.Sprint("r-", serial)) })
+
+		var nodes, jobs int
+		var named []JobID
+		var tenants []Tenant
+		requests := make(map[RequestID]bool)
+		for _, one := range g.Singly() {
+			require.False(t, one.Single && one.Count > 1)
+			require.GreaterOrEqual(t, one.JobCount, len(one.Jobs))
+			requests[one.Request] = true
+			for i := range one.Count {
+				tenants = append(tenants, (Promise{For: one.For}).of(i)...)
+			}
+			nodes, jobs, named = nodes+one.Count, jobs+one.JobCount, append(named, one.Jobs...)
+		}
+		require.Equal(t, g.Count, nodes)
+		require.GreaterOrEqual(t, jobs, g.JobCount)
+		require.Equal(t, g.Jobs, named)
+		require.Len(t, requests, serial)
+		for i := range g.Count {
+			require.Equal(t, (Promise{For: g.For}).of(i)[0], tenants[i])
+		}
+	})
+}
+
+// A node of which the queue has heard joins in time or not by the second; work ends the wait.
+func TestUnjoined(t *testing.T) {
+	ready := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	node := Node{Phase: PhaseReady}
+	m := NodeMemory{Ready: ready}
+	missing := HostUse{Missing: true}
+	for name, test := range map[string]struct {
+		node  Node
+		use   HostUse
+		after time.Duration
+		limit time.Duration
+		want  bool
+	}{
+		"in time":       {node, missing, 10 * time.Minute, 10 * time.Minute, false},
+		"too late":      {node, missing, 10*time.Minute + 1, 10 * time.Minute, true},
+		"no limit":      {node, missing, time.Hour, 0, false},
+		"heard of":      {node, HostUse{}, time.Hour, time.Minute, false},
+		"at work":       {node, HostUse{Missing: true, Whole: true}, time.Hour, time.Minute, false},
+		"not up":        {Node{Phase: PhaseStarting}, missing, time.Hour, time.Minute, false},
+		"has gone down": {Node{Phase: PhaseFailed}, missing, time.Hour, time.Minute, false},
+	} {
+		require.Equal(t, test.want, unjoined(&test.node, &m, test.use, ready.Add(test.after), test.limit), name)
+	}
+}
+
+// What never registers is a failure of its offering: the next one is a try.
+func TestUnjoinedNodesAreFailures(t *testing.T) {
+	at := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	policy := Policy{Pools: []PoolPolicy{{JoinTimeout: time.Minute}}}
+	o := Observation{
+		Supply: Supply{Pools: []Pool{{ID: "mac"}}, Nodes: []Node{{ID: "n", Host: "n", Pool: "mac", Phase: PhaseReady}}},
+		Demand: Demand{Vouched: true, Use: map[string]HostUse{"n": {Missing: true}}},
+	}
+	var m Memory
+	for range 3 {
+		o.At, at = at, at.Add(time.Minute)
+		m = Advance(m, o, nil, policy)
+	}
+	require.True(t, m.Nodes["n"].Unjoined)
+	require.Equal(t, 1, m.Offerings["mac"].Failures)
+	o.At, o.Demand.Use["n"] = at, HostUse{Whole: true}
+	m = Advance(m, o, nil, policy)
+	require.False(t, m.Nodes["n"].Unjoined, "it came after all")
+}
