@@ -30,6 +30,19 @@ func (s *Server) Books() Books {
 	return s.present().read()
 }
 
+// Listed reads those of the instances that GET /vm lists now, in the order of their
+// creation. A world that follows them asks this often, where Books would read all that ever were.
+func (s *Server) Listed() []InstanceRecord {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.present()
+	var listed []InstanceRecord
+	for _, i := range w.listed {
+		listed = append(listed, w.recordOf(i))
+	}
+	return listed
+}
+
 // Order makes calls go wrong; see Fault.
 func (s *Server) Order(f Fault) error {
 	if err := f.check(); err != nil {

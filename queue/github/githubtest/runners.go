@@ -92,24 +92,48 @@ func (s *Server) Connect(config string) (name string, err error) {
 	return r.Name, nil
 }
 
+// Disconnect lets a runner be gone without a word: its record is offline, and what it
+// ran counts as running until GitHub is told otherwise.
+func (s *Server) Disconnect(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.runner(name); r != nil {
+		r.Status = "offline"
+	}
+}
+
 // Start lets a connected runner take the oldest job that is assigned to its set,
 // and returns the job's id.
 func (s *Server) Start(name string) (string, error) {
+	job, tell, err := s.StartUnheard(name)
+	if err == nil {
+		tell()
+	}
+	return job, err
+}
+
+// StartUnheard is Start whose message is late: it enters the queue when tell is called.
+// Statistics and records know of the job at once.
+func (s *Server) StartUnheard(name string) (id string, tell func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.runner(name)
 	if r == nil || r.Busy || r.Status != "online" {
-		return "", fmt.Errorf("githubtest: runner %s is not waiting for a job", name)
+		return "", nil, fmt.Errorf("githubtest: runner %s is not waiting for a job", name)
 	}
 	x := s.sets[r.SetID]
-	for _, j := range x.jobs {
-		if j.state == "assigned" {
-			j.state, j.runner, r.Busy = "running", r, true
-			s.event(x, j, "JobStarted", map[string]any{"runnerId": r.ID, "runnerName": r.Name, "runnerAssignTime": s.clock.Now()})
-			return j.id, nil
-		}
+	i := slices.IndexFunc(x.jobs, func(j *job) bool { return j.state == "assigned" })
+	if i < 0 {
+		return "", nil, fmt.Errorf("githubtest: no job is assigned to the set of %s", name)
 	}
-	return "", fmt.Errorf("githubtest: no job is assigned to the set of %s", name)
+	j := x.jobs[i]
+	j.state, j.runner, r.Busy = "running", r, true
+	news := map[string]any{"runnerId": r.ID, "runnerName": r.Name, "runnerAssignTime": s.clock.Now()}
+	return j.id, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.event(x, j, "JobStarted", news)
+	}, nil
 }
 
 // Finish ends the job of a runner; its record goes with it.

@@ -46,6 +46,7 @@ type Server struct {
 	faults  []*Fault
 	calls   map[string]int
 	serial  int64
+	mute    bool // polls bring nothing
 
 	tokens  map[string]*grant
 	sets    map[int]*set

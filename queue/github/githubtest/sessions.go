@@ -154,6 +154,9 @@ func (s *Server) deliver(c call) *answer {
 	}
 	x.session.capacity = capacity
 	last, _ := strconv.ParseInt(c.URL.Query().Get("lastMessageId"), 10, 64)
+	if s.mute {
+		return nothing(http.StatusAccepted)
+	}
 	s.pack(x)
 	for _, m := range x.messages {
 		if m.id > last {
@@ -163,6 +166,15 @@ func (s *Server) deliver(c call) *answer {
 		}
 	}
 	return nothing(http.StatusAccepted)
+}
+
+// Mute lets polls bring nothing, whatever there is to tell, until it is called with
+// false.
+func (s *Server) Mute(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mute = on
+	s.wake()
 }
 
 // pack puts events into a message, if all before them have been delivered.

@@ -76,12 +76,23 @@ func (s *Server) createSet(c call) *answer {
 			return refuse(http.StatusBadRequest, "RunnerScaleSetExistsException", "scale set %s exists", asked.Name)
 		}
 	}
+	return succeed(s.addSet(asked).wire(nil))
+}
+
+func (s *Server) addSet(asked wireSet) *set {
 	if len(asked.Labels) == 0 {
 		asked.Labels = []label{{"System", asked.Name}}
 	}
 	x := &set{id: int(s.next()), name: asked.Name, group: asked.Group, labels: asked.Labels, created: s.clock.Now()}
 	s.sets[x.id] = x
-	return succeed(x.wire(nil))
+	return x
+}
+
+// AddSet makes a scale set of the default group, whose one label is its name.
+func (s *Server) AddSet(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.addSet(wireSet{Name: name, Group: 1})
 }
 
 // onSet finds the set that a path names.
