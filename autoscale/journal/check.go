@@ -22,10 +22,11 @@ type Finding struct {
 
 // Audit is what Check found.
 type Audit struct {
-	// Open, Finished and Memories count the records that were read.
+	// Open, Finished, Memories and Notes count the records that were read.
 	Open     int `json:"open"`
 	Finished int `json:"finished"`
 	Memories int `json:"memories"`
+	Notes    int `json:"notes"`
 	// Findings in the order of buckets and keys. None: all is well.
 	Findings []Finding `json:"findings"`
 }
@@ -56,7 +57,10 @@ func (j *Journal) Check(ctx context.Context) (Audit, error) {
 				return err
 			}
 		}
-		return tx.Bucket(memoryBucket).ForEach(func(key, data []byte) error { a.memory(key, data); return nil })
+		if err := tx.Bucket(memoryBucket).ForEach(func(key, data []byte) error { a.memory(key, data); return nil }); err != nil {
+			return err
+		}
+		return eachNote(tx, func(key, data []byte) error { a.note(key, data); return nil })
 	})
 	if err != nil {
 		return a.Audit, fmt.Errorf("check journal: %w", err)
@@ -191,5 +195,12 @@ func (a *auditor) memory(key, data []byte) {
 	}
 	if _, err := readMemory(key, data); err != nil {
 		a.add(where, err)
+	}
+}
+
+func (a *auditor) note(key, data []byte) {
+	a.Notes++
+	if _, err := readNote(key, data); err != nil {
+		a.add(whereIs(notesBucket, key), err)
 	}
 }

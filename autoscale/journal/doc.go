@@ -50,6 +50,12 @@
 //
 // Each record keeps when it entered each of its phases, and when each call left.
 //
+// # Notes
+//
+// Beside operations and memory there are notes, which belong to others: a queue that
+// registers hosts keeps there which of them are its own. The journal knows nothing of
+// what they say.
+//
 // # Size
 //
 // bbolt uses free pages again and never makes its file smaller. Open compacts a file

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -20,10 +21,12 @@ const exportVersion = 1
 
 // line is one line of an export: the kind says which fields are there.
 type line struct {
-	Kind string `json:"kind"` // journal, operation, memory, or end
+	Kind string `json:"kind"` // journal, operation, memory, note, or end
 	V    int    `json:"v,omitempty"`
-	// Cluster and Record are of an operation or a memory; the record is as it is stored.
+	// Cluster and Record are of an operation, a memory or a note, which has a Name; the
+	// record is as it is stored.
 	Cluster string          `json:"cluster,omitempty"`
+	Name    string          `json:"name,omitempty"`
 	Record  json.RawMessage `json:"record,omitempty"`
 	// Records is how many there were, at the end.
 	Records int `json:"records,omitempty"`
@@ -45,11 +48,13 @@ type Contents struct {
 	Entries []Entry
 	// Memories by the cluster's name.
 	Memories map[string]autoscale.Memory
+	// Notes counts those that there are.
+	Notes int
 }
 
 // Export writes all records of all clusters as JSON lines: a first line with the
 // version of this form, the operations in the order in which they were first
-// written, the memories by cluster, and a last line with their number. Equal
+// written, the memories and notes by cluster, and a last line with their number. Equal
 // journals give equal exports. All is read before anything is written, so a slow
 // reader holds nothing up.
 func (j *Journal) Export(ctx context.Context, out io.Writer) error {
@@ -58,9 +63,17 @@ func (j *Journal) Export(ctx context.Context, out io.Writer) error {
 		if lines, err = operationLines(tx); err != nil {
 			return err
 		}
-		return tx.Bucket(memoryBucket).ForEach(func(key, stored []byte) error {
+		if err := tx.Bucket(memoryBucket).ForEach(func(key, stored []byte) error {
 			data, err := unseal(key, stored)
 			lines = append(lines, line{Kind: "memory", Cluster: clusterOf(key), Record: bytes.Clone(data)})
+			return err
+		}); err != nil {
+			return err
+		}
+		return eachNote(tx, func(key, stored []byte) error {
+			data, err := unseal(key, stored)
+			_, name, _ := strings.Cut(string(key), "\x00")
+			lines = append(lines, line{Kind: "note", Cluster: clusterOf(key), Name: name, Record: bytes.Clone(data)})
 			return err
 		})
 	})
@@ -134,7 +147,7 @@ func ReadExport(in io.Reader) (Contents, error) {
 			return Contents{}, fmt.Errorf("read export: %w: version %d, this one reads up to %d", ErrNewer, l.V, exportVersion)
 		}
 		if l.Kind == "end" {
-			if read := len(c.Entries) + len(c.Memories); read != l.Records {
+			if read := len(c.Entries) + len(c.Memories) + c.Notes; read != l.Records {
 				return Contents{}, fmt.Errorf("read export: %w: %d records of %d", ErrCorrupt, read, l.Records)
 			}
 			return c, nil
@@ -160,6 +173,8 @@ func (c *Contents) add(l line) error {
 			return err
 		}
 		c.Memories[l.Cluster] = m
+	case "note":
+		c.Notes++
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ var (
 	operationsBucket = []byte("operations")
 	finishedBucket   = []byte("finished")
 	memoryBucket     = []byte("memory")
+	notesBucket      = []byte("notes") // made with the first note
 
 	schemaKey = []byte("schema")
 )
@@ -58,8 +59,14 @@ func checkFile(tx *bolt.Tx) error {
 			return err
 		}
 	}
-	return tx.Bucket(memoryBucket).ForEach(func(key, stored []byte) error {
+	if err := tx.Bucket(memoryBucket).ForEach(func(key, stored []byte) error {
 		_, err := readMemory(key, stored)
+		return err
+	}); err != nil {
+		return err
+	}
+	return eachNote(tx, func(key, stored []byte) error {
+		_, err := readNote(key, stored)
 		return err
 	})
 }
