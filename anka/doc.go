@@ -59,9 +59,13 @@
 // that was asked for are shown as failed while they are not Started, so that the
 // planner ends them; those that are Started are idle nodes to it.
 //
-// A provider starts no script, and priorities are the controller's default. Nothing
-// follows registrations, favours nodes that hold a template beyond what the controller
-// does, bounds pulls or distributes templates.
+// A pool whose instances are CI runners has a [Startup]: each instance is asked for
+// alone, its host's name is made first, the runner is registered under it, and what is
+// sent is a script with that runner's credential. Another attempt is another host.
+//
+// Priorities are the controller's default. Nothing follows registrations, favours nodes
+// that hold a template beyond what the controller does, bounds pulls or distributes
+// templates.
 //
 // # What is not shown
 //

@@ -54,6 +54,19 @@ type PoolOptions struct {
 	// Override starts VMs of that size whatever the template says. It works with
 	// templates of stopped VMs only.
 	Override bool
+	// Startup makes each instance's start-up script. Its instances are asked for one by
+	// one, for each is a host of its own that the queue knows by the instance's name.
+	// nil: no script.
+	Startup Startup
+	// ScriptMonitoring lets the controller watch the script: one that fails makes its
+	// instance an Error. It ends scripts that take longer than ScriptTimeout, in whole
+	// seconds (0: the controller's 90 s), so that the script has to start what is to
+	// last detached, and only the launch is watched. Since 1.24; older ones ignore it.
+	ScriptMonitoring bool
+	ScriptTimeout    time.Duration
+	// KeepFailed leaves the VM of a failed script on its Mac, for a look at it, until the
+	// instance is ended. Otherwise the Mac deletes it at once.
+	KeepFailed bool
 	// Labels are shown with the pool, beside those that say what it is: pool,
 	// template, tag, group.
 	Labels map[string]string
@@ -90,6 +103,8 @@ type Provider struct {
 	// templates by name.
 	wanted, pools []PoolOptions
 	ids           map[string]string
+	// last is what was read last; nil: nothing since the pools were given.
+	last *reading
 }
 
 // NewProvider makes the provider of one controller. Errors are ErrConfig.
@@ -149,7 +164,7 @@ func (p *PoolOptions) check() error {
 	case p.Arch != "" && p.Arch != archIntel && p.Arch != archARM:
 		return fmt.Errorf("architecture %q is neither %s nor %s", p.Arch, archIntel, archARM)
 	}
-	return nil
+	return p.checkStartup()
 }
 
 // pool finds a pool by its name; nil: there is none.

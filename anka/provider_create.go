@@ -34,7 +34,11 @@ func (p *Provider) Create(ctx context.Context, g autoscale.Grow) (autoscale.Rece
 		return autoscale.Receipt{}, translateAct("create", fmt.Errorf("%w: an attempt is in doubt for %s more: %w", ErrUnavailable, wait, ErrUncertain))
 	}
 	m := newMark(p.options.Owner, &g)
-	ids, err := p.options.Client.StartInstances(ctx, pool.start(m))
+	start := pool.start(m)
+	if err := p.script(ctx, pool, m, &start); err != nil {
+		return autoscale.Receipt{}, err
+	}
+	ids, err := p.options.Client.StartInstances(ctx, start)
 	if err != nil {
 		if errors.Is(err, ErrUncertain) {
 			p.doubt(g.Request)
@@ -66,6 +70,8 @@ func (p *Provider) orderable(g *autoscale.Grow) (*PoolOptions, error) {
 		return nil, fmt.Errorf("%w: the ids of what pool %s starts are not known: %s", ErrUnavailable, g.Pool, first(pool.problem, "nothing was read yet"))
 	case g.Count < 1:
 		return nil, refuse("%d instances", g.Count)
+	case pool.Startup != nil && g.Count != 1:
+		return nil, refuse("%d instances of pool %s, whose hosts are named before they are made: each takes a request of its own", g.Count, g.Pool)
 	case g.Group != "":
 		return nil, refuse("Anka has no placement groups, and one was asked for: %s", g.Group)
 	case len(g.Names) > 0:

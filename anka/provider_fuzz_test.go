@@ -13,6 +13,12 @@ import (
 	"autoscaled/anka"
 )
 
+// success is a controller's success with this body.
+func success(body string) *http.Response {
+	envelope := `{"status":"OK","body":` + body + `}`
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(envelope))}
+}
+
 // Whatever an instance's external id and metadata say, it is either ours with a request
 // or protected; and no owner's name but ours makes it ours.
 func FuzzMarks(f *testing.F) {
@@ -33,8 +39,7 @@ func FuzzMarks(f *testing.F) {
 			"/api/v1/registry/vm": `{"id":"t","name":"t","versions":[{"tag":"v","size":1}]}`,
 		}
 		client, err := anka.New(anka.Options{URL: "http://anka.test", Retries: -1, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-			body := `{"status":"OK","body":` + answers[r.URL.Path] + `}`
-			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+			return success(answers[r.URL.Path]), nil
 		})})
 		require.NoError(t, err)
 		p, err := anka.NewProvider(anka.ProviderOptions{Client: client, Now: time.Now, Pools: []anka.PoolOptions{{Name: "a", TemplateID: "t", Tag: "v", VCPU: 1, VRAM: 1}}})

@@ -22,7 +22,7 @@ func (p *Provider) SetPools(pools []PoolOptions) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.wanted, p.pools = o.Pools, nil
+	p.wanted, p.pools, p.last = o.Pools, nil, nil
 	return nil
 }
 
@@ -89,7 +89,7 @@ func (p *Provider) keep(asked []PoolOptions, r *reading) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(asked) > 0 && len(p.wanted) > 0 && &asked[0] == &p.wanted[0] {
-		p.pools = r.pools
+		p.pools, p.last = r.pools, r
 	}
 }
 

@@ -37,12 +37,17 @@ func (s *survey) addNodes() {
 // own fills in what is known of an instance of ours.
 func (s *survey) own(n *autoscale.Node, i *Instance, m mark) {
 	n.Owned, n.Request, n.Pool = true, m.request, autoscale.PoolID(m.pool)
-	if p := s.poolOf(i); p != nil {
+	p := s.poolOf(i)
+	if p != nil {
 		n.Pool = autoscale.PoolID(p.Name)
 	} else if m.pool != "" {
 		s.former[n.Pool] = true
 	}
-	n.Host = hostOf(i, m)
+	n.Host = hostOf(i, m, p)
+	if why := scriptFailed(i); why != "" && (n.Phase == autoscale.PhaseReady || n.Phase == autoscale.PhaseFailed) {
+		n.Phase, n.Class, n.Message = autoscale.PhaseFailed, autoscale.ErrorBoot, why
+		return
+	}
 	if n.Phase == autoscale.PhaseFailed || n.Phase == autoscale.PhaseStarting {
 		n.Class = classOfNode(i)
 	}
@@ -52,10 +57,14 @@ func (s *survey) own(n *autoscale.Node, i *Instance, m mark) {
 }
 
 // hostOf is what the queue calls an instance, that is the CI runner's name: the
-// instance's name if it was started alone, as it is where a runner is named before its
-// VM is there. Instances that were started together share the name, so they are called
-// by their ids.
-func hostOf(i *Instance, m mark) string {
+// instance's name if it was started alone. Where a runner was named before its VM was
+// there it keeps the name, whatever others call the instance since. Instances that were
+// started together share the name, so they are called by their ids.
+func hostOf(i *Instance, m mark, p *PoolOptions) string {
+	if p != nil && p.Startup != nil && m.count <= 1 {
+		m.pool = first(m.pool, p.Name)
+		return m.name()
+	}
 	if m.count == 1 && i.Name == m.name() {
 		return i.Name
 	}

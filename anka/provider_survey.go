@@ -68,6 +68,7 @@ func (s *survey) pool(o *PoolOptions) *poolSurvey {
 		ID:      autoscale.PoolID(o.Name),
 		Labels:  s.labels(o),
 		Node:    autoscale.Resources{Cores: o.VCPU, Memory: autoscale.Bytes(o.VRAM) * autoscale.MiB},
+		Single:  o.Startup != nil,
 		Invalid: p.image.problem,
 	}
 	if _, known := s.groups[o.GroupID]; !known && o.GroupID != "" {
@@ -95,14 +96,15 @@ func (s *survey) pool(o *PoolOptions) *poolSurvey {
 	return p
 }
 
-func (s *survey) labels(o *PoolOptions) map[string]string {
+// labels are what a pool is shown with.
+func (r *reading) labels(o *PoolOptions) map[string]string {
 	labels := maps.Clone(o.Labels)
 	if labels == nil {
 		labels = make(map[string]string)
 	}
-	labels["pool"], labels["template"], labels["tag"] = o.Name, first(s.templates[o.TemplateID].Name, o.Template, o.TemplateID), o.Tag
+	labels["pool"], labels["template"], labels["tag"] = o.Name, first(r.templates[o.TemplateID].Name, o.Template, o.TemplateID), o.Tag
 	if o.GroupID != "" || o.Group != "" {
-		labels["group"] = first(s.groups[o.GroupID].Name, o.Group, o.GroupID)
+		labels["group"] = first(r.groups[o.GroupID].Name, o.Group, o.GroupID)
 	}
 	return labels
 }
