@@ -10,30 +10,38 @@ import (
 // at a time; at least one is.
 const agedAtOnce = 10
 
-// aging is what a plan makes of a node's age.
+// aging is what a plan makes of a node that is too old, or outdated.
 type aging struct {
 	// going: the node takes no new work and goes as soon as it may.
 	going bool
+	// outdated is the cloud's word on why it is to be replaced, or on why one that it
+	// goes with is. Empty: it is for its age.
+	outdated string
 	// why an old node is not going yet; nil: it is not old, or goes.
 	why *Reason
 }
 
-// old is nodes that are older than their pool lets them grow: one, or a placement
-// group that goes only whole, as old as its oldest.
+// old is nodes that are older than their pool lets them grow, or outdated: one, or a
+// placement group that goes only whole, as old as its oldest.
 type old struct {
 	nodes []*nodeState
 	asked time.Time
+	// outdated is the cloud's word on the first that is; empty: none is.
+	outdated string
+	// working: one that is outdated runs something.
+	working bool
 	// draining: the drain of one has begun, and failed is how many of one did in a row.
 	draining bool
 	failed   int
 }
 
-// pickAged chooses, for each policy with a maximum age, the nodes that go for it:
-// the oldest first, and only as many as min can spare or as there is room to
-// replace, so that none stands aside for a replacement that can't come.
+// pickAged chooses, for each policy with a maximum age or with outdated nodes, those
+// that go for it: the oldest first, and only as many as min can spare or as there is
+// room to replace, so that none stands aside for a replacement that can't come.
 func (b *board) pickAged() {
+	outdated := b.outdatedPolicies()
 	for p := range b.policy.Pools {
-		if b.policy.Pools[p].MaxAge > 0 && !b.pausedPolicy(p) {
+		if (b.policy.Pools[p].MaxAge > 0 || outdated[p]) && !b.pausedPolicy(p) {
 			b.pickAgedOf(p)
 		}
 	}
@@ -69,7 +77,7 @@ func (b *board) pickAgedOf(policy int) {
 // they are empty.
 func (b *board) retireOld(x old) {
 	for _, n := range x.nodes {
-		n.aging.going = true
+		n.aging.going, n.aging.outdated = true, x.outdated
 		if !n.use.Busy() {
 			b.pools[n.pool].aging++
 		}
@@ -93,8 +101,8 @@ func (b *board) spareUndrained(x old) bool {
 // spareOld notes why old nodes stay in service.
 func (b *board) spareOld(x old, why Reason) {
 	for _, n := range x.nodes {
-		own := why
-		own.For, own.Of = b.age(n)
+		n.aging.outdated = x.outdated
+		own := b.agedReason(n, why)
 		n.aging.why = &own
 	}
 }
@@ -104,10 +112,10 @@ func (b *board) age(n *nodeState) (age, most time.Duration) {
 	return b.state.At.Sub(n.memory.Asked), b.poolPolicy(n.pool).MaxAge
 }
 
-// tooOld tells whether a node is older than its pool lets it grow.
+// tooOld tells whether a node is older than its pool lets it grow, or outdated.
 func (b *board) tooOld(n *nodeState) bool {
 	age, most := b.age(n)
-	return most > 0 && age > most
+	return most > 0 && age > most || n.node.Outdated != ""
 }
 
 // oldOf lists the old nodes of a policy, the oldest first, and counts those that are
@@ -147,9 +155,13 @@ func (b *board) failsOut(n *nodeState) bool {
 }
 
 // compareOld puts first what is being drained, then what it was tried with in vain less
-// often, so that no drain that has begun is given up for another; then the oldest.
+// often, so that no drain that has begun is given up for another; then the oldest, but
+// what is outdated and works last: there may be many of those at once, and idle ones
+// would be given new work meanwhile.
 func compareOld(x, y old) int {
-	return cmp.Or(cmp.Compare(boolRank(!x.draining), boolRank(!y.draining)), cmp.Compare(x.failed, y.failed), x.asked.Compare(y.asked))
+	return cmp.Or(
+		cmp.Compare(boolRank(!x.draining), boolRank(!y.draining)), cmp.Compare(x.failed, y.failed),
+		cmp.Compare(boolRank(x.working), boolRank(y.working)), x.asked.Compare(y.asked))
 }
 
 // appendOld appends nodes that go together, if nothing forbids that all of them go
@@ -169,6 +181,7 @@ func (b *board) appendOld(all []old, nodes []*nodeState) []old {
 		x.draining = x.draining || !n.memory.Drain.Since.IsZero()
 		x.failed = max(x.failed, n.memory.Drain.Failed)
 	}
+	x.date()
 	return append(all, x)
 }
 
@@ -207,14 +220,13 @@ func (b *board) roomToReplace(policy int) (room int, short Reason) {
 
 // agedVerdict judges a node that goes for its age, and on which nothing runs.
 func (b *board) agedVerdict(n *nodeState) (reason Reason, goes bool) {
-	age, most := b.age(n)
 	switch {
 	case !n.vouched:
 		return Reason{Code: ReasonUseUnknown}, false
 	case !b.state.CanDrain && n.memory.IdleReads < idleReadsNeeded:
 		return Reason{Code: ReasonIdleOnce}, false
 	}
-	return Reason{Code: ReasonMaxAge, For: age, Of: most}, true
+	return b.agedReason(n, Reason{Code: ReasonMaxAge}), true
 }
 
 // stayOld is the reason why an old node stays, for the one that any other would
@@ -222,8 +234,7 @@ func (b *board) agedVerdict(n *nodeState) (reason Reason, goes bool) {
 // going, unless it works; one that could not be drained says so all the same.
 func (b *board) stayOld(n *nodeState, why Reason) Reason {
 	if n.aging.going {
-		age, most := b.age(n)
-		return Reason{Code: ReasonAged, For: age, Of: most, Detail: why.String()}
+		return b.agedReason(n, Reason{Code: ReasonAged, Detail: why.String()})
 	}
 	if n.aging.why == nil {
 		return why
@@ -252,8 +263,7 @@ func (b *board) drainAged(n *nodeState, why Reason) Reason {
 	}
 	sends := b.markable(n)
 	if sends {
-		age, most := b.age(n)
-		b.sendMark(n, Reason{Code: ReasonMaxAge, For: age, Of: most})
+		b.sendMark(n, b.agedReason(n, Reason{Code: ReasonMaxAge}))
 	}
 	if unseen := b.draining(n, sends); unseen.Code == ReasonDrainUnseen {
 		return unseen

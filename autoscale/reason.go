@@ -23,6 +23,7 @@ const (
 	ReasonFailed       ReasonCode = "failed"        // the cloud says the node failed
 	ReasonSurplus      ReasonCode = "surplus"       // its pool keeps enough deallocated nodes without it
 	ReasonMaxAge       ReasonCode = "max_age"       // it is older than its pool lets it grow
+	ReasonOutdated     ReasonCode = "outdated"      // a new node of its pool would be another
 	ReasonMakesWay     ReasonCode = "makes_way"     // it is idle, and in the way of a job that waited for long
 	ReasonNotGone      ReasonCode = "not_gone"      // it was sent away and is on its way out for too long
 	ReasonRetry        ReasonCode = "retry"         // the cloud does not know a request that is still wanted
@@ -85,7 +86,11 @@ const (
 	ReasonAged         ReasonCode = "aged"          // too old, and waiting to go
 	ReasonAgedTurn     ReasonCode = "aged_turn"     // too old, and others go before it
 	ReasonAgedKept     ReasonCode = "aged_kept"     // too old, and nothing can replace it
-	ReasonRemovalRate  ReasonCode = "removal_rate"  // it may go, and as many as may go now do
+	// The same of an outdated node.
+	ReasonOutdatedGoing ReasonCode = "outdated_going"
+	ReasonOutdatedTurn  ReasonCode = "outdated_turn"
+	ReasonOutdatedKept  ReasonCode = "outdated_kept"
+	ReasonRemovalRate   ReasonCode = "removal_rate" // it may go, and as many as may go now do
 	// ReasonRemovalBackoff: removals of it came to nothing, and it waits for the next.
 	ReasonRemovalBackoff ReasonCode = "removal_backoff"
 	ReasonGroupStays     ReasonCode = "group_stays"  // its placement group goes whole, and another node of it stays
@@ -229,11 +234,11 @@ func Reasons() []ReasonInfo {
 }
 
 var reasonOrder = []ReasonCode{
-	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonJoinTimeout, ReasonDone, ReasonFailed, ReasonSurplus, ReasonMaxAge, ReasonMakesWay, ReasonNotGone, ReasonRetry, ReasonWantedAgain, ReasonDrained,
+	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonJoinTimeout, ReasonDone, ReasonFailed, ReasonSurplus, ReasonMaxAge, ReasonOutdated, ReasonMakesWay, ReasonNotGone, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnDeallocated, ReasonOnNew, ReasonPart,
 	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonNameTaken, ReasonNameUnnumbered, ReasonPoolInvalid, ReasonGangWaits, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonCreateRate, ReasonDemandJump, ReasonPaused, ReasonBudget, ReasonNoPrice,
 	ReasonWanted, ReasonGangHeld, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining, ReasonDrainUnseen, ReasonDrainTimeout,
-	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonAged, ReasonAgedTurn, ReasonAgedKept, ReasonRemovalRate, ReasonRemovalBackoff, ReasonGroupStays, ReasonReporting, ReasonFailedKept, ReasonLeaving, ReasonOddState, ReasonStartFailed, ReasonDeallocated,
+	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonAged, ReasonAgedTurn, ReasonAgedKept, ReasonOutdatedGoing, ReasonOutdatedTurn, ReasonOutdatedKept, ReasonRemovalRate, ReasonRemovalBackoff, ReasonGroupStays, ReasonReporting, ReasonFailedKept, ReasonLeaving, ReasonOddState, ReasonStartFailed, ReasonDeallocated,
 	ReasonGrows, ReasonStarts, ReasonShrinks, ReasonNotNeeded,
 	ReasonSupplyUnknown, ReasonDemandUnknown, ReasonClusterStopped,
 }
@@ -250,6 +255,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonFailed:       {"the cloud says it failed: {detail}", "Look at the node's status message in CycleCloud."},
 	ReasonSurplus:      {"deallocated for longest; pool {subject} keeps {want} deallocated", "Raise keep_deallocated if its disk is worth keeping."},
 	ReasonMaxAge:       {"{for} old (limit {of})", ""},
+	ReasonOutdated:     {"a new one would be another: {subject}", ""},
 	ReasonMakesWay:     {"it does nothing, and job {subject}, which is before those that it could serve, has waited for {for} (limit {of}) for what it takes of limit {detail}", "Raise the limit, or raise gang_patience."},
 	ReasonNotGone:      {"sent away {have} time{s} and still there: {detail}", "Look at the node in CycleCloud, and at its VM in Azure."},
 	ReasonRetry:        {"the cloud does not know request {subject}, which is still wanted", ""},
@@ -302,6 +308,9 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonAged:           {"{for} old (limit {of}), so it takes no new work and goes when it may: {detail}", ""},
 	ReasonAgedTurn:       {"{for} old (limit {of}); {have} older before it, and at most {want} at once", ""},
 	ReasonAgedKept:       {"{for} old (limit {of}), and min needs it until it is replaced: {detail}", "Leave room for one node more than min."},
+	ReasonOutdatedGoing:  {"outdated, so it takes no new work and goes when it may: {subject}; {detail}", ""},
+	ReasonOutdatedTurn:   {"outdated, and takes work until its turn: {have} go before it, and at most {want} at once: {subject}", ""},
+	ReasonOutdatedKept:   {"outdated, and min needs it until it is replaced: {subject}; {detail}", "Leave room for one node more than min."},
 	ReasonRemovalRate:    {"it may go, but {subject} allows {want} and {have} went or go before it", "Wait, or raise the rate."},
 	ReasonRemovalBackoff: {"it may go, and {have} removal{s} of it came to nothing; the next in {of}: {detail}", "Look at the node in CycleCloud, and at its VM in Azure: a lock, a permission or a failed deletion keeps it. Once that is mended it goes by itself."},
 	ReasonGroupStays:     {"goes only with all of placement group {subject}, of which stays {detail}", ""},

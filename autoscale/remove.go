@@ -46,10 +46,10 @@ func (b *board) sendAway(p *party, r *rates) (why Reason, ok bool) {
 
 // drains tells whether a node is drained before it goes: one that was up, or that the
 // queue lists already and may give work to, and that goes because nobody wants it, for
-// its age, to make way, or because the queue has not heard of it.
+// its age, outdated, to make way, or because the queue has not heard of it.
 func (b *board) drains(x leaver) bool {
 	switch x.reason.Code {
-	case ReasonIdle, ReasonGangReleased, ReasonMaxAge, ReasonMakesWay, ReasonJoinTimeout:
+	case ReasonIdle, ReasonGangReleased, ReasonMaxAge, ReasonOutdated, ReasonMakesWay, ReasonJoinTimeout:
 	case ReasonBootTimeout:
 		if !x.use.Missing { // else it may register, and get work, at any moment
 			return false

@@ -193,6 +193,7 @@ type scenarioNode struct {
 	Foreign   bool     `yaml:"foreign"`
 	KeepAlive bool     `yaml:"keep_alive"`
 	Protected string   `yaml:"protected"`
+	Outdated  string   `yaml:"outdated"`
 	Message   string   `yaml:"message"`
 	Runs      []string `yaml:"runs"`
 	UsedCores int      `yaml:"used_cores"`
@@ -373,6 +374,7 @@ func (p scenarioPool) add(s *Supply) {
 func (n scenarioNode) add(s *State) {
 	node := aNode(n.ID, n.Pool, n.Phase)
 	node.Group, node.KeepAlive, node.Protected, node.Message, node.Owned = n.Group, n.KeepAlive, n.Protected, n.Message, !n.Foreign
+	node.Outdated = n.Outdated
 	if !n.Evicted {
 		s.Supply.Nodes = append(s.Supply.Nodes, node)
 	}

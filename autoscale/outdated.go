@@ -1,0 +1,46 @@
+package autoscale
+
+// An outdated node is one that a new one of its pool would differ from, by the cloud's
+// word: it has an older image. It is replaced as one that is too old, whatever its age.
+
+// outdatedPolicies tells, by policy, which have outdated nodes.
+func (b *board) outdatedPolicies() []bool {
+	some := make([]bool, len(b.policy.Pools))
+	for i := range b.nodes {
+		if n := &b.nodes[i]; n.pool >= 0 && n.node.Outdated != "" {
+			some[b.pools[n.pool].policy] = true
+		}
+	}
+	return some
+}
+
+// date notes what is outdated of nodes that go together, and whether it works.
+func (x *old) date() {
+	for _, n := range x.nodes {
+		if x.outdated == "" {
+			x.outdated = n.node.Outdated
+		}
+	}
+	for _, n := range x.nodes {
+		x.working = x.working || x.outdated != "" && n.use.Busy()
+	}
+}
+
+// outdatedCodes are what is told of an outdated node where another is told of its age.
+var outdatedCodes = map[ReasonCode]ReasonCode{
+	ReasonMaxAge:   ReasonOutdated,
+	ReasonAged:     ReasonOutdatedGoing,
+	ReasonAgedTurn: ReasonOutdatedTurn,
+	ReasonAgedKept: ReasonOutdatedKept,
+}
+
+// agedReason completes a reason that tells of a node's age: with its age, or, of one
+// that is outdated, as that, with the cloud's words.
+func (b *board) agedReason(n *nodeState, why Reason) Reason {
+	if n.aging.outdated == "" {
+		why.For, why.Of = b.age(n)
+		return why
+	}
+	why.Code, why.Subject = outdatedCodes[why.Code], n.aging.outdated
+	return why
+}
