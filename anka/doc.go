@@ -63,6 +63,9 @@
 // alone, its host's name is made first, the runner is registered under it, and what is
 // sent is a script with that runner's credential. Another attempt is another host.
 //
+// An instance that waits too long for a Mac, for its pull or for its VM's boot is shown
+// as failed with what is known of why, so that the planner ends it.
+//
 // Priorities are the controller's default. Nothing follows registrations, favours nodes
 // that hold a template beyond what the controller does, bounds pulls or distributes
 // templates.

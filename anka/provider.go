@@ -28,6 +28,11 @@ type ProviderOptions struct {
 	// is given up without a second attempt. 0: DefaultSettle, or twice the client's
 	// time-out where that is longer.
 	Settle time.Duration
+	// ScheduleTimeout, PullTimeout and StartTimeout are how long an instance of ours may
+	// wait for a Mac, for its Mac's pull of the template, and for its VM's boot. One that
+	// waits longer is shown as failed, with the reason. For instances that were there
+	// before the provider the controller's clock counts. 0: for ever.
+	ScheduleTimeout, PullTimeout, StartTimeout time.Duration
 }
 
 // PoolOptions is a pool: the instances of one template, tag and group.
@@ -105,7 +110,12 @@ type Provider struct {
 	ids           map[string]string
 	// last is what was read last; nil: nothing since the pools were given.
 	last *reading
+	// stages are what instances of ours wait for, by id; nil: nothing was observed yet.
+	stages map[string]stage
 }
+
+// Settle is how long a start whose answer was lost may still arrive.
+func (p *Provider) Settle() time.Duration { return p.options.Settle }
 
 // NewProvider makes the provider of one controller. Errors are ErrConfig.
 func NewProvider(o ProviderOptions) (*Provider, error) {
@@ -133,6 +143,9 @@ func (o *ProviderOptions) check() error {
 	}
 	if o.Settle <= o.Client.timeout {
 		return fmt.Errorf("a start may arrive for as long as the client's time-out of %s, and is to have settled after %s", o.Client.timeout, o.Settle)
+	}
+	if o.ScheduleTimeout < 0 || o.PullTimeout < 0 || o.StartTimeout < 0 {
+		return fmt.Errorf("a time-out is negative")
 	}
 	if len(o.Pools) == 0 {
 		return fmt.Errorf("no pools")
@@ -178,6 +191,7 @@ func (p *Provider) Observe(ctx context.Context) (autoscale.Supply, error) {
 	if err != nil {
 		return autoscale.Supply{}, translate("observe", err)
 	}
+	p.follow(&r)
 	return p.survey(r).supply(), nil
 }
 

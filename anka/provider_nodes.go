@@ -54,6 +54,7 @@ func (s *survey) own(n *autoscale.Node, i *Instance, m mark) {
 	if i.State == Stopped {
 		n.Message = first(n.Message, "its VM is stopped")
 	}
+	s.late(n, i)
 }
 
 // hostOf is what the queue calls an instance, that is the CI runner's name: the

@@ -14,7 +14,8 @@ type reading struct {
 	nodes     []Node
 	groups    map[string]Group // by id
 	templates map[string]registered
-	pools     []PoolOptions // with the ids of what they name
+	pools     []PoolOptions    // with the ids of what they name
+	stages    map[string]stage // of instances of ours that are not Started, by id
 }
 
 // registered is a template as the registry tells of it, or why it doesn't.

@@ -29,6 +29,9 @@ type poolSurvey struct {
 	// able are the Macs that could run its VMs, and reach those among them that
 	// could run one now or are merely full: a bit each, by index.
 	able, reach big.Int
+	// members are how many Macs there are of its groups, and reasons why some can't.
+	members int
+	reasons map[string]int
 }
 
 func newSurvey(o *ProviderOptions, r reading) *survey {
@@ -77,11 +80,12 @@ func (s *survey) pool(o *PoolOptions) *poolSurvey {
 	if p.Invalid != "" {
 		return p
 	}
-	members, reasons := s.members(o.GroupID), make(map[string]int)
+	members := s.members(o.GroupID)
+	p.members, p.reasons = len(members), make(map[string]int)
 	for _, i := range members {
 		m := s.macs[i]
 		if why := m.unfit(p); why != "" {
-			reasons[why]++
+			p.reasons[why]++
 			continue
 		}
 		p.able.SetBit(&p.able, i, 1)
@@ -90,8 +94,11 @@ func (s *survey) pool(o *PoolOptions) *poolSurvey {
 			m.users = append(m.users, p)
 		}
 	}
-	if p.able.BitLen() == 0 {
-		p.Invalid = fmt.Sprintf("none of %d Macs can run it: %s", len(members), counted(reasons))
+	switch {
+	case p.members == 0:
+		p.Invalid = fmt.Sprintf("%s has no Macs", first(p.Labels["group"], "the controller"))
+	case p.able.BitLen() == 0:
+		p.Invalid = fmt.Sprintf("none of %d Macs can run it: %s", p.members, counted(p.reasons))
 	}
 	return p
 }
