@@ -63,6 +63,9 @@ func (x *attempt) begin(retryablehttp.Logger, *http.Request, int) {
 func (x *attempt) handle(response *http.Response) error {
 	defer response.Body.Close()
 	x.correlation = x.correlate(response.Header)
+	if x.call.Seen != nil {
+		x.call.Seen(response.StatusCode, response.Header)
+	}
 	body := &bodyReader{r: response.Body, left: x.client.options.MaxBody, max: x.client.options.MaxBody}
 	var failure *Error
 	if response.StatusCode/100 == 2 && response.ContentLength > body.max { // not a byte of it need be read

@@ -70,3 +70,18 @@ func TestErrorsKeepTheNameOfTheirRequest(t *testing.T) {
 	err = get(c, t.Context())
 	require.ErrorContains(t, err, "unavailable: broken [X-Request-Id 7b1, ActivityId a-9]")
 }
+
+func TestACallIsShownTheHeadersOfEveryAnswer(t *testing.T) {
+	for _, status := range []int{200, 304, 403, 500} {
+		c := client(t, rest.Options{Retries: -1, Transport: scripted(func(*http.Request) (*http.Response, error) {
+			return answer(status, http.Header{"X-Left": {"7"}}, ""), nil
+		})})
+		left := ""
+		_, err := c.Do(t.Context(), rest.Call{Method: http.MethodGet, Path: "/x", Seen: func(got int, h http.Header) {
+			require.Equal(t, status, got)
+			left = h.Get("X-Left")
+		}})
+		require.Equal(t, "7", left)
+		require.Equal(t, status == 200, err == nil)
+	}
+}

@@ -88,6 +88,9 @@ type Call struct {
 	// Explain finds the meaning of a refusal, an answer outside 2xx, in its
 	// status and the beginning of its body. nil, or nil from it: the status tells.
 	Explain func(status int, head []byte) error
+	// Seen is shown the status and the headers of every answer, failures and
+	// unreadable ones too, such as to read a server's limits. nil: nobody is.
+	Seen func(status int, header http.Header)
 	// Hide removes from text that is to be shown what this call holds beside
 	// credentials and nobody should read. nil: nothing.
 	Hide func(text string) string
