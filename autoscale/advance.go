@@ -41,6 +41,7 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 		now.Late = now.Late || managed && late(node, now, o.At, policy.bootTimeout())
 		if o.DemandProblem == "" {
 			use, known := hosts.useOf(node)
+			now.used(use, known, o.At, policy)
 			now.Drain = now.Drain.advance(node.Phase, use, known, o.At, policy.drainTimeout())
 			now.Unjoined = managed && unjoined(node, &now, use, o.At, policy.JoinTimeout)
 		}
@@ -126,7 +127,7 @@ func advanceNode(m NodeMemory, node *Node, o Observation, hosts hosts, by *Opera
 	use, known := hosts.useOf(node)
 	switch {
 	case known && use.Busy():
-		m.Busy, m.IdleReads, m.Vain = o.At, 0, m.Vain.over()
+		m.Busy, m.IdleReads = o.At, 0
 	case known:
 		m.IdleReads = min(m.IdleReads+1, idleReadsNeeded)
 	default:

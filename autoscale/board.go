@@ -87,6 +87,8 @@ type nodeState struct {
 	free    vector
 	// supply: jobs may be given to it.
 	supply bool
+	// overworked: it goes although it works.
+	overworked bool
 	// aging is what the plan makes of its age.
 	aging aging
 	// leaving: it is on its way out, and removing: an operation is at it.
@@ -193,13 +195,14 @@ func (b *board) look(n *nodeState, poolIndex map[PoolID]int, leaving map[NodeID]
 		n.free = b.freeOn(n)
 	}
 	n.released = b.release(n)
+	n.overworked = b.isOverworked(n)
 	n.supply = n.counts() && n.pool >= 0 && node.Protected == "" && n.takesWork() && !b.late(n)
 }
 
 // takesWork tells whether the queue gives a node work, now or once marks of ours are
-// withdrawn.
+// withdrawn, and the node stays to do it.
 func (n *nodeState) takesWork() bool {
-	return n.use.Drain != DrainForeign && n.use.Drain != DrainDone && !n.memory.Unjoined
+	return n.use.Drain != DrainForeign && n.use.Drain != DrainDone && !n.memory.Unjoined && !n.overworked
 }
 
 // freeOn is what the queue leaves free on a node. What the queue does not vouch

@@ -65,6 +65,9 @@ type NodeMemory struct {
 	Ready time.Time `json:"ready,omitzero"`
 	// Busy is when the queue was last seen running something on it.
 	Busy time.Time `json:"busy,omitzero"`
+	// BusySince is since when it has been running something in every read of the queue
+	// that told. Zero: it is not running anything.
+	BusySince time.Time `json:"busy_since,omitzero"`
 	// Wanted is when a plan last gave it work.
 	Wanted time.Time `json:"wanted,omitzero"`
 	// Held is since when it has been kept for a gang that lacks the rest of its
@@ -162,7 +165,7 @@ func (m NodeMemory) IdleSince() time.Time {
 func (m *NodeMemory) rest(phase Phase, at time.Time, starts []*Operation) {
 	if phase == PhaseDeallocated && m.Deallocated.IsZero() {
 		m.Deallocated = at
-		m.Ready, m.Failed, m.Late, m.Unjoined = time.Time{}, false, false, false
+		m.Ready, m.BusySince, m.Failed, m.Late, m.Unjoined = time.Time{}, time.Time{}, false, false, false
 		m.Vain = m.Vain.over()
 	}
 	if m.Deallocated.IsZero() {
@@ -186,7 +189,7 @@ func (m *NodeMemory) rest(phase Phase, at time.Time, starts []*Operation) {
 // past pulls back what is yet to come: the clock was set back while nobody looked.
 // Idle and boot times then run from now, and not from when it has caught up.
 func (m *NodeMemory) past(now time.Time) {
-	for _, t := range []*time.Time{&m.Asked, &m.Ready, &m.Busy, &m.Wanted, &m.Held, &m.Deallocated, &m.Tried, &m.Vain.Last} {
+	for _, t := range []*time.Time{&m.Asked, &m.Ready, &m.Busy, &m.BusySince, &m.Wanted, &m.Held, &m.Deallocated, &m.Tried, &m.Vain.Last} {
 		if t.After(now) {
 			*t = now
 		}

@@ -130,6 +130,8 @@ func (b *board) takenBy(c *classState, n *nodeState) string {
 		return "an administrator drained its node"
 	case !n.takesWork():
 		return "the queue gives its node no work"
+	case n.overworked:
+		return "its node has been busy for too long"
 	case b.late(n):
 		return "its node did not come up in time"
 	}

@@ -17,8 +17,8 @@ func Unmarked(o Observation, nodes []Node) (list []Node) {
 }
 
 // Overtaken are those of the nodes that a later observation does not show as they were:
-// they changed their phase, the queue lists them now or runs something on them, or
-// somebody keeps them. A node that is gone is not overtaken. What the later observation
+// they changed their phase, the queue lists them now, runs something else on them or
+// nothing any more, or somebody keeps them. A node that is gone is not overtaken. What the later observation
 // could not read overtakes all.
 func Overtaken(nodes []Node, was, now Observation) map[NodeID]bool {
 	overtaken := make(map[NodeID]bool)
@@ -44,7 +44,7 @@ func changed(was, now *Node, before, since hosts) bool {
 	switch {
 	case now.Phase != was.Phase, now.KeepAlive, now.Protected != was.Protected:
 		return true
-	case listed != listedBefore, use.Busy(), use.Drain != useBefore.Drain:
+	case listed != listedBefore, (use.Busy() || useBefore.Busy()) && !sameWork(useBefore, use), use.Drain != useBefore.Drain:
 		return true
 	}
 	return since.demand.Vouched != before.demand.Vouched

@@ -51,5 +51,27 @@ func TestWorkOvertakesAListedNode(t *testing.T) {
 	require.Empty(t, Overtaken([]Node{node}, was, now))
 	now.Demand = Demand{Use: map[string]HostUse{node.Host: {Whole: true, Jobs: []JobID{"j"}}}}
 	require.True(t, Overtaken([]Node{node}, was, now)["n1"])
-	require.Empty(t, Overtaken([]Node{node}, now, was), "the end of a job overtakes nothing")
+}
+
+// A node that goes although it works goes as long as it works on the same.
+func TestOnlyOtherWorkOvertakesABusyNode(t *testing.T) {
+	node := aNode("n1", "a/F4", PhaseReady)
+	look := func(use HostUse) Observation {
+		return Observation{Supply: Supply{Nodes: []Node{node}}, Demand: Demand{Vouched: true, Use: map[string]HostUse{node.Host: use}}}
+	}
+	two := HostUse{Jobs: []JobID{"i", "j"}, Used: Resources{Cores: 2}}
+	for name, c := range map[string]struct {
+		was, now HostUse
+		want     bool
+	}{
+		"the same":          {two, two, false},
+		"one of them ended": {two, HostUse{Jobs: []JobID{"j"}, Used: Resources{Cores: 1}}, false},
+		"another":           {two, HostUse{Jobs: []JobID{"k"}, Whole: true}, true},
+		"nothing":           {two, HostUse{}, true},
+		"nobody says what":  {HostUse{Whole: true}, HostUse{Whole: true}, false},
+		"now it does":       {HostUse{Whole: true}, two, true},
+		"it came":           {HostUse{}, two, true},
+	} {
+		require.Equal(t, c.want, Overtaken([]Node{node}, look(c.was), look(c.now))["n1"], name)
+	}
 }

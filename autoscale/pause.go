@@ -57,15 +57,21 @@ func pausedStill(list []Pause, at time.Time) (left []Pause) {
 func (b *board) addPauses() {
 	for i := range b.pools {
 		p := &b.pools[i]
-		for _, pause := range b.state.Memory.Paused {
-			if p.policy >= 0 && (pause.Pool == "" || pause.Pool == b.policy.Pools[p.policy].Name) {
-				p.paused = pause.reason(b.state.At)
-			}
-		}
+		p.paused = b.pauseOf(p.policy)
 		if p.paused.Code != "" {
 			p.shut, b.holds[i] = p.paused, p.paused
 		}
 	}
+}
+
+// pauseOf is why the pools of a policy are paused, if they are.
+func (b *board) pauseOf(policy int) (why Reason) {
+	for _, pause := range b.state.Memory.Paused {
+		if policy >= 0 && (pause.Pool == "" || pause.Pool == b.policy.Pools[policy].Name) {
+			why = pause.reason(b.state.At)
+		}
+	}
+	return why
 }
 
 func (p Pause) reason(at time.Time) Reason {

@@ -144,6 +144,9 @@ type PoolPolicy struct {
 	// BufferPercent the share of those, rounded up; the larger counts. 0: none.
 	Buffer        int
 	BufferPercent int
+	// MaxBusy is how long a node may run something without a break until it goes,
+	// though it works: the only thing that ends what runs. 0: any time.
+	MaxBusy time.Duration
 	// MaxAge is how long after it was asked for a node is replaced. 0: never.
 	MaxAge time.Duration
 	// RemoveGroupsWhole: nodes of a placement group go only when all may go, and

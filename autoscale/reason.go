@@ -23,6 +23,7 @@ const (
 	ReasonFailed       ReasonCode = "failed"        // the cloud says the node failed
 	ReasonSurplus      ReasonCode = "surplus"       // its pool keeps enough deallocated nodes without it
 	ReasonMaxAge       ReasonCode = "max_age"       // it is older than its pool lets it grow
+	ReasonMaxBusy      ReasonCode = "max_busy"      // it has been running something for longer than its pool allows
 	ReasonOutdated     ReasonCode = "outdated"      // a new node of its pool would be another
 	ReasonMakesWay     ReasonCode = "makes_way"     // it is idle, and in the way of a job that waited for long
 	ReasonNotGone      ReasonCode = "not_gone"      // it was sent away and is on its way out for too long
@@ -234,7 +235,7 @@ func Reasons() []ReasonInfo {
 }
 
 var reasonOrder = []ReasonCode{
-	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonJoinTimeout, ReasonDone, ReasonFailed, ReasonSurplus, ReasonMaxAge, ReasonOutdated, ReasonMakesWay, ReasonNotGone, ReasonRetry, ReasonWantedAgain, ReasonDrained,
+	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonJoinTimeout, ReasonDone, ReasonFailed, ReasonSurplus, ReasonMaxAge, ReasonMaxBusy, ReasonOutdated, ReasonMakesWay, ReasonNotGone, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnDeallocated, ReasonOnNew, ReasonPart,
 	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonNameTaken, ReasonNameUnnumbered, ReasonPoolInvalid, ReasonGangWaits, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonCreateRate, ReasonDemandJump, ReasonPaused, ReasonBudget, ReasonNoPrice,
 	ReasonWanted, ReasonGangHeld, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining, ReasonDrainUnseen, ReasonDrainTimeout,
@@ -255,6 +256,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonFailed:       {"the cloud says it failed: {detail}", "Look at the node's status message in CycleCloud."},
 	ReasonSurplus:      {"deallocated for longest; pool {subject} keeps {want} deallocated", "Raise keep_deallocated if its disk is worth keeping."},
 	ReasonMaxAge:       {"{for} old (limit {of})", ""},
+	ReasonMaxBusy:      {"busy without a break for {for} (limit {of}), now with {job}: it is taken to hang, and goes with what it runs", "Look at what the job did; raise max_busy if jobs really take that long."},
 	ReasonOutdated:     {"a new one would be another: {subject}", ""},
 	ReasonMakesWay:     {"it does nothing, and job {subject}, which is before those that it could serve, has waited for {for} (limit {of}) for what it takes of limit {detail}", "Raise the limit, or raise gang_patience."},
 	ReasonNotGone:      {"sent away {have} time{s} and still there: {detail}", "Look at the node in CycleCloud, and at its VM in Azure."},

@@ -147,6 +147,7 @@ type scenarioPolicy struct {
 	Buffer        int     `yaml:"buffer"`
 	BufferPercent int     `yaml:"buffer_percent"`
 	MaxAge        int     `yaml:"max_age"`
+	MaxBusy       int     `yaml:"max_busy"`
 	WholeGroups   bool    `yaml:"whole_groups"`
 	DrainTimeout  int     `yaml:"drain_timeout"`
 	Join          int     `yaml:"join"`
@@ -189,6 +190,7 @@ type scenarioNode struct {
 	Asked     int      `yaml:"asked"`
 	Ready     int      `yaml:"ready"`
 	Busy      int      `yaml:"busy"`
+	BusyFor   int      `yaml:"busy_for"`
 	IdleReads int      `yaml:"idle_reads"`
 	Foreign   bool     `yaml:"foreign"`
 	KeepAlive bool     `yaml:"keep_alive"`
@@ -385,7 +387,7 @@ func (n scenarioNode) add(s *State) {
 		return start.Add(-time.Duration(seconds) * time.Second)
 	}
 	drain := DrainMemory{Since: ago(n.Draining), Marks: n.Marks, Marked: ago(n.Marked), Shown: n.Drain == DrainOurs, Failed: n.DrainsFailed, Undone: ago(n.Undone)}
-	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), Wanted: ago(n.Wanted), Held: ago(n.Held), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != "", Deallocated: ago(n.Deallocated), Tried: ago(n.Tried), Reports: n.Reports, Reported: n.Reported, Unjoined: n.Unjoined, Drain: drain,
+	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), BusySince: ago(n.BusyFor), Wanted: ago(n.Wanted), Held: ago(n.Held), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != "", Deallocated: ago(n.Deallocated), Tried: ago(n.Tried), Reports: n.Reports, Reported: n.Reported, Unjoined: n.Unjoined, Drain: drain,
 		Vain: Vain{Tries: n.Vain.Tries, Last: ago(n.Vain.Ago), Answer: n.Vain.Answer}}
 	use := HostUse{Used: Resources{Cores: n.UsedCores}, Whole: len(n.Runs) > 0 && n.UsedCores == 0, Drain: n.Drain, Missing: n.Missing}
 	for _, j := range n.Runs {
@@ -485,6 +487,7 @@ func (s scenario) policy() Policy {
 		one.Buffer, one.BufferPercent = pool.Buffer, pool.BufferPercent
 		one.JoinTimeout = time.Duration(pool.Join) * time.Second
 		one.MaxAge, one.DrainTimeout = time.Duration(pool.MaxAge)*time.Second, time.Duration(pool.DrainTimeout)*time.Second
+		one.MaxBusy = time.Duration(pool.MaxBusy) * time.Second
 		one.RemoveGroupsWhole = pool.WholeGroups
 		for _, s := range pool.Schedules {
 			window := Schedule{Name: s.Name, Start: daily(s.From), End: daily(s.To), Min: s.Min, Max: s.Max}

@@ -13,7 +13,7 @@ func (b *board) verdict(n *nodeState) (reason Reason, goes bool) {
 	case n.node.Phase == PhaseUnknown:
 		return Reason{Code: ReasonOddState, Detail: n.node.Message}, false
 	case n.use.Busy():
-		return Reason{Code: ReasonBusy, Subject: n.job()}, false
+		return b.busyVerdict(n)
 	case n.wanted:
 		return Reason{Code: ReasonWanted}, false
 	case n.keptFor != "":
