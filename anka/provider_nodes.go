@@ -14,7 +14,7 @@ func (s *survey) addNodes() {
 	for i := range s.instances {
 		x := &s.instances[i]
 		m, why, ok := markOf(x)
-		n := autoscale.Node{ID: autoscale.NodeID(x.ID), Name: first(x.Name, x.ID), Phase: phaseOf(x.State), Message: x.Message}
+		n := autoscale.Node{ID: autoscale.NodeID(x.ID), Name: first(x.Name, x.ID), Phase: phaseOf(x.State), State: string(x.State), Message: x.Message}
 		if x.VM != nil {
 			n.Address = x.VM.IP
 		}

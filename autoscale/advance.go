@@ -124,6 +124,9 @@ func advanceNode(m NodeMemory, node *Node, o Observation, hosts hosts, by *Opera
 		m.IdleReads = 0
 		return m
 	}
+	if m.Joined.IsZero() && !m.Ready.IsZero() && hosts.heardOf(node) {
+		m.Joined = o.At
+	}
 	use, known := hosts.useOf(node)
 	switch {
 	case known && use.Busy():

@@ -86,16 +86,17 @@ func advanceBreaker(before Memory, next map[NodeID]NodeMemory, o Observation, op
 	}
 	for i := range o.Supply.Nodes {
 		n := &o.Supply.Nodes[i]
-		if m := next[n.ID]; m.Ours && failedNow(before.Nodes[n.ID], m) && n.Class.lasts() {
+		if m := next[n.ID]; m.Ours && m.FailedSince(before.Nodes[n.ID]) && n.Class.lasts() {
 			c.fail(n.Pool, m.Asked, n.Class, false, n.Message)
 		}
 	}
 	return c.Breaker
 }
 
-// failedNow tells whether a node did not come up, or came up in vain, by this observation.
-func failedNow(before, now NodeMemory) bool {
-	return now.Failed && !before.Failed || now.Late && !before.Late || now.Unjoined && !before.Unjoined
+// FailedSince tells whether the node has failed to come up, or came up in vain, since
+// what was remembered of it before.
+func (m NodeMemory) FailedSince(before NodeMemory) bool {
+	return m.Failed && !before.Failed || m.Late && !before.Late || m.Unjoined && !before.Unjoined
 }
 
 // past is a time, or now where the clock was set back since.
@@ -146,7 +147,7 @@ func (c *circuit) successes(before, next map[NodeID]NodeMemory, o Observation, o
 	for i := range o.Supply.Nodes {
 		n := &o.Supply.Nodes[i]
 		was, is := before[n.ID], next[n.ID]
-		came := was.Ready.IsZero() && !is.Ready.IsZero() || failedNow(was, is) && !n.Class.lasts()
+		came := was.Ready.IsZero() && !is.Ready.IsZero() || is.FailedSince(was) && !n.Class.lasts()
 		if came && is.Ours && (!c.Open() || !is.Asked.Before(c.Last)) {
 			c.Breaker = Breaker{}
 			return

@@ -178,7 +178,7 @@ func (f offerings) lacking(op *Operation) bool {
 
 func (f offerings) node(n *Node, before, now NodeMemory) {
 	id := offeringOf(n.Pool, n.Group != "")
-	if failedNow(before, now) {
+	if now.FailedSince(before) {
 		f.fail(failure{of: id, at: f.at, asked: now.Asked, class: n.Trouble(), detail: n.Message})
 		return
 	}

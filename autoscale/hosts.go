@@ -61,3 +61,10 @@ func shortName(host string) string {
 	}
 	return label
 }
+
+// heardOf tells whether a node has reported for work: the queue lists it, and does not
+// miss it. One that was taken out of service before it did never has.
+func (h hosts) heardOf(node *Node) bool {
+	use, listed := h.listed(node)
+	return listed && (use.Busy() || !use.Missing && use.Drain != DrainDone)
+}

@@ -63,6 +63,8 @@ type NodeMemory struct {
 	Asked time.Time `json:"asked"`
 	// Ready is when it was first seen ready; it is never late again.
 	Ready time.Time `json:"ready,omitzero"`
+	// Joined is when the queue was first seen to have heard of it, once it was ready.
+	Joined time.Time `json:"joined,omitzero"`
 	// Busy is when the queue was last seen running something on it.
 	Busy time.Time `json:"busy,omitzero"`
 	// BusySince is since when it has been running something in every read of the queue
@@ -165,7 +167,7 @@ func (m NodeMemory) IdleSince() time.Time {
 func (m *NodeMemory) rest(phase Phase, at time.Time, starts []*Operation) {
 	if phase == PhaseDeallocated && m.Deallocated.IsZero() {
 		m.Deallocated = at
-		m.Ready, m.BusySince, m.Failed, m.Late, m.Unjoined = time.Time{}, time.Time{}, false, false, false
+		m.Ready, m.Joined, m.BusySince, m.Failed, m.Late, m.Unjoined = time.Time{}, time.Time{}, time.Time{}, false, false, false
 		m.Vain = m.Vain.over()
 	}
 	if m.Deallocated.IsZero() {
@@ -189,7 +191,7 @@ func (m *NodeMemory) rest(phase Phase, at time.Time, starts []*Operation) {
 // past pulls back what is yet to come: the clock was set back while nobody looked.
 // Idle and boot times then run from now, and not from when it has caught up.
 func (m *NodeMemory) past(now time.Time) {
-	for _, t := range []*time.Time{&m.Asked, &m.Ready, &m.Busy, &m.BusySince, &m.Wanted, &m.Held, &m.Deallocated, &m.Tried, &m.Vain.Last} {
+	for _, t := range []*time.Time{&m.Asked, &m.Ready, &m.Joined, &m.Busy, &m.BusySince, &m.Wanted, &m.Held, &m.Deallocated, &m.Tried, &m.Vain.Last} {
 		if t.After(now) {
 			*t = now
 		}

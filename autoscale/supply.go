@@ -150,6 +150,9 @@ type Node struct {
 	// pool has v2"): it takes no more work and is replaced, as one that is too old.
 	// Empty: it would not.
 	Outdated string
+	// State is the cloud's own name of the state that Phase stands for, such as Pulling.
+	// Empty: not told.
+	State string
 	// Message is the cloud's own word on its state, and Class what kind of trouble
 	// it tells of. Empty: none, or not known.
 	Message string

@@ -20,6 +20,7 @@ func (s *survey) addNodes() {
 			Address:   record.PrivateIP,
 			Group:     record.PlacementGroupID,
 			Phase:     phaseOf(record),
+			State:     record.Status,
 			Request:   autoscale.RequestID(record.RequestID),
 			Owned:     record.Owner == s.options.Owner,
 			KeepAlive: record.KeepAlive,

@@ -18,6 +18,7 @@ type fakeQueue struct {
 	err     error
 	slow    time.Duration
 	tasks   int
+	missing bool // it waits for execute-1 to report
 }
 
 type fakeRun struct {
@@ -51,6 +52,9 @@ func (q *fakeQueue) Demand(ctx context.Context) (autoscale.Demand, error) {
 		return autoscale.Demand{}, q.err
 	}
 	d := autoscale.Demand{Classes: autoscale.Intern(q.pending), Vouched: true, Use: make(map[string]autoscale.HostUse)}
+	if q.missing {
+		d.Use["execute-1"] = autoscale.HostUse{Missing: true}
+	}
 	for host, run := range q.running {
 		d.Use[host] = autoscale.HostUse{Jobs: []autoscale.JobID{run.job}, Whole: true}
 	}

@@ -104,7 +104,7 @@ func (c *fakeCloud) settle() {
 		case !n.ends.IsZero():
 			n.Phase = autoscale.PhaseStopping
 		case n.Phase == autoscale.PhaseStarting && !n.born.Add(bootTime).After(now):
-			n.Phase, n.Host = autoscale.PhaseReady, strings.ToLower(n.Name)
+			n.Phase, n.State, n.Host = autoscale.PhaseReady, "Booted", strings.ToLower(n.Name)
 		}
 	}
 }
@@ -236,7 +236,7 @@ func (c *fakeCloud) add(g autoscale.Grow) {
 		id := autoscale.NodeID(fmt.Sprintf("node-%03d", c.serial))
 		c.nodes[id] = &fakeNode{born: c.now(), Node: autoscale.Node{
 			ID: id, Name: fmt.Sprintf("Execute-%d", c.serial), Pool: g.Pool, Group: g.Group,
-			Phase: autoscale.PhaseStarting, Request: g.Request, Owned: true,
+			Phase: autoscale.PhaseStarting, State: "Booting", Request: g.Request, Owned: true,
 		}}
 	}
 }

@@ -27,10 +27,14 @@ type Metrics struct {
 	errors      *prometheus.CounterVec
 	decisions   *prometheus.CounterVec
 	bootSeconds *prometheus.HistogramVec
+	joinSeconds *prometheus.HistogramVec
 
 	mu    sync.Mutex
 	views map[string]*view // by cluster
 }
+
+// bootBuckets are for how long nodes take until they are of use, in seconds.
+var bootBuckets = []float64{30, 60, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 3600}
 
 // NewMetrics registers the loop's metrics. It panics if they are registered
 // there already.
@@ -54,10 +58,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		adopted:     counter(infoAdopted),
 		errors:      counter(infoErrors),
 		decisions:   counter(infoDecisions),
-		bootSeconds: histogram(infoBootSeconds, 30, 60, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 3600),
+		bootSeconds: histogram(infoBootSeconds, bootBuckets...),
+		joinSeconds: histogram(infoJoinSeconds, bootBuckets...),
 		views:       make(map[string]*view),
 	}
-	r.MustRegister(m.ticks, m.tickSeconds, m.transitions, m.created, m.started, m.removed, m.evicted, m.adopted, m.reported, m.undrained, m.errors, m.decisions, m.bootSeconds, m)
+	r.MustRegister(m.ticks, m.tickSeconds, m.transitions, m.created, m.started, m.removed, m.evicted, m.adopted, m.reported, m.undrained, m.errors, m.decisions, m.bootSeconds, m.joinSeconds, m)
 	return m
 }
 
@@ -182,7 +187,10 @@ func (t *tick) measure(before autoscale.Memory) {
 		if was.Ready.IsZero() && is.Ready.After(is.Asked) {
 			t.Metrics.boot(t.Cluster, n.Pool, is.Ready.Sub(is.Asked))
 		}
-		if is.Failed && !was.Failed || is.Late && !was.Late {
+		if was.Joined.IsZero() && is.Joined.After(is.Asked) {
+			t.Metrics.joinSeconds.WithLabelValues(t.Cluster, string(n.Pool)).Observe(is.Joined.Sub(is.Asked).Seconds())
+		}
+		if is.FailedSince(was) {
 			t.Metrics.failed(t.Cluster, n.Trouble())
 		}
 		if is.Drain.Failed > was.Drain.Failed {

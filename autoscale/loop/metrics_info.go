@@ -29,6 +29,7 @@ var (
 	infoAdopted     = MetricInfo{"autoscaled_nodes_adopted_total", "counter", []string{"cluster", "pool"}, "Nodes that no record told of and that were taken for ours."}
 	infoErrors      = MetricInfo{"autoscaled_errors_total", "counter", []string{"cluster", "class"}, "Failures by class: refused calls, short answers, nodes that did not come up."}
 	infoDecisions   = MetricInfo{"autoscaled_decisions_total", "counter", []string{"cluster", "action", "reason"}, "Nodes that a plan acted on, by action and reason."}
+	infoJoinSeconds = MetricInfo{"autoscaled_node_join_duration_seconds", "histogram", []string{"cluster", "pool"}, "Time from asking for a node to the queue's having heard of it."}
 	infoBootSeconds = MetricInfo{"autoscaled_node_boot_duration_seconds", "histogram", []string{"cluster", "pool"}, "Time from asking for a node to seeing it ready."}
 )
 
@@ -44,6 +45,7 @@ var (
 	infoJump        = MetricInfo{"autoscaled_demand_jump_cores", "gauge", []string{"cluster"}, "Cores that the queue suddenly asks for, where a second read must agree before anything grows; else 0."}
 	infoServed      = MetricInfo{"autoscaled_jobs_served", "gauge", []string{"cluster", "reason"}, "Pending jobs that have nodes, or nodes on their way, by which."}
 	infoWaiting     = MetricInfo{"autoscaled_jobs_waiting", "gauge", []string{"cluster", "reason"}, "Pending jobs that have no nodes, by why."}
+	infoStates      = MetricInfo{"autoscaled_node_states", "gauge", []string{"cluster", "pool", "state"}, "Nodes that the cloud shows, by its own name of their state."}
 	infoNodes       = MetricInfo{"autoscaled_nodes", "gauge", []string{"cluster", "pool", "phase"}, "Nodes that the cloud shows."}
 	infoForeign     = MetricInfo{"autoscaled_nodes_foreign", "gauge", []string{"cluster", "pool"}, "Nodes of managed pools that are not ours, and never touched."}
 	infoUndrainable = MetricInfo{"autoscaled_nodes_undrainable", "gauge", []string{"cluster", "pool", "why"}, "Nodes that can't be drained: unseen, the queue does not show a mark that was sent more than once; timeout, the last drain did not end in time."}
@@ -63,7 +65,7 @@ func MetricInfos() []MetricInfo {
 	return slices.Concat(
 		[]MetricInfo{infoDemandKnown, infoSupplyKnown, infoJournalOK, infoTicks, infoTickSeconds, infoLastGood},
 		[]MetricInfo{infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting},
-		[]MetricInfo{infoNodes, infoForeign, infoUndrainable, infoStuck, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoCreated, infoStarted, infoRemoved, infoEvicted, infoAdopted, infoReported, infoUndrained, infoBootSeconds},
+		[]MetricInfo{infoNodes, infoStates, infoForeign, infoUndrainable, infoStuck, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoCreated, infoStarted, infoRemoved, infoEvicted, infoAdopted, infoReported, infoUndrained, infoBootSeconds, infoJoinSeconds},
 		[]MetricInfo{infoOperations, infoTransitions, infoErrors, infoDecisions, infoHolds, infoBreaker, infoPaused},
 	)
 }

@@ -92,6 +92,21 @@ func TestMetricsFollowTheWorld(t *testing.T) {
 	require.Equal(t, 31.0, r.counter("autoscaled_tick_duration_seconds"))
 }
 
+// A CI runner is of use once the queue has heard of it, which is later than its VM is up.
+func TestJoiningIsMeasured(t *testing.T) {
+	r := newRig(t)
+	r.queue.submit(r.at, 1)
+	r.queue.missing = true
+	r.until(func() bool { return r.series("autoscaled_nodes")["ready,execute/F4"] == 1 })
+	require.Equal(t, map[string]float64{"execute/F4,Booted": 1, "execute/F4,Booting": 0}, r.series("autoscaled_node_states"))
+	r.ticks(3)
+	require.Empty(t, r.series("autoscaled_node_join_duration_seconds"))
+	r.queue.missing = false
+	r.queue.schedule(r.at, r.cloud.list(), step)
+	r.ticks(3)
+	require.Equal(t, map[string]float64{"execute/F4": 1}, r.series("autoscaled_node_join_duration_seconds"))
+}
+
 func TestDemandBeyondAnIntIsCounted(t *testing.T) {
 	r := newRig(t)
 	r.queue.submit(r.at, 10)

@@ -45,7 +45,7 @@ func (v *view) next(r Report, p autoscale.Policy) *view {
 		n.stuck = stuckGauges(r, p)
 	}
 	if r.Observation.SupplyProblem == "" {
-		n.supply = slices.Concat(nodeGauges(r.Observation.Supply, p), foreignGauges(r, p), undrainableGauges(r, p), limitGauges(r), spendGauges(r.Memory.Spend))
+		n.supply = slices.Concat(nodeGauges(r.Observation.Supply, p), stateGauges(r.Observation.Supply, v.supply), foreignGauges(r, p), undrainableGauges(r, p), limitGauges(r), spendGauges(r.Memory.Spend))
 	}
 	n.gauges = append(operationGauges(r.Operations), holdGauges(r.Plan, v.gauges)...)
 	n.gauges = append(n.gauges,
@@ -103,6 +103,31 @@ func nodeGauges(s autoscale.Supply, p autoscale.Policy) []gauge {
 	list := make([]gauge, 0, len(nodes))
 	for c, n := range nodes {
 		list = append(list, gauge{infoNodes, []string{string(c.pool), string(c.phase)}, float64(n)})
+	}
+	return list
+}
+
+// stateGauges counts nodes by the cloud's own names of their states. A state that was
+// there before stays as zero.
+func stateGauges(s autoscale.Supply, before []gauge) []gauge {
+	type cell struct {
+		pool  autoscale.PoolID
+		state string
+	}
+	nodes := make(map[cell]int)
+	for _, g := range before {
+		if g.info.Name == infoStates.Name {
+			nodes[cell{autoscale.PoolID(g.labels[0]), g.labels[1]}] = 0
+		}
+	}
+	for i := range s.Nodes {
+		if n := &s.Nodes[i]; n.State != "" {
+			nodes[cell{n.Pool, n.State}]++
+		}
+	}
+	list := make([]gauge, 0, len(nodes))
+	for c, n := range nodes {
+		list = append(list, gauge{infoStates, []string{string(c.pool), c.state}, float64(n)})
 	}
 	return list
 }
@@ -309,7 +334,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 // gaugeInfos are the metrics that a view holds.
 var gaugeInfos = []MetricInfo{
 	infoDemandKnown, infoSupplyKnown, infoJournalOK, infoLastGood, infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting,
-	infoNodes, infoForeign, infoUndrainable, infoStuck, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoOperations, infoHolds, infoBreaker, infoPaused,
+	infoNodes, infoStates, infoForeign, infoUndrainable, infoStuck, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoOperations, infoHolds, infoBreaker, infoPaused,
 }
 
 func (i MetricInfo) desc() *prometheus.Desc {
