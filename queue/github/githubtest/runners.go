@@ -18,6 +18,15 @@ type Runner struct {
 	Status    string `json:"status"` // "offline" until it connects, then "online"
 	Busy      bool   `json:"busy"`
 	Ephemeral bool   `json:"ephemeral"`
+
+	took bool // it has, or had, its one job
+}
+
+// terse is a runner's record where the service tells no more.
+type terse struct {
+	ID    int64  `json:"id"`
+	Name  string `json:"name"`
+	SetID int    `json:"runnerScaleSetId"`
 }
 
 // Runners returns the records there are, by id.
@@ -83,7 +92,7 @@ func (s *Server) Connect(config string) (name string, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.runner(string(files[".runner"]))
+	r := s.process(string(files[".runner"]))
 	if r == nil {
 		return "", fmt.Errorf("githubtest: the runner of this JIT config isn't registered")
 	}
@@ -97,7 +106,7 @@ func (s *Server) Connect(config string) (name string, err error) {
 func (s *Server) Disconnect(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.runner(name); r != nil {
+	if r := s.process(name); r != nil {
 		r.Status = "offline"
 	}
 }
@@ -117,17 +126,20 @@ func (s *Server) Start(name string) (string, error) {
 func (s *Server) StartUnheard(name string) (id string, tell func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.runner(name)
-	if r == nil || r.Busy || r.Status != "online" {
+	r := s.process(name)
+	if r == nil || r.took || r.Status != "online" {
 		return "", nil, fmt.Errorf("githubtest: runner %s is not waiting for a job", name)
 	}
 	x := s.sets[r.SetID]
+	if x == nil {
+		return "", nil, fmt.Errorf("githubtest: the set of %s is gone", name)
+	}
 	i := slices.IndexFunc(x.jobs, func(j *job) bool { return j.state == "assigned" })
 	if i < 0 {
 		return "", nil, fmt.Errorf("githubtest: no job is assigned to the set of %s", name)
 	}
 	j := x.jobs[i]
-	j.state, j.runner, r.Busy = "running", r, true
+	j.state, j.runner, r.Busy, r.took = "running", r, true, true
 	news := map[string]any{"runnerId": r.ID, "runnerName": r.Name, "runnerAssignTime": s.clock.Now()}
 	return j.id, func() {
 		s.mu.Lock()
@@ -140,7 +152,7 @@ func (s *Server) StartUnheard(name string) (id string, tell func(), err error) {
 func (s *Server) Finish(name, result string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.runner(name)
+	r := s.process(name)
 	if r == nil || !r.Busy {
 		return fmt.Errorf("githubtest: runner %s runs no job", name)
 	}
@@ -148,13 +160,63 @@ func (s *Server) Finish(name, result string) error {
 	i := slices.IndexFunc(x.jobs, func(j *job) bool { return j.runner == r })
 	s.completed(x, x.jobs[i], result)
 	x.jobs = slices.Delete(x.jobs, i, i+1)
+	r.Busy = false
 	delete(s.runners, r.ID)
 	return nil
 }
 
+// process finds the runner of a name that may do something: one whose record was
+// pruned doesn't know.
+func (s *Server) process(name string) *Runner {
+	for _, r := range s.pruned {
+		if strings.EqualFold(r.Name, name) {
+			return r
+		}
+	}
+	return s.runner(name)
+}
+
+// Prune takes a runner's record away, as was seen on GitHub seconds before the
+// runner took a job: it still may.
+func (s *Server) Prune(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.runner(name)
+	if r == nil {
+		return fmt.Errorf("githubtest: no runner %s", name)
+	}
+	delete(s.runners, r.ID)
+	s.pruned = append(s.pruned, r)
+	return nil
+}
+
+// Working tells whether a runner runs a job.
+func (s *Server) Working(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.process(name)
+	return r != nil && r.Busy
+}
+
+// MayWork tells whether a runner runs a job or could still take one.
+func (s *Server) MayWork(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.process(name)
+	return r != nil && (r.Busy || !r.took)
+}
+
 func (s *Server) listRunners(c call) *answer {
 	name := c.URL.Query().Get("agentName")
-	return listOf(s.records(func(r *Runner) bool { return name == "" || strings.EqualFold(r.Name, name) }))
+	all := s.records(func(r *Runner) bool { return name == "" || strings.EqualFold(r.Name, name) })
+	if !s.cfg.Terse {
+		return listOf(all)
+	}
+	short := []terse{}
+	for _, r := range all {
+		short = append(short, terse{r.ID, r.Name, r.SetID})
+	}
+	return listOf(short)
 }
 
 func (s *Server) showRunner(c call) *answer {
@@ -170,6 +232,9 @@ func (s *Server) deleteRunner(c call) *answer {
 	id, err := strconv.ParseInt(c.PathValue("runner"), 10, 64)
 	if err != nil {
 		return nothing(http.StatusBadRequest)
+	}
+	if s.runners[id] == nil && s.cfg.UnknownIs404 {
+		return refuse(http.StatusNotFound, "AgentNotFoundException", "no runner %d", id)
 	}
 	if r := s.runners[id]; r != nil && r.Busy {
 		return refuse(http.StatusBadRequest, "JobStillRunningException", "runner %s runs a job", r.Name)

@@ -33,6 +33,14 @@ type Config struct {
 	Mark bool
 	// RequestIDs numbers jobs; otherwise runnerRequestId is 0, as on github.com.
 	RequestIDs bool
+	// UnknownIs404 answers 404 to the deletion of a runner that isn't there; otherwise
+	// that succeeds.
+	UnknownIs404 bool
+	// Terse lists runners without status, busy and ephemeral.
+	Terse bool
+	// OneLabel keeps the first label of a set and drops the others without a word, as
+	// GitHub Enterprise Server 3.18 to 3.20 does.
+	OneLabel bool
 }
 
 // Server is GitHub's scale set service. All methods are safe for concurrent use.
@@ -51,6 +59,7 @@ type Server struct {
 	tokens  map[string]*grant
 	sets    map[int]*set
 	runners map[int64]*Runner
+	pruned  []*Runner // without a record; their processes don't know
 }
 
 // New makes a server.

@@ -77,6 +77,14 @@ func (s *Server) DropSession(name string) {
 	s.named(name).session = nil
 }
 
+// LoseNews drops what a set has to tell and was not acknowledged.
+func (s *Server) LoseNews(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.named(name)
+	x.events, x.messages = nil, nil
+}
+
 // HasSession tells whether somebody listens to a set.
 func (s *Server) HasSession(name string) bool {
 	s.mu.Lock()

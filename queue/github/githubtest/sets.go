@@ -80,6 +80,7 @@ func (s *Server) createSet(c call) *answer {
 }
 
 func (s *Server) addSet(asked wireSet) *set {
+	s.dropLabels(&asked)
 	if len(asked.Labels) == 0 {
 		asked.Labels = []label{{"System", asked.Name}}
 	}
@@ -93,6 +94,12 @@ func (s *Server) AddSet(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.addSet(wireSet{Name: name, Group: 1})
+}
+
+func (s *Server) dropLabels(asked *wireSet) {
+	if s.cfg.OneLabel && len(asked.Labels) > 1 {
+		asked.Labels = asked.Labels[:1]
+	}
 }
 
 // onSet finds the set that a path names.
@@ -113,6 +120,7 @@ func (s *Server) updateSet(c call, x *set) *answer {
 	if !c.decode(&asked) {
 		return refuse(http.StatusBadRequest, "ArgumentException", "no set")
 	}
+	s.dropLabels(&asked)
 	if asked.Name != "" {
 		x.name = asked.Name
 	}
@@ -129,6 +137,11 @@ func (s *Server) deleteSet(_ call, x *set) *answer {
 	for _, j := range x.jobs {
 		if j.runner != nil {
 			return refuse(http.StatusBadRequest, "JobStillRunningException", "a runner has a job")
+		}
+	}
+	for id, r := range s.runners {
+		if r.SetID == x.id {
+			delete(s.runners, id)
 		}
 	}
 	delete(s.sets, x.id)
