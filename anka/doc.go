@@ -66,8 +66,13 @@
 // An instance that waits too long for a Mac, for its pull or for its VM's boot is shown
 // as failed with what is known of why, so that the planner ends it.
 //
-// Priorities are the controller's default. Nothing follows registrations, favours nodes
-// that hold a template beyond what the controller does, bounds pulls or distributes
+// Where pulls are bounded each start names its Mac, for who may pull can't be held to a
+// number otherwise: provider_place.go says which Mac, provider_pulls.go how many may
+// pull. A pool with a previous tag starts that one on Macs that hold it for as long as
+// those that hold the tag are full; what has another tag than the pool is outdated once
+// one with the pool's tag could take its place.
+//
+// Priorities are the controller's default. Nothing follows registrations or distributes
 // templates.
 //
 // # What is not shown

@@ -33,6 +33,12 @@ type ProviderOptions struct {
 	// waits longer is shown as failed, with the reason. For instances that were there
 	// before the provider the controller's clock counts. 0: for ever.
 	ScheduleTimeout, PullTimeout, StartTimeout time.Duration
+	// PullingPercent is the share of the pools' Macs, one Mac at least, that may pull a
+	// template at a time before another start or distribution of ours makes one pull. Pulls
+	// of others count. Then each start names the Mac that it is for: one that holds the
+	// tag, or, within the bound, one that is to pull it. 0: no bound, and the controller
+	// picks the Mac.
+	PullingPercent int
 }
 
 // PoolOptions is a pool: the instances of one template, tag and group.
@@ -46,6 +52,10 @@ type PoolOptions struct {
 	// is asked for the id when the controller is read; one without a template of that
 	// name, or with several, makes the pool invalid and nothing else.
 	Template string
+	// PreviousTag is the tag that was used before, for while Tag is brought to the Macs:
+	// where no Mac that holds Tag has a free slot and one that holds PreviousTag has, that
+	// is started there. Empty: none.
+	PreviousTag string
 	// GroupID is the group of nodes to start on; those that it falls back to are used
 	// too. Empty: any node. Groups need an Enterprise licence.
 	GroupID string
@@ -110,6 +120,9 @@ type Provider struct {
 	ids           map[string]string
 	// last is what was read last; nil: nothing since the pools were given.
 	last *reading
+	// reserved are the places of starts that the controller may not list yet, by
+	// external id.
+	reserved map[string]reservation
 	// stages are what instances of ours wait for, by id; nil: nothing was observed yet.
 	stages map[string]stage
 }
@@ -131,7 +144,7 @@ func NewProvider(o ProviderOptions) (*Provider, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("provider of Anka: %w: %w", ErrConfig, err)
 	}
-	return &Provider{options: o, born: o.Now(), doubts: make(map[autoscale.RequestID]time.Time), wanted: slices.Clone(o.Pools)}, nil
+	return &Provider{options: o, born: o.Now(), doubts: make(map[autoscale.RequestID]time.Time), reserved: make(map[string]reservation), wanted: slices.Clone(o.Pools)}, nil
 }
 
 // ownName is what pools may be called, for their names are parts of others.
@@ -146,6 +159,9 @@ func (o *ProviderOptions) check() error {
 	}
 	if o.ScheduleTimeout < 0 || o.PullTimeout < 0 || o.StartTimeout < 0 {
 		return fmt.Errorf("a time-out is negative")
+	}
+	if o.PullingPercent < 0 || o.PullingPercent > 100 {
+		return fmt.Errorf("%d %% of the Macs can't pull", o.PullingPercent)
 	}
 	if len(o.Pools) == 0 {
 		return fmt.Errorf("no pools")
@@ -170,6 +186,8 @@ func (p *PoolOptions) check() error {
 		return fmt.Errorf("a name is 1 to 40 letters, digits, dots, dashes and underscores")
 	case (p.TemplateID == "") == (p.Template == "") || p.Tag == "":
 		return fmt.Errorf("it needs a template (its id or its name) and a tag")
+	case p.PreviousTag == p.Tag:
+		return fmt.Errorf("its previous tag is its tag, %s", p.Tag)
 	case p.GroupID != "" && p.Group != "":
 		return fmt.Errorf("its group is given by id and by name")
 	case p.VCPU <= 0 || p.VRAM <= 0:
@@ -187,6 +205,7 @@ func (o *ProviderOptions) pool(name string) *PoolOptions { return poolNamed(o.Po
 // read of all at one moment, so instances come first: one that gets its node between
 // two reads counts twice, never not at all.
 func (p *Provider) Observe(ctx context.Context) (autoscale.Supply, error) {
+	p.dropAnswered()
 	r, err := p.read(ctx)
 	if err != nil {
 		return autoscale.Supply{}, translate("observe", err)
@@ -199,5 +218,6 @@ func (p *Provider) Observe(ctx context.Context) (autoscale.Supply, error) {
 func (p *Provider) survey(r reading) *survey {
 	o := p.options
 	o.Pools = r.pools
+	r.reserved = p.unlisted(&r)
 	return newSurvey(&o, r)
 }

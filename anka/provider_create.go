@@ -9,8 +9,8 @@ import (
 	"autoscaled/autoscale"
 )
 
-// Create asks for g.Count instances by one call, under a mark that no other attempt
-// has: POST /vm knows no idempotency key, so the instances are searched for g.Request
+// Create asks for g.Count instances by one call, or one for each Mac where it names Macs,
+// under marks that no other attempt has: POST /vm knows no idempotency key, so the instances are searched for g.Request
 // before anything is started, and what is found is success. While an earlier
 // attempt of this request may still arrive nothing is started and the outcome stays
 // unknown. Fewer than asked is success with a message.
@@ -22,30 +22,61 @@ func (p *Provider) Create(ctx context.Context, g autoscale.Grow) (autoscale.Rece
 	if err != nil {
 		return autoscale.Receipt{}, translateAct("create", err)
 	}
-	found, err := p.find(ctx, g.Request)
+	all, err := p.options.Client.Instances(ctx)
 	if err != nil {
 		return autoscale.Receipt{}, translateLook("look before create", err)
 	}
-	if len(found) > 0 {
+	if found := p.of(g.Request, all); len(found) > 0 {
 		p.believe(g.Request)
 		return receipt(&g, found[0].ExternalID, len(found), fmt.Sprintf("seen before, with %d instances", len(found))), nil
 	}
 	if wait := p.unsettled(g.Request); wait > 0 {
 		return autoscale.Receipt{}, translateAct("create", fmt.Errorf("%w: an attempt is in doubt for %s more: %w", ErrUnavailable, wait, ErrUncertain))
 	}
-	m := newMark(p.options.Owner, &g)
-	start := pool.start(m)
-	if err := p.script(ctx, pool, m, &start); err != nil {
-		return autoscale.Receipt{}, err
-	}
-	ids, err := p.options.Client.StartInstances(ctx, start)
+	places, why, err := p.places(ctx, pool, &g, all)
 	if err != nil {
-		if errors.Is(err, ErrUncertain) {
-			p.doubt(g.Request)
-		}
-		return autoscale.Receipt{}, translateAct("create", err)
+		return autoscale.Receipt{}, translateLook("look before create", err)
 	}
-	return receipt(&g, m.externalID(), len(ids), ""), nil
+	return p.startAt(ctx, pool, &g, places, why)
+}
+
+// startAt starts instances at their places. Where one of several fails, what was started
+// before it is what came of the request.
+func (p *Provider) startAt(ctx context.Context, pool *PoolOptions, g *autoscale.Grow, places []place, why string) (autoscale.Receipt, error) {
+	r := receipt(g, "", 0, why)
+	for i := range places {
+		l := &places[i]
+		added, err := p.startOne(ctx, pool, l)
+		uncertain := errors.Is(err, autoscale.ErrUncertain)
+		p.answered(l, err, uncertain)
+		if err != nil {
+			for k := range places[i+1:] {
+				p.answered(&places[i+1+k], err, false)
+			}
+			if uncertain {
+				p.doubt(g.Request)
+			}
+			if uncertain || r.Added == 0 {
+				return autoscale.Receipt{}, err
+			}
+			return receipt(g, r.CloudID, r.Added, err.Error()), nil
+		}
+		r = receipt(g, first(r.CloudID, l.mark.externalID()), r.Added+added, why)
+	}
+	return r, nil
+}
+
+// startOne starts the instances of one place by one call. Its error is autoscale's.
+func (p *Provider) startOne(ctx context.Context, pool *PoolOptions, l *place) (int, error) {
+	r := pool.start(l)
+	if err := p.script(ctx, pool, l.mark, &r); err != nil {
+		return 0, err
+	}
+	ids, err := p.options.Client.StartInstances(ctx, r)
+	if err != nil {
+		return 0, translateAct("create", err)
+	}
+	return len(ids), nil
 }
 
 // receipt is the answer to a create that brought so many instances.
@@ -82,11 +113,15 @@ func (p *Provider) orderable(g *autoscale.Grow) (*PoolOptions, error) {
 	return pool, nil
 }
 
-// start is the call that makes instances under a mark.
-func (p *PoolOptions) start(m mark) StartRequest {
+// start is the call that makes the instances of a place, under its mark. A group says
+// nothing where the node is named, which may be one of a group that it falls back to.
+func (p *PoolOptions) start(l *place) StartRequest {
 	r := StartRequest{
-		TemplateID: p.TemplateID, Tag: p.Tag, GroupID: p.GroupID, Count: m.count,
-		Name: m.name(), ExternalID: m.externalID(), Metadata: m.metadata(),
+		TemplateID: p.TemplateID, Tag: l.tag, GroupID: p.GroupID, Count: l.count,
+		Name: l.mark.name(), ExternalID: l.mark.externalID(), Metadata: l.mark.metadata(),
+	}
+	if l.mark.node != "" {
+		r.NodeID, r.GroupID = l.mark.node, ""
 	}
 	if p.Override {
 		r.VCPU, r.VRAM = p.VCPU, p.VRAM
@@ -124,13 +159,17 @@ func (p *Provider) find(ctx context.Context, id autoscale.RequestID) ([]Instance
 	if err != nil {
 		return nil, err
 	}
-	var found []Instance
+	return p.of(id, all), nil
+}
+
+// of picks those of a request from among all instances.
+func (p *Provider) of(id autoscale.RequestID, all []Instance) (found []Instance) {
 	for i := range all {
 		if m, _, ok := markOf(&all[i]); ok && m.owner == p.options.Owner && m.request == id {
 			found = append(found, all[i])
 		}
 	}
-	return found, nil
+	return found
 }
 
 // doubt notes that an attempt has left and its answer was lost, and forgets those that

@@ -3,6 +3,7 @@ package anka
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -104,12 +105,29 @@ func (s *survey) whyNoMac(i *Instance) string {
 	if o == nil {
 		return "its pool is no longer configured"
 	}
+	if id := s.nodeFor(i); id != "" {
+		return s.whyNotOn(id)
+	}
 	for _, p := range s.pools {
 		if p.options == o {
 			return s.whyFull(p)
 		}
 	}
 	return "its pool is not known"
+}
+
+// whyNotOn tells why the node that a start named doesn't take it.
+func (s *survey) whyNotOn(id string) string {
+	k := slices.IndexFunc(s.macs, func(m *mac) bool { return m.ID == id })
+	switch {
+	case k < 0:
+		return fmt.Sprintf("the one that it is for, %.60q, is gone", id)
+	case s.macs[k].State != NodeActive:
+		return fmt.Sprintf("%s, which it is for, is not Active but %s", s.macs[k].Name, s.macs[k].State)
+	case s.macs[k].pulling:
+		return fmt.Sprintf("%s, which it is for, has a template to pull", s.macs[k].Name)
+	}
+	return fmt.Sprintf("%s, which it is for, has %d VMs, those included that it was asked for", s.macs[k].Name, s.macs[k].taken())
 }
 
 // whyFull tells why none of a pool's Macs takes another VM now.
@@ -121,6 +139,10 @@ func (s *survey) whyFull(p *poolSurvey) string {
 	for k, m := range s.macs {
 		switch {
 		case p.able.Bit(k) == 0:
+		case m.pulling:
+			reasons["pulling"]++
+		case s.lotOf(p, k) == mayPull && !s.pulls.allow():
+			reasons[fmt.Sprintf("without the tag, and no more than %d may pull at a time", s.pulls.bound)]++
 		case m.slots > 0:
 			reasons["with a free slot, which the controller may see otherwise"]++
 		default:

@@ -27,7 +27,7 @@ type lab struct {
 	asked    int
 }
 
-func newLab(t *rapid.T) *lab {
+func newLab(t *rapid.T, options ...func(*anka.ProviderOptions)) *lab {
 	cfg := drawFleet(t)
 	clock := ankatest.NewManualClock(time.Date(2026, time.March, 2, 8, 0, 0, 0, time.UTC))
 	server, err := ankatest.New(cfg, clock, 1)
@@ -35,7 +35,11 @@ func newLab(t *rapid.T) *lab {
 	client, err := anka.New(anka.Options{URL: "http://anka.test", Transport: server.RoundTripper(), RetryWait: time.Millisecond})
 	require.NoError(t, err)
 	l := &lab{T: t, server: server, clock: clock, client: client}
-	l.provider, err = anka.NewProvider(anka.ProviderOptions{Client: client, Now: clock.Now, Pools: drawPools(t, server)})
+	o := anka.ProviderOptions{Client: client, Now: clock.Now, Pools: drawPools(t, server)}
+	for _, f := range options {
+		f(&o)
+	}
+	l.provider, err = anka.NewProvider(o)
 	require.NoError(t, err)
 	return l
 }

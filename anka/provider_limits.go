@@ -60,7 +60,8 @@ func (s *survey) sets() (sets []*big.Int) {
 }
 
 // addLimit makes the limit of a set of Macs, on which the pools draw that can use
-// nothing outside of it. What waits and can land nowhere else uses it too.
+// nothing outside of it. What waits and may land in it uses it too: it may land elsewhere,
+// but nobody can make it.
 func (s *survey) addLimit(set *big.Int, reach map[*poolSurvey]*big.Int, waiting []*big.Int) {
 	var limit autoscale.Limit
 	for i, m := range s.macs {
@@ -70,7 +71,7 @@ func (s *survey) addLimit(set *big.Int, reach map[*poolSurvey]*big.Int, waiting 
 		}
 	}
 	for _, w := range waiting {
-		if within(w, set) {
+		if overlap(w, set) {
 			limit.Used++
 		}
 	}

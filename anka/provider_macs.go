@@ -20,6 +20,20 @@ type mac struct {
 	users []*poolSurvey
 	// slots are how many more VMs fit, of whatever mix of the users.
 	slots int
+	// pulling: it pulls a template, or what was asked for will make it pull one. It takes
+	// no other task meanwhile.
+	pulling bool
+	// runs are the images of which a VM is there, for controllers that don't tell what
+	// nodes hold.
+	runs map[imageKey]bool
+}
+
+// imageKey is a template, by its id, and a tag.
+type imageKey struct{ template, tag string }
+
+// has tells whether the node is known to hold a tag.
+func (m *mac) has(template, tag string) bool {
+	return m.runs[imageKey{template, tag}] || slices.ContainsFunc(m.Templates, func(t NodeTemplate) bool { return t.ID == template && t.Tag == tag })
 }
 
 // taken is how many VMs it has or is about to have, those included that were started
@@ -43,15 +57,21 @@ func (m *mac) unfit(p *poolSurvey) string {
 	return m.lacksDisk(&p.image)
 }
 
-// lacksDisk is why a node can't come to hold an image. It counts on the templates that
-// are there to leave only while no VM runs; that an increment on another tag of the
-// same template takes less than the whole is not counted on, for nobody tells how
-// much. What the controller doesn't tell is no obstacle.
+// lacksDisk is why a node neither holds an image, of either tag, nor can come to.
 func (m *mac) lacksDisk(i *image) string {
-	held, another, told := i.on(m.Node)
-	switch {
-	case held:
+	if held, _, _ := i.on(m.Node); held {
 		return ""
+	}
+	return m.cannotPull(i)
+}
+
+// cannotPull is why a node can't come to hold the tag of an image. It counts on the
+// templates that are there to leave only while no VM runs; that an increment on another
+// tag of the same template takes less than the whole is not counted on, for nobody tells
+// how much. What the controller doesn't tell is no obstacle.
+func (m *mac) cannotPull(i *image) string {
+	_, another, told := i.on(m.Node)
+	switch {
 	case i.unreachable:
 		return "without the template, which the registry can't be asked for"
 	case !told || i.size == 0 || m.DiskSize == 0:
@@ -112,10 +132,10 @@ func (m *mac) arm() bool {
 // yet bring, though for each of them.
 func (m *mac) crowded() bool {
 	var sum int64
-	seen := make(map[string]bool)
+	seen := make(map[imageKey]bool)
 	for _, p := range m.users {
 		held, _, told := p.image.on(m.Node)
-		if key := p.image.template + " " + p.image.tag; !held && told && !seen[key] {
+		if key := (imageKey{p.image.template, p.image.tag}); !held && told && !seen[key] {
 			seen[key] = true
 			sum += p.image.size
 		}

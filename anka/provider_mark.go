@@ -15,6 +15,8 @@ const (
 	MetadataRequest = "autoscaled_request"
 	MetadataPool    = "autoscaled_pool"
 	MetadataAttempt = "autoscaled_attempt"
+	// MetadataNode is the node that the start named, if it did.
+	MetadataNode = "autoscaled_node"
 	// MetadataCount is how many instances the start asked for.
 	MetadataCount = "autoscaled_count"
 )
@@ -28,6 +30,7 @@ type mark struct {
 	request autoscale.RequestID
 	attempt string
 	pool    string // empty: not told
+	node    string // empty: none was named
 	count   int    // 0: not told
 }
 
@@ -45,10 +48,14 @@ func (m mark) externalID() string {
 func (m mark) name() string { return m.pool + "-" + m.attempt }
 
 func (m mark) metadata() Metadata {
-	return Metadata{
+	all := Metadata{
 		MetadataOwner: Text(m.owner), MetadataRequest: Text(string(m.request)), MetadataPool: Text(m.pool),
 		MetadataAttempt: Text(m.attempt), MetadataCount: Number(int64(m.count)),
 	}
+	if m.node != "" {
+		all[MetadataNode] = Text(m.node)
+	}
+	return all
 }
 
 // parseExternalID reads what externalID wrote; false: somebody else's.
@@ -70,7 +77,7 @@ func markOf(i *Instance) (m mark, why string, ok bool) {
 	text := func(name string) string { s, _ := i.Metadata[name].Text(); return s }
 	m = mark{
 		owner: text(MetadataOwner), request: autoscale.RequestID(text(MetadataRequest)),
-		attempt: text(MetadataAttempt), pool: text(MetadataPool),
+		attempt: text(MetadataAttempt), pool: text(MetadataPool), node: text(MetadataNode),
 	}
 	if n, told := i.Metadata[MetadataCount].Number(); told && n > 0 && n < 1<<20 {
 		m.count = int(n)

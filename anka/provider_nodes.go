@@ -55,6 +55,7 @@ func (s *survey) own(n *autoscale.Node, i *Instance, m mark) {
 		n.Message = first(n.Message, "its VM is stopped")
 	}
 	s.late(n, i)
+	n.Outdated = s.outdated(p, i)
 }
 
 // hostOf is what the queue calls an instance, that is the CI runner's name: the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -14,8 +15,11 @@ type reading struct {
 	nodes     []Node
 	groups    map[string]Group // by id
 	templates map[string]registered
-	pools     []PoolOptions    // with the ids of what they name
-	stages    map[string]stage // of instances of ours that are not Started, by id
+	pools     []PoolOptions // with the ids of what they name
+	// distributions are read only where pulls are bounded.
+	distributions []Distribution
+	reserved      []reservation    // places of starts that are not among the instances
+	stages        map[string]stage // of instances of ours that are not Started, by id
 }
 
 // registered is a template as the registry tells of it, or why it doesn't.
@@ -46,6 +50,11 @@ func (p *Provider) read(ctx context.Context) (r reading, err error) {
 			if r.templates[id], err = p.registered(ctx, id); err != nil {
 				return r, err
 			}
+		}
+	}
+	if p.options.PullingPercent > 0 {
+		if r.distributions, err = client.Distributions(ctx); err != nil {
+			return r, err
 		}
 	}
 	p.keep(asked, &r)
@@ -80,6 +89,7 @@ func (p *Provider) registered(ctx context.Context, id string) (registered, error
 // image is a tag of a template as a pool starts it.
 type image struct {
 	template, tag string
+	previous      string // a tag that will do where it is held; empty: none
 	size          int64  // bytes; 0: not told
 	arch          string // empty: not told
 	unreachable   bool   // the registry can't be asked: only nodes that hold it have it
@@ -88,7 +98,7 @@ type image struct {
 
 // imageOf finds what a pool starts in what the registry told.
 func imageOf(p *PoolOptions, t registered) image {
-	i := image{template: p.TemplateID, tag: p.Tag, arch: first(t.Arch, p.Arch), unreachable: t.unreachable}
+	i := image{template: p.TemplateID, tag: p.Tag, previous: p.PreviousTag, arch: first(t.Arch, p.Arch), unreachable: t.unreachable}
 	switch {
 	case p.problem != "":
 		i.problem = p.problem
@@ -99,22 +109,28 @@ func imageOf(p *PoolOptions, t registered) image {
 	case t.unreachable:
 		return i
 	}
-	for _, v := range t.Versions {
-		if v.Tag == p.Tag {
-			i.size, i.arch = max(0, v.Size), first(v.Arch, i.arch)
-			return i
-		}
+	byTag := func(tag string) int {
+		return slices.IndexFunc(t.Versions, func(v TemplateVersion) bool { return v.Tag == tag })
+	}
+	if byTag(p.PreviousTag) < 0 {
+		i.previous = ""
+	}
+	if k := byTag(p.Tag); k >= 0 {
+		i.size, i.arch = max(0, t.Versions[k].Size), first(t.Versions[k].Arch, i.arch)
+		return i
 	}
 	i.problem = fmt.Sprintf("template %s has no tag %s", first(p.Template, p.TemplateID), p.Tag)
 	return i
 }
 
-// on tells whether a node holds the tag, and whether it holds another of the template.
-// told is false where the node's templates aren't known.
+// on tells whether a node holds the tag, or the previous one, and whether it holds
+// another than the tag of the template. told is false where the node's templates
+// aren't known.
 func (i *image) on(n *Node) (held, another, told bool) {
 	for _, t := range n.Templates {
 		if t.ID == i.template {
-			held, another = held || t.Tag == i.tag, another || t.Tag != i.tag
+			held = held || t.Tag == i.tag || t.Tag == i.previous && i.previous != ""
+			another = another || t.Tag != i.tag
 		}
 	}
 	return held, another, n.Templates != nil

@@ -19,6 +19,7 @@ type survey struct {
 	limits  []autoscale.Limit
 	nodes   []autoscale.Node
 	former  map[autoscale.PoolID]bool // pools of our instances that are no longer options
+	pulls   pulls
 }
 
 // poolSurvey is a pool and the Macs that it may use.
@@ -46,7 +47,9 @@ func newSurvey(o *ProviderOptions, r reading) *survey {
 	for _, m := range s.macs {
 		m.count()
 	}
+	s.boundPulls()
 	s.addLimits()
+	s.addPullLimits()
 	s.addNodes()
 	return s
 }
@@ -116,11 +119,6 @@ func (r *reading) labels(o *PoolOptions) map[string]string {
 	return labels
 }
 
-// onItsWay tells an instance that a node has taken and doesn't count among its VMs yet.
-func onItsWay(i *Instance) bool {
-	return (i.State == Pulling || i.State == Scheduling) && i.NodeID != "" && i.VM == nil
-}
-
 // addComing books what is on its way on its node. Of others' instances the size is not
 // known: they count as the largest of the pools.
 func (s *survey) addComing() {
@@ -133,16 +131,52 @@ func (s *survey) addComing() {
 		largest.VCPU, largest.VRAM = max(largest.VCPU, p.VCPU), max(largest.VRAM, p.VRAM)
 	}
 	for i := range s.instances {
-		m := nodes[s.instances[i].NodeID]
-		if m == nil || !onItsWay(&s.instances[i]) {
-			continue
+		x := &s.instances[i]
+		if m := nodes[first(x.NodeID, s.nodeFor(x))]; m != nil {
+			size := &largest
+			if p := s.poolOf(x); p != nil {
+				size = p
+			}
+			m.book(x, size)
 		}
-		size := &largest
-		if p := s.poolOf(&s.instances[i]); p != nil {
-			size = p
-		}
-		m.coming, m.comingVCPU, m.comingVRAM = m.coming+1, m.comingVCPU+size.VCPU, m.comingVRAM+size.VRAM
 	}
+	for _, r := range s.reserved {
+		if m := nodes[r.node]; m != nil {
+			m.expect(r.image, &r.size, r.count)
+		}
+	}
+	s.addDistributions(nodes)
+}
+
+// nodeFor is the node that the start of an instance of ours named, while it waits for
+// it. Empty: it waits for any, or not any more.
+func (s *survey) nodeFor(i *Instance) string {
+	m, _, ok := markOf(i)
+	if !ok || m.owner != s.options.Owner || waitOf(i) != forMac {
+		return ""
+	}
+	return m.node
+}
+
+// book notes what an instance that is on a node, or is for it, takes there and brings.
+func (m *mac) book(i *Instance, size *PoolOptions) {
+	image := imageKey{i.TemplateID, i.Tag}
+	switch {
+	case i.VM != nil:
+		if m.runs == nil {
+			m.runs = make(map[imageKey]bool)
+		}
+		m.runs[image] = true
+	case i.State == Pulling || i.State == Scheduling:
+		m.expect(image, size, 1)
+		m.pulling = m.pulling || i.State == Pulling
+	}
+}
+
+// expect notes VMs that the node is to have.
+func (m *mac) expect(image imageKey, size *PoolOptions, count int) {
+	m.coming, m.comingVCPU, m.comingVRAM = m.coming+count, m.comingVCPU+count*size.VCPU, m.comingVRAM+count*size.VRAM
+	m.pulling = m.pulling || !m.has(image.template, image.tag)
 }
 
 // poolOf is the pool of an instance of ours; nil: it is none, or of no pool.
@@ -156,7 +190,7 @@ func (s *survey) poolOf(i *Instance) *PoolOptions {
 	}
 	for k := range s.options.Pools { // its metadata were replaced
 		p := &s.options.Pools[k]
-		if p.TemplateID == i.TemplateID && p.Tag == i.Tag && p.GroupID == i.GroupID {
+		if p.TemplateID == i.TemplateID && (p.Tag == i.Tag || p.PreviousTag == i.Tag) && (p.GroupID == i.GroupID || i.GroupID == "") {
 			return p
 		}
 	}
@@ -173,7 +207,7 @@ const othersWait = 10 * time.Minute
 func (s *survey) waiting() (list []*big.Int) {
 	for i := range s.instances {
 		x := &s.instances[i]
-		if x.State != Scheduling || x.VM != nil || onItsWay(x) {
+		if waitOf(x) != forMac || s.nodeFor(x) != "" {
 			continue
 		}
 		reach := s.landing(x)

@@ -80,6 +80,7 @@ const (
 	LimitRegion    LimitKind = "region"    // the regional quota, or for spot nodes the regional spot quota
 	LimitBucket    LimitKind = "bucket"    // what the bucket itself says it has
 	LimitMacs      LimitKind = "macs"      // the Macs that an Anka controller's pools may use, in free slots
+	LimitPulls     LimitKind = "pulls"     // slots on Macs that hold the image, and Macs that may pull it
 	LimitPool      LimitKind = "pool"      // the pool's own max, from the config
 	LimitTotal     LimitKind = "total"     // all pools' own max, from the config
 	LimitLicence   LimitKind = "licence"   // tokens, from the config
