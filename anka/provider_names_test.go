@@ -117,3 +117,27 @@ func TestProviderSetsPools(t *testing.T) {
 	require.ErrorIs(t, p.SetPools([]anka.PoolOptions{{Name: "ios", Template: "a", Tag: "v2", Group: "a", GroupID: "b", VCPU: 4, VRAM: 8192}}), anka.ErrConfig)
 	require.Len(t, w.observe(p).Pools, 2, "as they were")
 }
+
+func TestProviderTellsThePoolsMacs(t *testing.T) {
+	w := newWorld(t, func(*ankatest.Config) {})
+	unknown := named("nothing", "")
+	unknown.Name = "none"
+	p := w.provide(named("macos-15-xcode-16", "apple-silicon"), unknown)
+	_, err := p.Create(w.ctx, grow("r0", "none", 1))
+	require.Error(t, err)
+	supply, pools, err := p.Look(w.ctx)
+	require.NoError(t, err)
+	require.Equal(t, w.observe(p), supply)
+	require.Len(t, pools, 2)
+	require.Len(t, pools[0].Able, 10)
+	require.Contains(t, pools[0].Able, "mini-arm-01")
+	pools[0].Able = nil
+	require.Equal(t, anka.PoolMacs{Pool: "ios", Macs: 10, Holding: 6, Room: 20}, pools[0])
+	require.Equal(t, anka.PoolMacs{Pool: "none", Problem: `no template is called "nothing"`}, pools[1])
+
+	_, err = p.Create(w.ctx, grow("r1", "ios", 3))
+	require.NoError(t, err)
+	_, pools, err = p.Look(w.ctx)
+	require.NoError(t, err)
+	require.Equal(t, 17, pools[0].Room)
+}

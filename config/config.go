@@ -14,7 +14,7 @@ type Config struct {
 	Interval      Duration  `key:"interval" default:"15s" least:"1s" help:"Time between two ticks when nothing wakes the daemon earlier."`
 	DryRun        bool      `key:"dry_run" default:"false" help:"Decide and report, but change nothing."`
 	Log           Log       `key:"log" help:"What is logged, on standard error."`
-	Clusters      []Cluster `key:"clusters" help:"The cluster to scale. Exactly one entry."`
+	Clusters      []Cluster `key:"clusters" oneof:"cyclecloud,anka" help:"The cluster to scale. Exactly one entry."`
 }
 
 // Log says what is logged and how.
@@ -25,10 +25,11 @@ type Log struct {
 
 // Cluster is one cloud cluster, the queue that drives it, and its policy.
 type Cluster struct {
-	Name       string     `key:"name" required:"yes" help:"Name in logs, metrics and the journal."`
-	CycleCloud CycleCloud `key:"cyclecloud" required:"yes" help:"The CycleCloud server."`
-	Queue      Queue      `key:"queue" required:"yes" help:"Where demand comes from: exactly one of file, http and exec."`
-	Scaling    Scaling    `key:"policy" required:"yes" help:"What is allowed and wanted. Followed without a restart."`
+	Name       string      `key:"name" required:"yes" help:"Name in logs, metrics and the journal."`
+	CycleCloud *CycleCloud `key:"cyclecloud" help:"A CycleCloud server. Exactly one of cyclecloud and anka."`
+	Anka       *Anka       `key:"anka" help:"An Anka Build Cloud controller."`
+	Queue      Queue       `key:"queue" required:"yes" help:"Where demand comes from: exactly one of file, http and exec."`
+	Scaling    Scaling     `key:"policy" required:"yes" help:"What is allowed and wanted. Followed without a restart."`
 }
 
 // CycleCloud says how a cluster's server is reached.
@@ -84,20 +85,20 @@ type ExecQueue struct {
 // Scaling is the policy of a cluster; [Cluster.Policy] makes it the planner's.
 type Scaling struct {
 	Order        string         `key:"order" default:"as_listed" enum:"as_listed,cheapest,least_waste" help:"Which pool is tried first, after a job's own preferences and the pools' priorities."`
-	Spot         string         `key:"spot" default:"" enum:"first,last" help:"Whether pools of spot nodes are tried first or last, after priorities and before order; the others are the fallback. Not set: neither."`
+	Spot         string         `key:"spot" cloud:"cyclecloud" default:"" enum:"first,last" help:"Whether pools of spot nodes are tried first or last, after priorities and before order; the others are the fallback. Not set: neither."`
 	Max          int            `key:"max" default:"0" least:"0" help:"Most nodes over all pools. 0: no such limit."`
 	Budget       Budget         `key:"budget" help:"What the managed nodes may cost. No node is made beyond it, nor one without a known price; none is ever removed for it."`
-	PricesFile   string         `key:"prices_file" default:"" path:"yes" help:"CSV with the header machine_type,region,spot,price_per_hour, for pools without a price of their own. An empty region stands for any. Followed without a restart."`
+	PricesFile   string         `key:"prices_file" cloud:"cyclecloud" default:"" path:"yes" help:"CSV with the header machine_type,region,spot,price_per_hour, for pools without a price of their own. An empty region stands for any. Followed without a restart."`
 	IdleTime     Duration       `key:"idle_time" default:"5m" help:"How long a node is kept that nobody wants. Pools may differ."`
 	BootTimeout  Duration       `key:"boot_timeout" default:"30m" least:"1s" help:"How long a node may take from being asked for to ready. Pools may differ."`
 	DrainTimeout Duration       `key:"drain_timeout" default:"24h" help:"How long a node may be marked for drain while something runs on it, or the queue may take to show the mark. Then the mark is withdrawn, the node takes work again, and it is tried again ever more rarely. 0: for ever. Pools may differ."`
-	AbsentFor    Duration       `key:"absent_for" default:"10m" help:"How long a request that the cloud does not know is watched before it is given up. Longer than cyclecloud.timeout."`
+	AbsentFor    Duration       `key:"absent_for" default:"10m" help:"How long a request that the cloud does not know is watched before it is given up. Longer than cyclecloud.timeout or anka.settle."`
 	GangPatience Duration       `key:"gang_patience" default:"15m" help:"How long the first job in order waits for room that a limit does not leave, until idle nodes make way that only later jobs can use; and how long the first that needs much at once waits until room is kept for it. 0: for ever."`
 	GangHold     Duration       `key:"gang_hold" default:"10m" help:"How long nodes are kept that were asked for a job which needs many at once and lacks the rest. Then others may have them, or they go at once. 0: they are not kept."`
-	GroupName    string         `key:"group_name" default:"{machine_type}_pg{n}" help:"Names of new placement groups; {nodearray}, {machine_type} and {n} are filled in."`
+	GroupName    string         `key:"group_name" cloud:"cyclecloud" default:"{machine_type}_pg{n}" help:"Names of new placement groups; {nodearray}, {machine_type} and {n} are filled in."`
 	Licences     []Licence      `key:"licences" help:"Tokens that jobs may draw on."`
 	Resources    []ResourceRule `key:"resources" help:"What nodes offer to jobs, where that is not all that their VM has. For each resource the first rule holds that matches and sets it."`
-	Pools        []Pool         `key:"pools" required:"yes" help:"What is managed, in order of preference. A nodearray that no pool names is never touched."`
+	Pools        []Pool         `key:"pools" required:"yes" oneof:"nodearray,template" help:"What is managed, in order of preference. A nodearray that no pool names is never touched, nor is a VM that others started."`
 
 	CreatesPerTick  int    `key:"creates_per_tick" default:"200" least:"0" help:"Most nodes that are created or started in one tick. A job that needs more at once gets them together, when nothing else went. 0: no such limit."`
 	CreatesPerHour  int    `key:"creates_per_hour" default:"2000" least:"0" help:"The same within an hour."`
@@ -125,9 +126,9 @@ type Licence struct {
 
 // ResourceRule says what nodes offer to jobs.
 type ResourceRule struct {
-	Nodearray            string           `key:"nodearray" default:"" help:"Only nodes of this nodearray. Not set: of all."`
-	MachineTypes         []string         `key:"machine_types" help:"Only nodes of these machine types. None: all."`
-	Spot                 *bool            `key:"spot" help:"Only spot nodes, or only regular ones. Not set: both."`
+	Nodearray            string           `key:"nodearray" cloud:"cyclecloud" default:"" help:"Only nodes of this nodearray. Not set: of all."`
+	MachineTypes         []string         `key:"machine_types" cloud:"cyclecloud" help:"Only nodes of these machine types. None: all."`
+	Spot                 *bool            `key:"spot" cloud:"cyclecloud" help:"Only spot nodes, or only regular ones. Not set: both."`
 	Cores                *Cores           `key:"cores" help:"vcpu, the default; pcpu, the physical cores, where the cloud tells them; or a number."`
 	MemoryReserve        *Size            `key:"memory_reserve" help:"Memory that is kept from jobs, such as 1GiB. With memory_reserve_percent the greater of both."`
 	MemoryReservePercent *float64         `key:"memory_reserve_percent" least:"0" help:"The same as a share of the VM's memory; below 100."`
@@ -141,33 +142,44 @@ type CustomResource struct {
 	Amount int    `key:"amount" required:"yes" least:"0" help:"How many a node has."`
 }
 
-// Pool is a set of CycleCloud buckets under one policy.
+// Pool is a set of CycleCloud buckets, or the VMs of a tag of an Anka template, under
+// one policy.
 type Pool struct {
-	Name             string    `key:"name" required:"yes" help:"Name in logs, metrics and plans."`
-	Nodearray        string    `key:"nodearray" required:"yes" help:"The nodearray, by its name on the server."`
-	MachineTypes     []string  `key:"machine_types" help:"Only these machine types of the nodearray. None: all."`
-	Spot             *bool     `key:"spot" help:"Only spot nodes, or only regular ones. Not set: both."`
+	Name             string    `key:"name" required:"yes" help:"Name in logs, metrics and plans. Of Anka up to 40 letters, digits, dots, dashes and underscores."`
+	Nodearray        string    `key:"nodearray" cloud:"cyclecloud" help:"The nodearray, by its name on the server. Required."`
+	MachineTypes     []string  `key:"machine_types" cloud:"cyclecloud" help:"Only these machine types of the nodearray. None: all."`
+	Spot             *bool     `key:"spot" cloud:"cyclecloud" help:"Only spot nodes, or only regular ones. Not set: both."`
 	Labels           []Label   `key:"labels" help:"Labels of its own, for jobs to choose by in their selectors."`
 	Priority         int       `key:"priority" default:"0" help:"The highest is tried first."`
 	Min              int       `key:"min" default:"0" least:"0" help:"Fewest nodes, kept even if nobody wants them."`
 	Max              int       `key:"max" default:"0" least:"0" help:"Most nodes. 0: no such limit."`
-	MaxGroups        int       `key:"max_groups" default:"0" least:"0" help:"Most placement groups that have nodes at once; further coupled jobs wait. 0: no such limit."`
+	MaxGroups        int       `key:"max_groups" cloud:"cyclecloud" default:"0" least:"0" help:"Most placement groups that have nodes at once; further coupled jobs wait. 0: no such limit."`
 	IdleTime         *Duration `key:"idle_time" help:"As the policy's, for this pool."`
 	BootTimeout      *Duration `key:"boot_timeout" least:"1s" help:"As the policy's, for this pool."`
 	DrainTimeout     *Duration `key:"drain_timeout" help:"As the policy's, for this pool."`
+	JoinTimeout      Duration  `key:"join_timeout" default:"10m" help:"How long a node that is up may take until the queue has heard of it, where the queue tells that: a CI runner that does not register. Then it goes. 0: for ever."`
+	MaxBusy          Duration  `key:"max_busy" default:"0" help:"How long a node may run something without a break until it is taken to hang, and goes with what it runs. Nothing else ends a node that works. 0: any time."`
 	PricePerHour     float64   `key:"price_per_hour" default:"0" least:"0" help:"Price of one node, in any currency, for budget and order: cheapest. 0: as the price file says."`
-	SpotPricePerHour float64   `key:"spot_price_per_hour" default:"0" least:"0" help:"Price of one spot node, where the pool has others too. 0: as price_per_hour."`
+	SpotPricePerHour float64   `key:"spot_price_per_hour" cloud:"cyclecloud" default:"0" least:"0" help:"Price of one spot node, where the pool has others too. 0: as price_per_hour."`
 
-	Removal         string `key:"removal" default:"terminate" enum:"terminate,shutdown,deallocate,remove" help:"How nodes go that nobody wants: terminate, deallocate (the disk stays, and they are started again before others are created), shutdown (as each node's ShutdownPolicy says), remove (terminate that takes the record of a Fixed node too)."`
-	KeepDeallocated int    `key:"keep_deallocated" default:"0" least:"0" help:"Most deallocated nodes that stay while nobody wants them; those deallocated longest are terminated. 0: all stay."`
+	Removal         string `key:"removal" cloud:"cyclecloud" default:"terminate" enum:"terminate,shutdown,deallocate,remove" help:"How nodes go that nobody wants: terminate, deallocate (the disk stays, and they are started again before others are created), shutdown (as each node's ShutdownPolicy says), remove (terminate that takes the record of a Fixed node too)."`
+	KeepDeallocated int    `key:"keep_deallocated" cloud:"cyclecloud" default:"0" least:"0" help:"Most deallocated nodes that stay while nobody wants them; those deallocated longest are terminated. 0: all stay."`
 
 	KeepFailed   int    `key:"keep_failed" default:"0" least:"0" help:"Most failed nodes that stay to be looked at, the newest. They serve nobody, count to max and all limits, and cost money. 0: none."`
-	ReportFailed string `key:"report_failed" help:"Category of the guest health report that is made of each failed node before it goes, such as Resource.Hpc.Unhealthy.HpcGenericFailure. Not set: none."`
+	ReportFailed string `key:"report_failed" cloud:"cyclecloud" help:"Category of the guest health report that is made of each failed node before it goes, such as Resource.Hpc.Unhealthy.HpcGenericFailure. Not set: none."`
+
+	Template string `key:"template" cloud:"anka" help:"The VM template, by its name or id in the registry. Required."`
+	Tag      string `key:"tag" cloud:"anka" help:"The tag of the template that VMs are started from. Required. Another tag makes those that run the old one outdated."`
+	Group    string `key:"group" cloud:"anka" help:"Only Macs of this group and of those it falls back to, by its name or id. Needs an Enterprise licence. Not set: all Macs."`
+	VCPU     int    `key:"vcpu" cloud:"anka" least:"1" help:"Virtual cores of one VM, as in the template. Required."`
+	Memory   Size   `key:"memory" cloud:"anka" help:"Memory of one VM, as in the template: such as 14GiB, in whole MiB. Required."`
+	Override bool   `key:"override" cloud:"anka" default:"false" help:"Start VMs with vcpu and memory whatever the template says. Works with templates of stopped VMs only."`
+	Arch     string `key:"arch" cloud:"anka" enum:"amd64,arm64" help:"The template's architecture, where the controller is too old to tell it. Not set: as the controller tells."`
 
 	Buffer            int        `key:"buffer" default:"0" least:"0" help:"Nodes kept or made beyond those that jobs use, as far as max and all limits allow."`
 	BufferPercent     int        `key:"buffer_percent" default:"0" least:"0" help:"The same as a share of those that jobs use, rounded up: 10 keeps one more for every ten."`
 	MaxAge            Duration   `key:"max_age" default:"0" help:"How long after it was asked for a node takes no more work and is replaced, a tenth of the pool at a time. 0: never."`
-	RemoveGroupsWhole bool       `key:"remove_groups_whole" default:"false" help:"Nodes of a placement group go only when all may go, and together; failed and late ones by themselves."`
+	RemoveGroupsWhole bool       `key:"remove_groups_whole" cloud:"cyclecloud" default:"false" help:"Nodes of a placement group go only when all may go, and together; failed and late ones by themselves."`
 	Schedules         []Schedule `key:"schedules" help:"Windows of time in which min, max or idle_time are others. Of open ones the last listed that sets a key wins; a min above max is cut to max."`
 }
 
@@ -185,6 +197,6 @@ type Schedule struct {
 
 // Label is a label that the operator gives a pool.
 type Label struct {
-	Name  string `key:"name" required:"yes" help:"Any name that the cloud does not use: not nodearray, machine_type, region or spot."`
+	Name  string `key:"name" required:"yes" help:"Any name that the cloud does not use: not nodearray, machine_type, region or spot; nor, of Anka, pool, template, tag or group."`
 	Value string `key:"value" required:"yes" help:"What jobs compare with, without case."`
 }

@@ -22,8 +22,15 @@ func (s *source) files(c *Config) {
 	for i := range c.Clusters {
 		at := fmt.Sprintf("clusters[%d]", i)
 		cluster := &c.Clusters[i]
-		s.secretReadable(at+".cyclecloud.password", cluster.CycleCloud.Password())
-		s.tlsReadable(at+".cyclecloud.tls", &cluster.CycleCloud.TLS)
+		if cc := cluster.CycleCloud; cc != nil {
+			s.secretReadable(at+".cyclecloud.password", cc.Password())
+			s.tlsReadable(at+".cyclecloud.tls", &cc.TLS)
+		}
+		if a := cluster.Anka; a != nil {
+			s.secretReadable(at+".anka.token", a.Token())
+			s.secretReadable(at+".anka.key", a.Key())
+			s.tlsReadable(at+".anka.tls", &a.TLS)
+		}
 		if q := cluster.Queue.HTTP; q != nil {
 			s.secretReadable(at+".queue.http.password", q.Password())
 			s.secretReadable(at+".queue.http.token", q.Token())

@@ -132,8 +132,8 @@ func (c *Config) resolve(dir string) {
 		if q := c.Clusters[i].Queue.Exec; q != nil && len(q.Command) > 0 && strings.Contains(q.Command[0], "/") {
 			q.Command[0] = absolute(dir, q.Command[0])
 		}
-		if c.Clusters[i].CycleCloud.Cluster == "" {
-			c.Clusters[i].CycleCloud.Cluster = c.Clusters[i].Name
+		if cc := c.Clusters[i].CycleCloud; cc != nil && cc.Cluster == "" {
+			cc.Cluster = c.Clusters[i].Name
 		}
 	}
 }

@@ -59,7 +59,7 @@ func TestMinimalConfigGetsEveryDefault(t *testing.T) {
 		DemandJump: autoscale.DefaultDemandJump, Adopt: autoscale.AdoptOwned,
 		Budget: autoscale.Budget{Zone: time.UTC},
 		Pools: []autoscale.PoolPolicy{{
-			Name: "execute", IdleTime: autoscale.DefaultIdleTime, BootTimeout: autoscale.DefaultBootTimeout, DrainTimeout: autoscale.DefaultDrainTimeout, Removal: autoscale.RemovalTerminate,
+			Name: "execute", IdleTime: autoscale.DefaultIdleTime, BootTimeout: autoscale.DefaultBootTimeout, DrainTimeout: autoscale.DefaultDrainTimeout, JoinTimeout: 10 * time.Minute, Removal: autoscale.RemovalTerminate,
 			Match: autoscale.Selector{All: []autoscale.Selector{autoscale.HasLabel("nodearray", "execute")}},
 		}},
 	}, policy)
@@ -138,7 +138,7 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 		Retention: Duration(48 * time.Hour), Interval: Duration(20 * time.Second), DryRun: true, Log: Log{Level: "debug", Format: "json"},
 		Clusters: []Cluster{{
 			Name: "prod",
-			CycleCloud: CycleCloud{
+			CycleCloud: &CycleCloud{
 				URL: "https://cc.example.com:8443/path", Cluster: "hpc", User: "scaler", PasswordEnv: "CC_PASSWORD", Timeout: Duration(time.Minute),
 				TLS: TLS{CAFile: "/etc/autoscaled/ca.pem", CertFile: "/etc/autoscaled/c.pem", KeyFile: "/k.pem"},
 			},
@@ -156,9 +156,9 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 				Pools: []Pool{
 					{
 						Name: "spot", Nodearray: "htc", MachineTypes: []string{"Standard_F4s_v2", "Standard_F8s_v2"}, Spot: &yes,
-						Priority: -5, Max: 50, MaxGroups: 3, Labels: []Label{{"tier", "cheap"}}, IdleTime: &idle, BootTimeout: &boot, DrainTimeout: &forEver, PricePerHour: 0.5, Removal: "terminate",
+						Priority: -5, Max: 50, MaxGroups: 3, Labels: []Label{{"tier", "cheap"}}, IdleTime: &idle, BootTimeout: &boot, DrainTimeout: &forEver, PricePerHour: 0.5, Removal: "terminate", JoinTimeout: Duration(10 * time.Minute),
 					},
-					{Name: "rest", Nodearray: "htc", Spot: &no, Min: 2, Removal: "deallocate", KeepDeallocated: 7, KeepFailed: 3, ReportFailed: "Resource.Hpc"},
+					{Name: "rest", Nodearray: "htc", Spot: &no, Min: 2, Removal: "deallocate", JoinTimeout: Duration(10 * time.Minute), KeepDeallocated: 7, KeepFailed: 3, ReportFailed: "Resource.Hpc"},
 				},
 			},
 		}},

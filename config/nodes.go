@@ -201,7 +201,7 @@ func (s *source) unknown(f *field, key *yaml.Node, at string) {
 	case key.Value == "<<":
 		s.wrong(at, key.Line, "merging is not supported; write it out", "")
 		return
-	case f.child(key.Value+"_file") != nil:
+	case f.child(key.Value+"_file") != nil && f.child(key.Value+"_env") != nil:
 		s.wrong(at, key.Line, fmt.Sprintf("secrets don't belong in this file; use %[1]s_file or %[1]s_env", key.Value), "")
 		return
 	}

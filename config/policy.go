@@ -57,7 +57,7 @@ func (s *Scaling) revision() string {
 
 func (s *Scaling) pool(p *Pool) autoscale.PoolPolicy {
 	out := autoscale.PoolPolicy{
-		Name: p.Name, Match: selector(p.Nodearray, p.MachineTypes, p.Spot), Priority: p.Priority, Min: p.Min, Max: p.Max, MaxGroups: p.MaxGroups,
+		Name: p.Name, Match: p.selector(), Priority: p.Priority, Min: p.Min, Max: p.Max, MaxGroups: p.MaxGroups,
 		PricePerHour: p.PricePerHour, SpotPricePerHour: p.SpotPricePerHour, IdleTime: s.IdleTime.Std(), BootTimeout: s.BootTimeout.Std(),
 		Removal: autoscale.Removal(p.Removal), KeepDeallocated: p.KeepDeallocated,
 	}
@@ -72,7 +72,7 @@ func (s *Scaling) pool(p *Pool) autoscale.PoolPolicy {
 		out.DrainTimeout = p.DrainTimeout.Std()
 	}
 	out.Buffer, out.BufferPercent = p.Buffer, p.BufferPercent
-	out.MaxAge = p.MaxAge.Std()
+	out.MaxAge, out.MaxBusy, out.JoinTimeout = p.MaxAge.Std(), p.MaxBusy.Std(), p.JoinTimeout.Std()
 	out.KeepFailed, out.ReportFailed = p.KeepFailed, p.ReportFailed
 	for _, l := range p.Labels {
 		if out.Labels == nil {
@@ -99,6 +99,15 @@ func (s *Schedule) schedule() autoscale.Schedule {
 		out.IdleTime = &idle
 	}
 	return out
+}
+
+// selector matches what belongs to the pool: of Anka the provider's pool of the same
+// name.
+func (p *Pool) selector() autoscale.Selector {
+	if p.Template != "" {
+		return autoscale.HasLabel("pool", p.Name)
+	}
+	return selector(p.Nodearray, p.MachineTypes, p.Spot)
 }
 
 // selector matches the buckets of a nodearray, of machine types in their order, and

@@ -40,6 +40,10 @@ func (f *field) schema() object {
 	case kindList:
 		item := object{}
 		(&field{kind: kindSection, fields: f.fields}).sectionSchema(item)
+		for _, key := range f.oneOf {
+			alternatives, _ := item["oneOf"].([]object)
+			item["oneOf"] = append(alternatives, object{"required": []string{key}})
+		}
 		s["type"], s["items"] = "array", item
 		return s
 	case kindTexts:

@@ -35,11 +35,16 @@ type field struct {
 	least    string // smallest value, as it would stand in a file; empty: any
 	required bool
 	path     bool
-	fields   []field // of a section or of each section of a list
+	cloud    string   // the cloud that the key is for; empty: all
+	oneOf    []string // keys of each section of a list of which it has exactly one
+	fields   []field  // of a section or of each section of a list
 }
 
 // root is the whole file as one section.
 var root = field{kind: kindSection, fields: describe(reflect.TypeFor[Config]())}
+
+// cloudNames are the clouds as people call them, by their keys.
+var cloudNames = map[string]string{"cyclecloud": "CycleCloud", "anka": "Anka"}
 
 // describe reads the fields of a struct that carry a key.
 func describe(t reflect.Type) []field {
@@ -56,6 +61,12 @@ func describe(t reflect.Type) []field {
 		}
 		if enum := tag.Get("enum"); enum != "" {
 			f.enum = strings.Split(enum, ",")
+		}
+		if keys := tag.Get("oneof"); keys != "" {
+			f.oneOf = strings.Split(keys, ",")
+		}
+		if f.cloud = tag.Get("cloud"); f.cloud != "" {
+			f.help += " " + cloudNames[f.cloud] + " only."
 		}
 		f.setType(t.Field(i).Type)
 		fields = append(fields, f)
@@ -126,7 +137,7 @@ func (f *field) parse(text string) (any, error) {
 	case kindCores:
 		value, err = parseCores(text)
 	default:
-		value, err = text, f.oneOf(text)
+		value, err = text, f.known(text)
 	}
 	if err != nil {
 		return nil, err
@@ -142,7 +153,7 @@ func parseNumber(text string) (float64, error) {
 	return x, nil
 }
 
-func (f *field) oneOf(text string) error {
+func (f *field) known(text string) error {
 	if f.enum == nil {
 		return nil
 	}

@@ -50,9 +50,57 @@ func (s *source) cluster(c *Cluster, at string) {
 	if strings.ContainsFunc(c.Name, unicode.IsControl) {
 		s.add(at+".name", "holds a control character")
 	}
-	s.cyclecloud(&c.CycleCloud, at+".cyclecloud")
+	s.cloud(c, at)
 	s.queue(&c.Queue, at+".queue")
 	s.scaling(c, at+".policy")
+}
+
+// cloud checks that there is exactly one, and that the policy has no keys of another.
+func (s *source) cloud(c *Cluster, at string) {
+	switch {
+	case c.CycleCloud != nil && c.Anka != nil:
+		s.add(at+".anka", "cyclecloud is there too; a cluster is on one of both")
+	case c.CycleCloud != nil:
+		s.cyclecloud(c.CycleCloud, at+".cyclecloud")
+	case c.Anka != nil:
+		s.anka(c.Anka, at+".anka")
+	case !s.within(at+".cyclecloud") && !s.within(at+".anka"):
+		s.add(at, "must hold one of cyclecloud and anka")
+	}
+	if cloud := c.cloud(); cloud != "" {
+		s.foreign(root.child("clusters").child("policy"), at+".policy", cloud)
+	}
+}
+
+// cloud is the key of the cluster's cloud; empty: it has none, or two.
+func (c *Cluster) cloud() string {
+	switch {
+	case c.CycleCloud != nil && c.Anka == nil:
+		return "cyclecloud"
+	case c.CycleCloud == nil && c.Anka != nil:
+		return "anka"
+	}
+	return ""
+}
+
+// foreign finds the keys that are set under a section or list and that are for another
+// cloud than the cluster's.
+func (s *source) foreign(f *field, at, cloud string) {
+	for i := range f.fields {
+		child := &f.fields[i]
+		key := join(at, child.key)
+		switch {
+		case s.lines[key] == 0:
+		case child.cloud != "" && child.cloud != cloud:
+			s.add(key, fmt.Sprintf("is for %s, and this cluster is on %s", cloudNames[child.cloud], cloudNames[cloud]))
+		case child.kind == kindSection:
+			s.foreign(child, key, cloud)
+		case child.kind == kindList:
+			for n := 0; s.lines[fmt.Sprintf("%s[%d]", key, n)] > 0; n++ {
+				s.foreign(child, fmt.Sprintf("%s[%d]", key, n), cloud)
+			}
+		}
+	}
 }
 
 func (s *source) required(key, value string) {
@@ -171,9 +219,7 @@ func (s *source) httpQueue(q *HTTPQueue, at string) {
 
 func (s *source) scaling(c *Cluster, at string) {
 	p := &c.Scaling
-	if p.AbsentFor <= c.CycleCloud.Timeout {
-		s.add(at+".absent_for", fmt.Sprintf("%s must be longer than cyclecloud.timeout (%s): until then a request may still arrive", p.AbsentFor, c.CycleCloud.Timeout))
-	}
+	s.absentFor(c, at+".absent_for")
 	s.drainTimeout(at, &p.DrainTimeout)
 	s.groupName(at+".group_name", p.GroupName)
 	var names []string
@@ -184,9 +230,26 @@ func (s *source) scaling(c *Cluster, at string) {
 			s.add(key+".tokens", "is missing")
 		}
 	}
-	s.pools(p, at)
+	s.pools(c, at)
 	s.money(p, at)
 	s.resources(p, at)
+}
+
+// absentFor checks that a request is watched for as long as it may still arrive.
+func (s *source) absentFor(c *Cluster, key string) {
+	var least Duration
+	var what string
+	switch c.cloud() {
+	case "cyclecloud":
+		least, what = c.CycleCloud.Timeout, "cyclecloud.timeout"
+	case "anka":
+		least, what = c.Anka.Settle, "anka.settle"
+	default:
+		return
+	}
+	if p := &c.Scaling; p.AbsentFor <= least {
+		s.add(key, fmt.Sprintf("%s must be longer than %s (%s): until then a request may still arrive", p.AbsentFor, what, least))
+	}
 }
 
 // name checks that an entry of a list has a name that no earlier one has.
@@ -231,7 +294,8 @@ func (s *source) drainTimeout(at string, t *Duration) {
 	}
 }
 
-func (s *source) pools(p *Scaling, at string) {
+func (s *source) pools(c *Cluster, at string) {
+	p := &c.Scaling
 	if len(p.Pools) == 0 {
 		s.add(at+".pools", "must have an entry: without one nothing is managed")
 	}
@@ -240,7 +304,12 @@ func (s *source) pools(p *Scaling, at string) {
 	for i := range p.Pools {
 		pool, key := &p.Pools[i], fmt.Sprintf("%s.pools[%d]", at, i)
 		names = s.name(key, pool.Name, names)
-		s.required(key+".nodearray", pool.Nodearray)
+		switch c.cloud() {
+		case "cyclecloud":
+			s.required(key+".nodearray", pool.Nodearray)
+		case "anka":
+			s.ankaPool(p.Pools[:i], pool, key)
+		}
 		if pool.Max > 0 && pool.Min > pool.Max {
 			s.add(key+".min", fmt.Sprintf("%d is more than max (%d)", pool.Min, pool.Max))
 		}

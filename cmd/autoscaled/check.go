@@ -104,8 +104,13 @@ func (c *connection) checkQueue(ctx context.Context) {
 }
 
 func (c *connection) checkCloud(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 2*c.cluster.CycleCloud.Timeout.Std())
+	look, _ := c.cloudTimeouts()
+	ctx, cancel := context.WithTimeout(ctx, look)
 	defer cancel()
+	if c.anka != nil {
+		c.checkAnka(ctx)
+		return
+	}
 	supply, err := c.cloud.Observe(ctx)
 	cc := c.cluster.CycleCloud
 	switch {

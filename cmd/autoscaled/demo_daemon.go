@@ -49,7 +49,7 @@ func (w demoWiring) config(dir, passwordFile string) *config.Config {
 		StateDir: dir, Listen: w.listen, Interval: config.Duration(w.interval()),
 		Clusters: []config.Cluster{{
 			Name: demoCluster,
-			CycleCloud: config.CycleCloud{
+			CycleCloud: &config.CycleCloud{
 				URL: w.url, Cluster: demoCluster, User: demoUser, PasswordFile: passwordFile, Timeout: config.Duration(30 * time.Second),
 			},
 			Scaling: config.Scaling{
@@ -95,7 +95,7 @@ func startDemoDaemon(w demoWiring, dir string) (demoDaemon, error) {
 	metrics := web.NewMetrics(d.registry, programVersion())
 	metrics.ConfigLoaded(time.Now())
 	cluster := &c.Clusters[0]
-	client, err := newClient(&cluster.CycleCloud, observer(metrics, "cyclecloud"), fittings{client: retrySoon})
+	client, err := newClient(cluster.CycleCloud, observer(metrics, "cyclecloud"), fittings{client: retrySoon})
 	if err != nil {
 		return demoDaemon{}, err
 	}

@@ -62,6 +62,7 @@ type site struct {
 	file   string // what -c names
 	server *cyclecloudtest.Server
 	url    string
+	text   string            // the config, with keys in braces
 	keys   map[string]string // what the config is made of
 }
 
@@ -92,7 +93,7 @@ func newSiteOf(t *testing.T, cloud cyclecloudtest.Config, speed float64, wrap fu
 	}
 	served := httptest.NewServer(handler)
 	t.Cleanup(served.Close)
-	s := &site{t: t, dir: t.TempDir(), server: server, url: served.URL}
+	s := &site{t: t, dir: t.TempDir(), server: server, url: served.URL, text: siteConfig}
 	s.keys = map[string]string{
 		"interval": "1s", "url": served.URL, "cluster": "demo", "password": "password", "max": "20", "idle": "1s", "tls": "{}",
 		"pools": "[{name: small, nodearray: execute, machine_types: [Standard_F4s_v2]}]",
@@ -128,7 +129,7 @@ func (s *site) configure(pairs ...string) {
 		require.Contains(s.t, s.keys, pairs[i])
 		s.keys[pairs[i]] = pairs[i+1]
 	}
-	text := siteConfig
+	text := s.text
 	for key, value := range s.keys {
 		text = strings.ReplaceAll(text, "{"+key+"}", value)
 	}

@@ -26,10 +26,12 @@ const quiet = 250 * time.Millisecond
 // reloader follows the configuration file and the files that it names. What a running daemon can follow, it
 // does; of the rest it says that it needs a restart.
 type reloader struct {
-	path    string
-	hangup  <-chan os.Signal
-	load    func() (*config.Config, error)
-	loop    *loop.Loop
+	path   string
+	hangup <-chan os.Signal
+	load   func() (*config.Config, error)
+	loop   *loop.Loop
+	// cloud makes the cloud follow what is its own in a policy.
+	cloud   func(*config.Cluster) error
 	log     *zap.Logger
 	level   zap.AtomicLevel
 	metrics *web.Metrics
@@ -145,6 +147,10 @@ func (r *reloader) reload() {
 		r.refuse(fmt.Errorf("its policy is for another cluster; restart the daemon to change %s", strings.Join(other, ", ")))
 		return
 	}
+	if err := r.cloud(&c.Clusters[0]); err != nil {
+		r.refuse(err)
+		return
+	}
 	changed := config.Changes(r.current, c)
 	r.level.SetLevel(logLevel(c.Log))
 	r.loop.SetPolicy(c.Clusters[0].Policy())
@@ -187,11 +193,17 @@ func (r *reloader) namedBy(c *config.Config, err error) []string {
 	return named
 }
 
+// identity are the keys that tell one cluster from another.
+var identity = []string{
+	"clusters[0].name", "clusters[0].cyclecloud", "clusters[0].cyclecloud.url", "clusters[0].cyclecloud.cluster",
+	"clusters[0].anka", "clusters[0].anka.url", "clusters[0].anka.owner",
+}
+
 // otherCluster are the keys that say which cluster the policy is for. A policy
 // for one cluster must not drive another.
 func otherCluster(changed []string) []string {
 	return slices.DeleteFunc(slices.Clone(changed), func(key string) bool {
-		return key != "clusters[0].name" && key != "clusters[0].cyclecloud.url" && key != "clusters[0].cyclecloud.cluster"
+		return !slices.Contains(identity, key)
 	})
 }
 

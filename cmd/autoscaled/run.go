@@ -110,7 +110,7 @@ func newDaemon(path string, load func() (*config.Config, error), logTo io.Writer
 	if d.loop, err = loop.New(options); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
-	d.reloader = &reloader{path: path, load: load, loop: d.loop, log: log, level: level, metrics: metrics, current: c, started: c}
+	d.reloader = &reloader{path: path, load: load, loop: d.loop, cloud: d.parts.follow, log: log, level: level, metrics: metrics, current: c, started: c}
 	return d, nil
 }
 
@@ -181,7 +181,7 @@ func (d *daemon) announce() {
 	c := d.parts.cluster
 	d.log.Info("started",
 		zap.String("version", programVersion()), zap.String("cluster", c.Name),
-		zap.String("cloud", c.CycleCloud.URL), zap.String("queue", queueName(c.Queue)),
+		zap.String("cloud", d.parts.cloudURL()), zap.String("queue", queueName(c.Queue)),
 		zap.String("state_dir", d.config.StateDir), zap.String("listen", listen),
 		zap.Duration("interval", d.config.Interval.Std()), zap.Bool("dry_run", d.config.DryRun),
 		zap.String("policy_revision", c.Policy().Revision))

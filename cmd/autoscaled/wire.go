@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"autoscaled/anka"
 	"autoscaled/autoscale/loop"
 	"autoscaled/autoscale/web"
 	"autoscaled/config"
@@ -20,6 +21,9 @@ type parts struct {
 	cluster *config.Cluster
 	cloud   loop.Cloud
 	queue   loop.Queue
+	// anka is the cloud where it is Anka, and controller the client of it.
+	anka       *anka.Provider
+	controller *anka.Client
 	// watch wakes the loop when the queue changes, until its context ends. nil:
 	// the queue can't tell.
 	watch func(ctx context.Context, wake func()) error
@@ -42,11 +46,9 @@ type fittings struct {
 func assemble(c *config.Config, metrics *web.Metrics, fit fittings) (*parts, error) {
 	p := &parts{cluster: &c.Clusters[0], clock: loop.NewClock(nil)}
 	p.now = p.clock.Now
-	client, err := newClient(&p.cluster.CycleCloud, observer(metrics, "cyclecloud"), fit)
-	if err != nil {
+	if err := p.addCloud(metrics, fit); err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", p.cluster.Name, err)
 	}
-	p.cloud = cyclecloud.NewProvider(cyclecloud.ProviderOptions{Client: client, Cluster: p.cluster.CycleCloud.Cluster, Now: p.now})
 	if err := p.addQueue(metrics); err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", p.cluster.Name, err)
 	}
@@ -55,25 +57,12 @@ func assemble(c *config.Config, metrics *web.Metrics, fit fittings) (*parts, err
 
 // options are the loop's, as far as the config tells them.
 func (p *parts) options(c *config.Config, journal loop.Journal) loop.Options {
-	// One attempt may time out and be repeated, or be followed by a question
-	// what became of it.
-	call := 2 * p.cluster.CycleCloud.Timeout.Std()
+	look, call := p.cloudTimeouts()
 	return loop.Options{
 		Cluster: p.cluster.Name, Cloud: p.cloud, Queue: p.queue, Journal: journal, Policy: p.cluster.Policy(),
 		Interval: c.Interval.Std(), DryRun: c.DryRun, Now: p.now, Clock: p.clock,
-		CloudTimeout: call, CallTimeout: call, QueueTimeout: p.queueTimeout(),
+		CloudTimeout: look, CallTimeout: call, QueueTimeout: p.queueTimeout(),
 	}
-}
-
-func newClient(c *config.CycleCloud, observe func(rest.Observation), fit fittings) (*cyclecloud.Client, error) {
-	options := cyclecloud.Options{
-		URL: c.URL, User: c.User, Password: secret(c.Password()), TLS: tlsOf(c.TLS), Timeout: c.Timeout.Std(),
-		Observer: observe, UserAgent: userAgent(),
-	}
-	if fit.client != nil {
-		fit.client(&options)
-	}
-	return cyclecloud.New(options)
 }
 
 func (p *parts) addQueue(metrics *web.Metrics) error {
