@@ -152,3 +152,15 @@ func BenchmarkGrowth(b *testing.B) {
 		run("jobs", n, n, 1000, 10, 0)
 	}
 }
+
+// Twenty templates take turns for 5,000 slots, with 100,000 jobs in a queue of which the
+// first half is for one of them.
+func BenchmarkTurns(b *testing.B) {
+	w := newTemplates(5000, 20)
+	w.add(0, 50000, 0, 0)
+	for i := range 500 {
+		w.add(i%20, 100, i/20, 0)
+	}
+	w.Demand.Classes = Intern(w.jobs)
+	benchDecide(b, w.State, w.policy)
+}

@@ -55,6 +55,9 @@ type board struct {
 	reserved map[int]JobID
 	kept     []take
 	rest     []claim
+	// shares are, by policy, how many nodes the group has whose first choice it is; nil:
+	// no groups take turns.
+	shares []int
 	// plenty: jobs are being placed as if there were enough for all.
 	plenty bool
 	// groupLimit is, by policy, the limit on its placement groups; -1: none.
@@ -135,6 +138,7 @@ func newBoard(planner *Planner, s *State, p *Policy, unwanted map[RequestID]bool
 	b.addLots()
 	b.addStock()
 	b.addClasses()
+	b.addShares()
 	return b
 }
 

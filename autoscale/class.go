@@ -13,6 +13,8 @@ type classState struct {
 	// large enough.
 	choice
 	index int
+	// group is the policy of the pool that it would have first, where groups take turns.
+	group int
 	needs []need
 	// required is the least number of tasks that must be had at once.
 	required int

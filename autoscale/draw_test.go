@@ -112,6 +112,7 @@ func drawPolicy(t *rapid.T) Policy {
 	if rapid.Bool().Draw(t, "hasTotal") {
 		p.Max = rapid.IntRange(1, 12).Draw(t, "total")
 	}
+	p.FairShare = rapid.Bool().Draw(t, "fairShare")
 	p.GangHold = time.Duration(rapid.SampledFrom([]int{0, 10}).Draw(t, "gangHold")) * time.Minute
 	p.GangPatience = time.Duration(rapid.IntRange(0, 1).Draw(t, "patience")) * time.Minute
 	p.Limits = []Limit{{ID: "licence/x", Kind: LimitLicence, Unit: UnitTokens, Max: 10}}

@@ -17,6 +17,7 @@ func (b *board) wait(c *classState, from int, why Reason) {
 	if from >= len(c.Members) {
 		return
 	}
+	why = b.tellTurn(c, why)
 	if rest := b.holdGangs(c, from, why); rest < len(c.Members) {
 		b.tell(Outcome{Class: c.index, From: rest, To: len(c.Members), Reason: why})
 	}

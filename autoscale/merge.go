@@ -46,10 +46,11 @@ func compareHeads(x, y *head) int {
 	return compareIDs(x.member.ID, y.member.ID)
 }
 
-func newMerge(classes []classState) *merge {
+// newMerge takes the classes of one group, or of every group.
+func newMerge(classes []classState, group int) *merge {
 	m := &merge{classes: classes, heap: make([]head, 0, len(classes))}
 	for i := range classes {
-		if classes[i].next < classes[i].until {
+		if classes[i].next < classes[i].until && (group == everyGroup || classes[i].group == group) {
 			m.heap = append(m.heap, m.headOf(i))
 		}
 	}

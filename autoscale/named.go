@@ -273,6 +273,7 @@ func (b *board) serveNamed(c *classState, member int, n naming, fresh int, why R
 	}
 	n.there, n.down = slices.Concat(n.there, n.down), nil
 	b.keepNamed(n)
+	b.give(c, n.had()+fresh)
 	b.ledger.take(c.claims, 1)
 	b.ledger.take(b.offerAt(n.at).claims, fresh)
 	if fresh > 0 {

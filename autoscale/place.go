@@ -21,15 +21,15 @@ func (b *board) placeJobs(p *portions) (ok bool) {
 	for i, strict := range p.strict {
 		p.until(i, b.classes)
 		if !b.placePortion(!strict) {
-			p.void(i, b.classes)
+			p.void(i, b.classes, b.fair())
 			return false
 		}
 	}
 	return true
 }
 
-// placePortion gives the jobs of a portion what they need, in strict order: nodes that
-// exist first, then new ones. Room only shrinks while a plan is made, so where a
+// placePortion gives the jobs of a portion what they need, in strict order or by turns:
+// nodes that exist first, then new ones. Room only shrinks while a plan is made, so where a
 // job finds none, no later job of its shape will, and the class is done.
 //
 // Order matters where something is scarce. With plenty given, it is taken to
@@ -38,7 +38,7 @@ func (b *board) placeJobs(p *portions) (ok bool) {
 // then proves scarce after all, the placement is void and ok is false.
 func (b *board) placePortion(plenty bool) (ok bool) {
 	b.plenty = plenty
-	order := newMerge(b.classes)
+	order := b.newTurns(plenty || !b.fair())
 	var aside []*classState
 	for {
 		c, to, more := order.next()
@@ -277,6 +277,9 @@ func (b *board) grow(at place, nodes int) (lotIndex int) {
 // which gets what remains.
 func (b *board) consume(c *classState, t take) Serving {
 	b.lots.split(t.lot, t.nodes)
+	if b.lots.all[t.lot].empty {
+		b.give(c, t.nodes)
+	}
 	serving := b.serving(t)
 	b.want(t.lot)
 	b.fill(c, t, c.Key)

@@ -52,6 +52,10 @@ type Policy struct {
 	// Spot says which of spot and regular pools is tried first, after
 	// priorities and before Order. Empty: neither.
 	Spot SpotPreference
+	// FairShare lets jobs of equal priority that would have nodes of different
+	// PoolPolicies first take turns, where nodes are scarce: the next to be served is
+	// of those whose pools have the fewest nodes in use. Otherwise all go by Submitted.
+	FairShare bool
 	// Max is the most nodes over all pools. 0: no such limit.
 	Max int
 	// Limits are ceilings from the config, such as licences. Their Used is

@@ -30,11 +30,14 @@ const (
 
 func newPortions() *portions { return &portions{strict: make([]bool, 1)} }
 
-// void notes that a portion found something scarce, for the next try.
-func (p *portions) void(portion int, classes []classState) {
+// void notes that a portion found something scarce, for the next try. A queue whose
+// groups take turns is not cut: who comes before whom is known only as it is placed.
+func (p *portions) void(portion int, classes []classState, fair bool) {
 	p.voids++
 	if p.voids == 1 {
-		p.ends = cutQueue(classes)
+		if !fair {
+			p.ends = cutQueue(classes)
+		}
 		p.strict = make([]bool, len(p.ends)+1)
 		p.strict[0] = len(p.ends) == 0
 		return

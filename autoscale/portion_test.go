@@ -49,7 +49,7 @@ func TestQueueIsCutInEqualPortions(t *testing.T) {
 			b.classes = append(b.classes, classState{Class: &class, index: i})
 		}
 		p := newPortions()
-		p.void(0, b.classes)
+		p.void(0, b.classes, false)
 		require.Len(t, p.strict, min(portionsAtMost, n/portionAtLeast+boolRank(n < portionAtLeast)))
 		for portion := range p.strict {
 			p.until(portion, b.classes)

@@ -182,6 +182,10 @@ func (r Reason) field(name string) string {
 		if r.Of > 0 {
 			return ", for another " + howLong(r.Of)
 		}
+	case "; detail":
+		if r.Detail != "" {
+			return "; " + r.Detail
+		}
 	case "have":
 		return r.Unit.Format(r.Have)
 	case "want":
@@ -287,7 +291,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonReserved:       {"what limit {detail} leaves is kept for job {subject}, which is before it and needs much at once", "Wait, raise the limit, or raise gang_patience."},
 	ReasonCapacity:       {"{subject} fell short {for} ago ({class}) and is on trial with {have} at a time{, next try}: {detail}", "Wait, or allow another machine type or nodearray."},
 	ReasonBreaker:        {"{class} errors have stopped this cloud for {for}; one try at a time, the next in {of}: {detail}", "auth: mend the credentials or their role. config: mend what the words name, such as an image, a subnet or a machine type of the nodearray. It goes on by itself after a try that succeeds."},
-	ReasonLimit:          {"limit {subject} is in the way: {have} of {want} {unit} are in use or on their way, {need} more would be needed", "Raise the limit or wait until enough of it is free."},
+	ReasonLimit:          {"limit {subject} is in the way: {have} of {want} {unit} are in use or on their way, {need} more would be needed{; detail}", "Raise the limit or wait until enough of it is free."},
 	ReasonCreateRate:     {"{subject} allows {want} new nodes, and {have} were or are asked for before it", "Wait, or raise the rate."},
 	ReasonPaused:         {"{subject} paused for {for}{, ending}: {detail}", "autoscaled resume lets it go on."},
 	ReasonDemandJump:     {"the queue asks for {have} cores, more than demand_jump times the {want} that were counted before; a second read must agree before anything grows", "Wait for the next read. If the queue asks for too much, mend it, or pause the daemon; if it often grows so fast, raise demand_jump."},

@@ -31,6 +31,7 @@ type scenario struct {
 		Budget          scenarioBudget   `yaml:"budget"`
 		Prices          []scenarioPrice  `yaml:"prices"`
 		Max             int              `yaml:"max"`
+		FairShare       bool             `yaml:"fair_share"`
 		Limits          []scenarioLimit  `yaml:"limits"`
 		Pools           []scenarioPolicy `yaml:"pools"`
 		RemovalsPerTick int              `yaml:"removals_per_tick"`
@@ -462,6 +463,7 @@ func (j scenarioJob) jobs(offset int) []Job {
 
 func (s scenario) policy() Policy {
 	p := Policy{Order: s.Policy.Order, Spot: s.Policy.Spot, Budget: Budget{PerHour: s.Policy.Budget.Hour, PerMonth: s.Policy.Budget.Month}, Max: s.Policy.Max, GangPatience: time.Duration(s.Policy.Patience) * time.Second, GangHold: time.Duration(s.Policy.Hold) * time.Second}
+	p.FairShare = s.Policy.FairShare
 	p.RemovalsPerTick, p.RemovalsPerHour = s.Policy.RemovalsPerTick, s.Policy.RemovalsPerHour
 	p.CreatesPerTick, p.CreatesPerHour, p.DemandJump = s.Policy.CreatesPerTick, s.Policy.CreatesPerHour, s.Policy.DemandJump
 	for _, r := range s.Policy.Resources {
