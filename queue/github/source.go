@@ -222,6 +222,9 @@ func (s *Source) commit(ctx context.Context, change func(records map[string]reco
 		}
 	}
 	s.records = next
+	for _, x := range s.sets {
+		x.hurryOutdated()
+	}
 	return nil
 }
 

@@ -65,15 +65,33 @@ func (x *scaleSet) unknown(now time.Time) error {
 }
 
 // pending is how many jobs of the set wait: those assigned less the runners that are
-// known to have one. The caller holds the lock.
+// known to have one. One whose end a listing told of is among the assigned until counts
+// come that are newer. The caller holds the lock.
 func (x *scaleSet) pending(records map[string]record) int {
 	n := x.counts.Assigned
 	for _, r := range records {
-		if r.SetID == x.id && r.busy() {
+		if r.SetID == x.id && (r.busy() || x.stillCounted(&r)) {
 			n--
 		}
 	}
 	return max(n, 0)
+}
+
+// stillCounted tells that a runner's job has ended since the set's counts were told. The
+// caller holds the lock.
+func (x *scaleSet) stillCounted(r *record) bool {
+	return r.Started && r.Ended && r.Over.After(x.countsAt)
+}
+
+// outdated tells that runners were seen to end of which the set's counts know nothing.
+// The caller holds the lock.
+func (x *scaleSet) outdated() bool {
+	for _, r := range x.source.records {
+		if r.SetID == x.id && x.stillCounted(&r) {
+			return true
+		}
+	}
+	return false
 }
 
 // jobs are the n that wait. Nobody knows which they are, so they are numbered, the

@@ -34,37 +34,57 @@ func (x *scaleSet) step(ctx context.Context, session *Session) error {
 const pollPace = time.Second
 
 // catchUp lists the runners after a start or a lost session, and after a long
-// silence, when statistics are read anew as well.
+// silence. Statistics are read anew after that, and once runners were seen to end of
+// which no message told.
 func (x *scaleSet) catchUp(ctx context.Context, session *Session) error {
 	s := x.source
 	s.mu.Lock()
-	late := s.options.Now().Sub(x.seen) > s.options.Timings.Stale
-	due := x.due
+	due := x.due || s.options.Now().Sub(x.seen) > s.options.Timings.Stale
+	recount := due || x.outdated()
 	s.mu.Unlock()
-	if late {
-		if err := session.Refresh(ctx); err != nil {
+	if due {
+		if err := s.list(ctx); err != nil {
 			return err
 		}
 	}
-	if !late && !due {
+	if !recount {
 		return nil
 	}
-	if err := s.list(ctx); err != nil {
+	if err := session.Refresh(ctx); err != nil { // after the listing: it counts none that ended before
 		return err
 	}
+	x.newCounts()
 	x.fresh(session)
-	x.settle(nil)
+	if due {
+		x.settle(nil)
+	}
 	s.wake()
 	return nil
 }
 
+// hurryOutdated ends a poll that waits while the counts are outdated. The caller holds
+// the lock.
+func (x *scaleSet) hurryOutdated() {
+	if x.hurry != nil && x.outdated() {
+		x.hurry()
+	}
+}
+
+// newCounts notes that the counts were told just now.
+func (x *scaleSet) newCounts() {
+	x.update(func() { x.countsAt = x.source.options.Now() })
+}
+
 // poll waits for news, or until it is hurried on: then it waited with a capacity
-// that is no longer so.
+// that is no longer so, or the counts are outdated.
 func (x *scaleSet) poll(ctx context.Context, session *Session) (m *Message, hurried bool, err error) {
 	waiting, hurry := context.WithCancel(ctx)
 	defer hurry()
 	var capacity int
-	x.update(func() { capacity, x.hurry = x.capacity, hurry })
+	x.update(func() {
+		capacity, x.hurry = x.capacity, hurry
+		x.hurryOutdated()
+	})
 	m, err = session.Next(waiting, capacity)
 	x.update(func() { x.hurry = nil })
 	return m, err != nil && waiting.Err() != nil && ctx.Err() == nil, err
@@ -115,6 +135,7 @@ func (x *scaleSet) take(ctx context.Context, session *Session, m *Message) error
 			s.report(fmt.Errorf("scale set %q: %w", x.Name, err))
 		}
 	}
+	x.newCounts()
 	x.fresh(session)
 	s.wake()
 	return session.Ack(ctx, m.ID)
@@ -280,6 +301,7 @@ func (x *scaleSet) look(ctx context.Context, id int) error {
 	if set.Statistics == nil {
 		return fmt.Errorf("read scale set %d: %w: it tells no statistics", id, ErrMalformed)
 	}
+	x.newCounts()
 	if err := x.source.list(ctx); err != nil {
 		return err
 	}

@@ -22,13 +22,15 @@ type scaleSet struct {
 	failures int // in a row
 
 	// Under the source's lock:
-	id       int  // 0: not known
-	open     bool // there is a session, or in a dry run the set was found
-	due      bool // runners must be listed before anything is known
-	problem  error
-	counts   Statistics
-	known    bool
-	seen     time.Time // when it was last heard of
+	id      int  // 0: not known
+	open    bool // there is a session, or in a dry run the set was found
+	due     bool // runners must be listed before anything is known
+	problem error
+	counts  Statistics
+	known   bool
+	seen    time.Time // when it was last heard of
+	// countsAt is when a message or a session told the counts.
+	countsAt time.Time
 	capacity int
 	hurry    context.CancelFunc // ends the poll that waits; nil: none does
 	queued   map[JobKey]time.Time
@@ -107,6 +109,7 @@ func (x *scaleSet) serve(ctx context.Context) error {
 	if err := x.source.unhear(ctx, x); err != nil {
 		return err
 	}
+	x.newCounts()
 	x.fresh(session)
 	for ctx.Err() == nil {
 		err := x.step(ctx, session)
