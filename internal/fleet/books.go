@@ -114,9 +114,16 @@ func (b Books) Waiting() int { return b.count(func(j JobRecord) bool { return j.
 func (b Books) Running() int { return b.count(func(j JobRecord) bool { return !j.Started.IsZero() }) }
 
 // Succeeded counts the jobs that ran to their end.
-func (b Books) Succeeded() (n int) {
+func (b Books) Succeeded() int {
+	return b.total(func(j JobRecord) bool { return j.Result == succeeded })
+}
+
+// Ended counts those, and the ones that were cancelled or failed.
+func (b Books) Ended() int { return b.total(func(j JobRecord) bool { return !j.Ended.IsZero() }) }
+
+func (b Books) total(so func(JobRecord) bool) (n int) {
 	for _, j := range b.Jobs {
-		if j.Result == succeeded {
+		if so(j) {
 			n++
 		}
 	}
@@ -124,13 +131,8 @@ func (b Books) Succeeded() (n int) {
 }
 
 // count is how many of the jobs that have arrived and not ended are so.
-func (b Books) count(so func(JobRecord) bool) (n int) {
-	for _, j := range b.Jobs {
-		if j.ID != "" && j.Ended.IsZero() && so(j) {
-			n++
-		}
-	}
-	return n
+func (b Books) count(so func(JobRecord) bool) int {
+	return b.total(func(j JobRecord) bool { return j.ID != "" && j.Ended.IsZero() && so(j) })
 }
 
 // QueueTime is a percentile, from 0 to 100, of the time that jobs waited for their

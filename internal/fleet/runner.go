@@ -71,13 +71,14 @@ func (w *World) follow(v *vm, i ankatest.InstanceRecord) {
 }
 
 // judge holds the end of a VM that somebody asked for against what GitHub knows. One that
-// never came up has no runner, and one that is down has none that could take a job.
+// never came up has no runner, and one that is down, or whose runner has had its job, has
+// none that could take one.
 func (w *World) judge(v *vm, i ankatest.InstanceRecord) {
 	switch r := v.runner; {
 	case r != nil && r.state == running:
 		w.violate(ViolationBusy, "VM %s on %s was ended under job %s, %s after it began",
 			v.name, v.node, r.job.id, w.now().Sub(r.job.started))
-	case i.Started.IsZero() || v.down:
+	case i.Started.IsZero() || v.down || r != nil && r.job != nil:
 	case w.record(v.name) != nil:
 		w.violate(ViolationRecord, "VM %s on %s was ended while the record of its runner was there", v.name, v.node)
 	}

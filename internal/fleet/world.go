@@ -28,6 +28,9 @@ type Options struct {
 	// Registration is how long it takes from the begin of a start-up script until its
 	// runner is connected. 0: DefaultRegistration.
 	Registration time.Duration
+	// Waits tells of a start-up script whether it waits for its runner, and so lasts as
+	// long. nil: none does.
+	Waits func(script []byte) bool
 	// NewsLate is how late the message comes that a job has started.
 	NewsLate time.Duration
 	// LostAfter is how long after the end of its VM a job is given up. 0: DefaultLostAfter.
@@ -73,11 +76,17 @@ func New(o Options) (*World, error) {
 	return w, nil
 }
 
-// scriptBegan notes a script. All of them launch a runner and end well.
+// forEver is longer than anything lasts here.
+const forEver = 365 * 24 * time.Hour
+
+// scriptBegan notes a script. It launches a runner and ends well, or waits for that.
 func (w *World) scriptBegan(s ankatest.StartupScript) ankatest.ScriptOutcome {
 	w.inboxLock.Lock()
 	defer w.inboxLock.Unlock()
 	w.inbox = append(w.inbox, s)
+	if w.options.Waits != nil && w.options.Waits(s.Text) {
+		return ankatest.ScriptOutcome{Duration: forEver}
+	}
 	return ankatest.ScriptOutcome{}
 }
 
