@@ -72,8 +72,11 @@
 // those that hold the tag are full; what has another tag than the pool is outdated once
 // one with the pool's tag could take its place.
 //
-// Priorities are the controller's default. Nothing follows registrations or distributes
-// templates.
+// Provider.Tend brings the tags of pools with Distribute to their Macs, one distribution a
+// Mac, within the same bound; Provider.Distributions tells how far they are. They are
+// known to the provider alone, for the controller doesn't tell whose a distribution is
+// and of which tag: after a restart those under way count as others' pulls, and what
+// Macs hold isn't brought again.
 //
 // # What is not shown
 //

@@ -39,6 +39,9 @@ type ProviderOptions struct {
 	// tag, or, within the bound, one that is to pull it. 0: no bound, and the controller
 	// picks the Mac.
 	PullingPercent int
+	// Priority lets starts carry the priority of the jobs that they serve, as Priority
+	// maps it, so that more urgent ones get their Macs first. Enterprise and higher.
+	Priority bool
 }
 
 // PoolOptions is a pool: the instances of one template, tag and group.
@@ -56,6 +59,8 @@ type PoolOptions struct {
 	// where no Mac that holds Tag has a free slot and one that holds PreviousTag has, that
 	// is started there. Empty: none.
 	PreviousTag string
+	// Distribute lets Tend bring Tag to the pool's Macs before an instance needs it.
+	Distribute bool
 	// GroupID is the group of nodes to start on; those that it falls back to are used
 	// too. Empty: any node. Groups need an Enterprise licence.
 	GroupID string
@@ -110,6 +115,8 @@ type Provider struct {
 	// born is when it was made: what was sent before was sent by another.
 	born time.Time
 
+	tending sync.Mutex // one Tend at a time
+
 	mu sync.Mutex
 	// doubts are the starts whose answers were lost, with the time of the attempt.
 	doubts map[autoscale.RequestID]time.Time
@@ -123,6 +130,8 @@ type Provider struct {
 	// reserved are the places of starts that the controller may not list yet, by
 	// external id.
 	reserved map[string]reservation
+	// deliveries are the pulls that Tend asked for.
+	deliveries map[deliveryKey]*Delivery
 	// stages are what instances of ours wait for, by id; nil: nothing was observed yet.
 	stages map[string]stage
 }
@@ -144,7 +153,10 @@ func NewProvider(o ProviderOptions) (*Provider, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("provider of Anka: %w: %w", ErrConfig, err)
 	}
-	return &Provider{options: o, born: o.Now(), doubts: make(map[autoscale.RequestID]time.Time), reserved: make(map[string]reservation), wanted: slices.Clone(o.Pools)}, nil
+	return &Provider{
+		options: o, born: o.Now(), wanted: slices.Clone(o.Pools), doubts: make(map[autoscale.RequestID]time.Time),
+		reserved: make(map[string]reservation), deliveries: make(map[deliveryKey]*Delivery),
+	}, nil
 }
 
 // ownName is what pools may be called, for their names are parts of others.

@@ -46,7 +46,7 @@ func (p *Provider) startAt(ctx context.Context, pool *PoolOptions, g *autoscale.
 	r := receipt(g, "", 0, why)
 	for i := range places {
 		l := &places[i]
-		added, err := p.startOne(ctx, pool, l)
+		added, err := p.startOne(ctx, pool, g, l)
 		uncertain := errors.Is(err, autoscale.ErrUncertain)
 		p.answered(l, err, uncertain)
 		if err != nil {
@@ -67,8 +67,11 @@ func (p *Provider) startAt(ctx context.Context, pool *PoolOptions, g *autoscale.
 }
 
 // startOne starts the instances of one place by one call. Its error is autoscale's.
-func (p *Provider) startOne(ctx context.Context, pool *PoolOptions, l *place) (int, error) {
+func (p *Provider) startOne(ctx context.Context, pool *PoolOptions, g *autoscale.Grow, l *place) (int, error) {
 	r := pool.start(l)
+	if p.options.Priority {
+		r.Priority = Priority(g.Priority)
+	}
 	if err := p.script(ctx, pool, l.mark, &r); err != nil {
 		return 0, err
 	}

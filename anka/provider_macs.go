@@ -40,6 +40,9 @@ func (m *mac) has(template, tag string) bool {
 // without the controller.
 func (m *mac) taken() int { return m.VMCount + m.coming }
 
+// heard tells whether the node can be expected to do what it was asked.
+func (m *mac) heard() bool { return m.State != NodeOffline && m.State != NodeInactive }
+
 // unfit is why a node is none for a pool, whatever it runs now. Empty: it is one.
 func (m *mac) unfit(p *poolSurvey) string {
 	switch {

@@ -29,8 +29,8 @@ type reservation struct {
 	answered bool
 }
 
-// unlisted are the reservations of which a reading shows no instance. Those that were
-// in doubt and have settled are forgotten.
+// unlisted are the reservations of which a reading shows no instance, and pulls that were
+// asked for. Those that were in doubt and have settled are forgotten.
 func (p *Provider) unlisted(r *reading) (list []reservation) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -39,6 +39,7 @@ func (p *Provider) unlisted(r *reading) (list []reservation) {
 
 // reservations is unlisted for who holds the lock.
 func (p *Provider) reservations(r *reading) (list []reservation) {
+	list = p.awaited()
 	listed := make(map[string]bool, len(r.instances))
 	for i := range r.instances {
 		listed[r.instances[i].ExternalID] = true

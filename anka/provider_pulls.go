@@ -36,7 +36,7 @@ func (s *survey) addDistributions(nodes map[string]*mac) {
 	for _, d := range s.distributions {
 		for id, share := range d.Nodes {
 			m := nodes[id]
-			if m == nil || share.Done || share.Error != "" || m.State == NodeOffline || m.State == NodeInactive {
+			if m == nil || share.Done || share.Error != "" || !m.heard() {
 				continue
 			}
 			if share.Progress > 0 || s.at.Sub(d.Requested) <= pullWait {

@@ -16,7 +16,7 @@ type reading struct {
 	groups    map[string]Group // by id
 	templates map[string]registered
 	pools     []PoolOptions // with the ids of what they name
-	// distributions are read only where pulls are bounded.
+	// distributions are read only where pulls are bounded or templates distributed.
 	distributions []Distribution
 	reserved      []reservation    // places of starts that are not among the instances
 	stages        map[string]stage // of instances of ours that are not Started, by id
@@ -52,7 +52,7 @@ func (p *Provider) read(ctx context.Context) (r reading, err error) {
 			}
 		}
 	}
-	if p.options.PullingPercent > 0 {
+	if p.options.PullingPercent > 0 || p.distributes() {
 		if r.distributions, err = client.Distributions(ctx); err != nil {
 			return r, err
 		}

@@ -141,7 +141,7 @@ func (s *survey) addComing() {
 		}
 	}
 	for _, r := range s.reserved {
-		if m := nodes[r.node]; m != nil {
+		if m := nodes[r.node]; m != nil && (r.count > 0 || m.heard()) {
 			m.expect(r.image, &r.size, r.count)
 		}
 	}

@@ -11,7 +11,10 @@ import (
 	"autoscaled/autoscale/loop"
 )
 
-var _ loop.Cloud = (*anka.Provider)(nil)
+var (
+	_ loop.Cloud  = (*anka.Provider)(nil)
+	_ loop.Tender = (*anka.Provider)(nil)
+)
 
 const settle = 2 * time.Minute
 

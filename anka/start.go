@@ -26,6 +26,14 @@ const (
 	MaxPriority     = 10000
 )
 
+// Priority is the priority of a start for jobs of that priority, whose higher numbers come
+// first: DefaultPriority for 0, one less for each step up to MinPriority for 999 and
+// more, one more for each step down to MaxPriority for -9000 and less. The mapping is our
+// own choice.
+func Priority(ofJobs int64) int {
+	return DefaultPriority - int(min(max(ofJobs, DefaultPriority-MaxPriority), DefaultPriority-MinPriority))
+}
+
 // StartRequest asks for instances. Only TemplateID is required; the zero value of
 // every other field leaves it to the controller.
 type StartRequest struct {
