@@ -257,8 +257,9 @@ func (b *board) stayOld(n *nodeState, why Reason) Reason {
 
 // drainAged marks a node that goes for its age and still works for drain, so that it
 // empties, and returns why it stays: as told, unless the queue does not show the mark.
+// One that serves one job only takes no other anyway, and its queue could not mark it.
 func (b *board) drainAged(n *nodeState, why Reason) Reason {
-	if !n.aging.going || !b.state.CanDrain || n.use.Drain != NotDraining || !n.use.Busy() {
+	if !n.aging.going || !b.state.CanDrain || n.use.Drain != NotDraining || !n.use.Busy() || b.pools[n.pool].Single {
 		return why
 	}
 	sends := b.markable(n)

@@ -64,6 +64,18 @@ func TestIdleOutdatedNodesGoFirst(t *testing.T) {
 	require.Equal(t, []NodeID{"n0000"}, removed(w.minute(busy)))
 }
 
+// A node that serves one job takes no other: it is not marked while it works.
+func TestNodeThatServesOneJobIsNotMarkedAtWork(t *testing.T) {
+	w := newRolling(2, PoolPolicy{}, true)
+	w.Supply.Pools[0].Single = true
+	w.minute(nil)
+	hosts := w.outdate()
+	plan := w.minute(map[string]bool{hosts[0]: true, hosts[1]: true})
+	require.True(t, plan.Empty())
+	require.Equal(t, ReasonOutdatedGoing, plan.Nodes[0].Reason.Code)
+	require.Equal(t, hosts[1], w.minute(map[string]bool{hosts[0]: true}).Drain[0].Node.Host, "once idle it is")
+}
+
 // A placement group that goes whole goes for one outdated node in it, and each of its
 // nodes says so.
 func TestOutdatedGroupGoesWhole(t *testing.T) {

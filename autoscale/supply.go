@@ -36,7 +36,7 @@ type Pool struct {
 	// PCPUs are the physical cores of one node. 0: not known.
 	PCPUs int
 	// Single: each node is asked for by a request of its own, for its host is named
-	// before it is made.
+	// before it is made, and serves one job.
 	Single bool
 	// Invalid is why the cloud makes no new nodes here ("DisabledMachineType").
 	// Empty: it does.
