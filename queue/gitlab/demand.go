@@ -117,16 +117,15 @@ func (s *Source) allJobs(ctx context.Context) ([]Job, error) {
 
 // look is what was read of one runner of ours.
 type look struct {
-	unknown bool // nothing could be read
-	gone    bool // GitLab has no such runner
-	heard   bool
-	paused  bool
-	active  bool // it has a job, though perhaps none that we may see
-	jobs    []int64
-	ended   []int64 // the jobs that it had
+	gone   bool // GitLab has no such runner
+	heard  bool
+	paused bool
+	active bool // it has a job, though perhaps none that we may see
+	jobs   []int64
+	ended  []int64 // the jobs that it had
 }
 
-func (l *look) idle() bool { return !l.unknown && !l.gone && !l.active && len(l.jobs) == 0 }
+func (l *look) idle() bool { return !l.gone && !l.active && len(l.jobs) == 0 }
 
 // look reads our runners one by one. Those of which the list of jobs shows that they
 // work need no further look.
@@ -166,19 +165,18 @@ func (s *Source) look(ctx context.Context, records []record, jobs []Job) (map[st
 	return looks, nil
 }
 
-// lookAt reads one runner. What passes by itself leaves it unknown; a token that may not
-// read it is an error, for that doesn't.
+// lookAt reads one runner. Where that fails all demand is unknown: a host of which the
+// queue says nothing might be ended while it boots, and one that it calls busy is no
+// supply, so that another would be started for its job.
 func (s *Source) lookAt(ctx context.Context, r *record) (look, error) {
 	l, err := s.inspect(ctx, r)
 	switch {
-	case err == nil:
-		return l, nil
-	case errors.Is(err, ErrUnauthorized):
-		return look{}, translateRead("look at runner "+r.Host, needs(err, grantManage))
 	case errors.Is(err, ErrNotFound):
 		return look{gone: true}, nil
+	case err != nil:
+		return look{}, translateRead("look at runner "+r.Host, needs(err, grantManage))
 	}
-	return look{unknown: true}, nil
+	return l, nil
 }
 
 const grantManage = "the scope manage_runner (or api), and for its owner the right to manage the runners of their group or project"
@@ -214,7 +212,7 @@ func (s *Source) learn(ctx context.Context, looks map[string]look) error {
 	return s.commit(ctx, func(records map[string]record) (durable bool) {
 		for host, l := range looks {
 			r, known := records[host]
-			if !known || l.unknown {
+			if !known {
 				continue
 			}
 			before := r
@@ -243,7 +241,7 @@ func use(r *record, looks map[string]look) (autoscale.HostUse, bool) {
 	}
 	l, looked := looks[r.key()]
 	switch {
-	case !looked || l.unknown:
+	case !looked:
 		return autoscale.HostUse{}, false
 	case l.gone: // somebody else deleted it: what it does nobody knows
 		return autoscale.HostUse{Whole: true}, true

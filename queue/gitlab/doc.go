@@ -30,7 +30,8 @@
 // A token that sees nothing is unknown demand, and never zero: a listed project must be
 // visible (GET /projects/:id), and as GraphQL answers who is no administrator with an empty
 // list, GET /runners/all must succeed right after it. What can't be read to its last page
-// is unknown as well. So is what was not asked since the budget of calls is used up, or
+// is unknown as well, and so is all demand while one of our runners can't be read: a
+// plan may not be made of half the truth. So is what was not asked since the budget of calls is used up, or
 // since GitLab said to wait (429, Retry-After, RateLimit-Remaining and RateLimit-Reset).
 //
 // # What runs

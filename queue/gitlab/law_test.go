@@ -122,6 +122,7 @@ func (d *days) check(t *rapid.T) (demand autoscale.Demand, ok bool) {
 	for _, v := range d.vms {
 		use, listed := demand.Use[fmt.Sprintf("vm-%s", v.host[3:])]
 		running := len(d.server.RunningOn(v.runner)) > 0 && v.runner > 0
+		require.True(t, listed || v.gone, "nothing is said of %s", v.host)
 		if listed && running {
 			require.True(t, use.Busy(), "%s runs a job, and is shown as %+v", v.host, use)
 		}
