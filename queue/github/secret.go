@@ -36,7 +36,7 @@ func (c JITConfig) MarshalText() ([]byte, error) { return []byte(redacted), nil 
 var (
 	// secretMember is a member of an answer whose value nobody should read; the
 	// text may be cut before the value ends, and quotes may be escaped.
-	secretMember = regexp.MustCompile(`(?i)([a-z]*(?:token|jitconfig)\\?"\s*:\s*\\?")[^"\\]*`)
+	secretMember = regexp.MustCompile(`(?i)([a-z_]*(?:token|jit_?config)\\?"\s*:\s*\\?")[^"\\]*`)
 	// tokenLike finds what looks like a token or a config, wherever it stands.
 	tokenLike = regexp.MustCompile(`eyJ[A-Za-z0-9_.+/=-]{8,}|\b(?:gh[a-z]|github_pat)_[A-Za-z0-9_]{8,}|[A-Za-z0-9+/=_-]{48,}`)
 )

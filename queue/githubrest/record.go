@@ -1,0 +1,148 @@
+package githubrest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"autoscaled/autoscale"
+)
+
+// record is what is known of one runner, that of one attempt to make a node. It is
+// written before the runner is registered, and its flags only ever rise but where a
+// comment says so.
+type record struct {
+	Host    string              `json:"host"` // the runner's name
+	Request autoscale.RequestID `json:"request,omitempty"`
+	Pool    autoscale.PoolID    `json:"pool,omitempty"`
+	Labels  []string            `json:"labels,omitempty"`
+	// Runner is its id. 0: not known, and so its credential was given to nobody.
+	Runner     int64     `json:"runner,omitempty"`
+	Registered time.Time `json:"registered"`
+	// Deleting: a deletion was sent, and nobody knows yet what came of it. It falls
+	// when it is known.
+	Deleting bool `json:"deleting,omitempty"`
+	// Deleted: GitHub has deleted the runner at our word. Where GitHub lists it all the
+	// same, the deletion is in doubt again: Deleting.
+	Deleted bool `json:"deleted,omitempty"`
+	// Gone: GitHub has no such runner, which proves nothing. It falls if it is listed.
+	Gone bool `json:"gone,omitempty"`
+	// Started and Ended are the runner's one job's, Job and Repository which one it is.
+	Started    bool   `json:"started,omitempty"`
+	Ended      bool   `json:"ended,omitempty"`
+	Job        int64  `json:"job,omitempty"`
+	Repository string `json:"repository,omitempty"`
+	// Over is since when nothing more is to be done about the runner. Zero: there is.
+	Over time.Time `json:"over,omitzero"`
+
+	// Of this process alone:
+	heard    bool      // it was listed online, or has a job
+	silent   time.Time // since when listings do not show it online; zero: they do
+	idle     time.Time // since when listings deny that its job runs; zero: they don't
+	began    time.Time // when its job was first seen; zero: it wasn't, or before this process began
+	unlisted bool      // the last listing does not have it
+	changed  int64     // the serial number of the change before which readings say nothing of it
+}
+
+// busy: its job runs, as far as is known.
+func (r *record) busy() bool { return r.Started && !r.Ended && !r.Deleted }
+
+// done: it takes no job ever again, and runs none.
+func (r *record) done() bool { return r.Ended || r.Deleted }
+
+// open: it may still take a job, as far as is known.
+func (r *record) open() bool { return !r.Started && !r.done() && !r.Gone }
+
+// missing: it is not known to be there and to wait for a job.
+func (r *record) missing() bool { return !r.busy() && !r.done() && !r.heard }
+
+// start notes that it has its one job.
+func (r *record) start(at time.Time) {
+	if !r.Started {
+		r.began = at
+	}
+	r.Started, r.heard, r.Gone, r.idle, r.silent = true, true, false, time.Time{}, time.Time{}
+}
+
+// end notes that its job is over.
+func (r *record) end(at time.Time) {
+	r.Started, r.Ended, r.Deleting, r.idle = true, true, false, time.Time{}
+	if r.Over.IsZero() {
+		r.Over = at
+	}
+}
+
+// lasting is what of a record may change and must survive a restart.
+type lasting struct {
+	runner, job                                   int64
+	deleting, deleted, gone, started, ended, over bool
+}
+
+func (r *record) lasting() lasting {
+	return lasting{r.Runner, r.Job, r.Deleting, r.Deleted, r.Gone, r.Started, r.Ended, !r.Over.IsZero()}
+}
+
+// savedRecords is the form in which the store has them.
+type savedRecords struct {
+	Version int      `json:"version"`
+	Runners []record `json:"runners"`
+}
+
+// savedVersion is of savedRecords.
+const savedVersion = 1
+
+func encodeRecords(records map[string]record) []byte {
+	saved := savedRecords{Version: savedVersion, Runners: []record{}}
+	for _, host := range slices.Sorted(maps.Keys(records)) {
+		saved.Runners = append(saved.Runners, records[host])
+	}
+	text, err := json.Marshal(saved)
+	if err != nil {
+		panic("githubrest: runners' records can't be written: " + err.Error()) // no such type is among them
+	}
+	return text
+}
+
+// decodeRecords reads what encodeRecords wrote. Whatever it does not understand is an
+// error: a runner forgotten might be one at work.
+func decodeRecords(text []byte) (map[string]record, error) {
+	records := map[string]record{}
+	if len(text) == 0 {
+		return records, nil
+	}
+	var saved savedRecords
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&saved); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if decoder.More() || saved.Version != savedVersion {
+		return nil, fmt.Errorf("%w: not one text of version %d", ErrMalformed, savedVersion)
+	}
+	for _, r := range saved.Runners {
+		if err := r.check(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
+		host := strings.ToLower(r.Host)
+		if _, twice := records[host]; twice {
+			return nil, fmt.Errorf("%w: two records of runner %q", ErrMalformed, r.Host)
+		}
+		records[host] = r
+	}
+	return records, nil
+}
+
+func (r *record) check() error {
+	switch {
+	case r.Host == "":
+		return errors.New("a record without host")
+	case r.Runner < 0 || r.Job < 0:
+		return fmt.Errorf("the record of runner %q has a negative id", r.Host)
+	}
+	return nil
+}
