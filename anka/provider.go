@@ -66,6 +66,9 @@ type PoolOptions struct {
 	GroupID string
 	// Group is the group's name, or its id, in place of GroupID.
 	Group string
+	// PermissionGroup is the name of the permission group to start for, where a controller
+	// enforces resource permissions. Groups of nodes can't be named there.
+	PermissionGroup string
 	// Arch is the template's architecture, amd64 or arm64, where the controller is too
 	// old to tell it. Empty: not known.
 	Arch string
@@ -202,6 +205,8 @@ func (p *PoolOptions) check() error {
 		return fmt.Errorf("its previous tag is its tag, %s", p.Tag)
 	case p.GroupID != "" && p.Group != "":
 		return fmt.Errorf("its group is given by id and by name")
+	case p.PermissionGroup != "" && (p.GroupID != "" || p.Group != ""):
+		return fmt.Errorf("a permission group and a group of nodes exclude each other")
 	case p.VCPU <= 0 || p.VRAM <= 0:
 		return fmt.Errorf("a VM of %d vCPUs and %d MB", p.VCPU, p.VRAM)
 	case p.Arch != "" && p.Arch != archIntel && p.Arch != archARM:

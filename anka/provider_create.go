@@ -120,7 +120,7 @@ func (p *Provider) orderable(g *autoscale.Grow) (*PoolOptions, error) {
 // nothing where the node is named, which may be one of a group that it falls back to.
 func (p *PoolOptions) start(l *place) StartRequest {
 	r := StartRequest{
-		TemplateID: p.TemplateID, Tag: l.tag, GroupID: p.GroupID, Count: l.count,
+		TemplateID: p.TemplateID, Tag: l.tag, GroupID: p.GroupID, Group: p.PermissionGroup, Count: l.count,
 		Name: l.mark.name(), ExternalID: l.mark.externalID(), Metadata: l.mark.metadata(),
 	}
 	if l.mark.node != "" {

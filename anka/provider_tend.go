@@ -287,7 +287,9 @@ func (p *Provider) deliver(ctx context.Context, s *survey, pool *poolSurvey, m *
 		d.Tries += before.Tries
 	}
 	var err error
-	d.Request, err = p.options.Client.Distribute(ctx, DistributeRequest{TemplateID: d.TemplateID, Tag: d.Tag, NodeIDs: []string{m.ID}})
+	d.Request, err = p.options.Client.Distribute(ctx, DistributeRequest{
+		TemplateID: d.TemplateID, Tag: d.Tag, NodeIDs: []string{m.ID}, Group: pool.options.PermissionGroup,
+	})
 	switch {
 	case err == nil:
 	case errors.Is(err, ErrUncertain):

@@ -187,6 +187,25 @@ func TestProviderRefuses(t *testing.T) {
 	require.ErrorIs(t, err, autoscale.ErrRejected)
 }
 
+func TestProviderWithResourcePermissions(t *testing.T) {
+	w := newWorld(t, func(c *ankatest.Config) {
+		c.Permissions, c.Groups, c.Nodes = true, nil, []ankatest.NodeConfig{arm("a"), colds(1)}
+	})
+	without, with := w.pool("without", "macos-15-xcode-16", "v2", ""), w.pool("with", "macos-15-xcode-16", "v2", "")
+	with.PermissionGroup, with.Distribute = "ci", true
+	p := w.provide(without, with)
+	_, err := p.Create(w.ctx, grow("r1", "without", 1))
+	require.ErrorIs(t, err, autoscale.ErrRejected)
+	require.ErrorContains(t, err, "group is required")
+	r, err := p.Create(w.ctx, grow("r2", "with", 1))
+	require.NoError(t, err)
+	require.Equal(t, 1, r.Added)
+	require.NoError(t, p.Tend(w.ctx))
+	require.Len(t, p.Distributions(), 1)
+	_, err = w.client.StartInstances(w.ctx, anka.StartRequest{TemplateID: with.TemplateID, GroupID: "g"})
+	require.ErrorContains(t, err, "group_id is disabled")
+}
+
 func TestProviderOptionsAreChecked(t *testing.T) {
 	w := newWorld(t, func(*ankatest.Config) {})
 	for words, change := range map[string]func(*anka.ProviderOptions){
@@ -197,6 +216,10 @@ func TestProviderOptionsAreChecked(t *testing.T) {
 		"owner":                func(o *anka.ProviderOptions) { o.Owner = "a/b" },
 		"a name is":            func(o *anka.ProviderOptions) { o.Pools[0].Name = "a+b" },
 		"and a tag":            func(o *anka.ProviderOptions) { o.Pools[0].Tag = "" },
+		"permission group":     func(o *anka.ProviderOptions) { o.Pools[0].PermissionGroup = "ci" },
+		"previous tag":         func(o *anka.ProviderOptions) { o.Pools[0].PreviousTag = o.Pools[0].Tag },
+		"% of the Macs":        func(o *anka.ProviderOptions) { o.PullingPercent = 101 },
+		"negative":             func(o *anka.ProviderOptions) { o.PullTimeout = -1 },
 		"0 vCPUs":              func(o *anka.ProviderOptions) { o.Pools[0].VCPU = 0 },
 		"architecture":         func(o *anka.ProviderOptions) { o.Pools[0].Arch = "m68k" },
 	} {

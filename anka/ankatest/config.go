@@ -15,6 +15,9 @@ type Config struct {
 	// License is the tier: LicenseBasic, LicenseEnterprise or LicenseEnterprisePlus. The basic tier
 	// refuses group_id, priority and usb_device.
 	License string `yaml:"license"`
+	// Permissions enforces resource permissions: starts and distributions have to name a group of
+	// permissions, and may not name a group of nodes. Whose permissions a group has is not simulated.
+	Permissions bool `yaml:"permissions"`
 	// Reschedule sends an instance whose template was pulled back to Scheduling until its VM is up,
 	// as controllers do since 1.50.
 	Reschedule bool `yaml:"reschedule"`

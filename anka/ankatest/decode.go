@@ -27,6 +27,7 @@ type startRequest struct {
 	FailureHandler int            `json:"script_fail_handler"`
 	NameTemplate   string         `json:"name_template"`
 	GroupID        string         `json:"group_id"`
+	Group          string         `json:"group"` // of permissions
 	Priority       *int           `json:"priority"`
 	USB            string         `json:"usb_device"`
 	VCPU           int            `json:"vcpu"`
@@ -158,6 +159,7 @@ type distributeRequest struct {
 	Version    *int     `json:"version"`
 	NodeIDs    []string `json:"node_ids"`
 	GroupID    string   `json:"group_id"`
+	Group      string   `json:"group"` // of permissions
 }
 
 type removeRequest struct {

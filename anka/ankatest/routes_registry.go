@@ -115,6 +115,9 @@ func postDistribute(w *world, c call) *answer {
 	if err := decode(c.body, &r); err != nil {
 		return invalid(err)
 	}
+	if no := w.refuseGroups(r.GroupID, r.Group); no != nil {
+		return no
+	}
 	if r.GroupID != "" && w.cfg.License == LicenseBasic {
 		return refuse(http.StatusBadRequest, "group_id %s", needsLicense)
 	}

@@ -41,6 +41,9 @@ func postVM(w *world, c call) *answer {
 // refuseStart tells what the licence does not allow, and Macs and groups that are not there: that
 // the latter are refused, not queued, is this server's own choice.
 func (w *world) refuseStart(r startRequest) *answer {
+	if no := w.refuseGroups(r.GroupID, r.Group); no != nil {
+		return no
+	}
 	if w.cfg.License == LicenseBasic {
 		for field, given := range map[string]bool{"group_id": r.GroupID != "", "priority": r.Priority != nil, "usb_device": r.USB != ""} {
 			if given {
@@ -53,6 +56,20 @@ func (w *world) refuseStart(r startRequest) *answer {
 	}
 	if r.NodeID != "" && w.node(r.NodeID) == nil {
 		return refuse(http.StatusBadRequest, "No such node %s", r.NodeID)
+	}
+	return nil
+}
+
+// refuseGroups holds requests to the mode of resource permissions, if it is on. That it takes the
+// name of a permission group and no group of nodes is documented, the words are not.
+func (w *world) refuseGroups(groupID, group string) *answer {
+	switch {
+	case !w.cfg.Permissions:
+		return nil
+	case groupID != "":
+		return refuse(http.StatusBadRequest, "group_id is disabled with resource permissions")
+	case group == "":
+		return refuse(http.StatusBadRequest, "group is required with resource permissions")
 	}
 	return nil
 }
