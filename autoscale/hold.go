@@ -19,9 +19,17 @@ func (b *board) wait(c *classState, from int, why Reason) {
 	}
 	why = b.tellTurn(c, why)
 	if rest := b.holdGangs(c, from, why); rest < len(c.Members) {
-		b.tell(Outcome{Class: c.index, From: rest, To: len(c.Members), Reason: why})
+		b.tell(Outcome{Class: c.index, From: rest, To: len(c.Members), Pool: b.firstPool(c), Reason: why})
 	}
 	b.block(c, from)
+}
+
+// firstPool is the pool that a class tries first.
+func (b *board) firstPool(c *classState) PoolID {
+	if len(c.order) == 0 {
+		return ""
+	}
+	return b.pools[c.order[0]].ID
 }
 
 // holdGangs keeps nodes for one gang after the other, and returns the first that
@@ -37,7 +45,7 @@ func (b *board) holdGangs(c *classState, member int, why Reason) int {
 		}
 		reason := b.keepFor(c, c.Members[member].ID, takes)
 		reason.Detail = why.String()
-		b.tell(Outcome{Class: c.index, From: member, To: member + 1, Reason: reason})
+		b.tell(Outcome{Class: c.index, From: member, To: member + 1, Pool: b.firstPool(c), Reason: reason})
 	}
 	return member
 }

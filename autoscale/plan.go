@@ -122,6 +122,8 @@ type Outcome struct {
 	// Served are the nodes that will run these jobs, in the order in which
 	// the jobs take them. Empty: they wait, for Reason.
 	Served []Serving
+	// Pool is, of demand that waits, the pool that it tries first. Empty: none would do.
+	Pool PoolID
 	// Tasks is how many tasks each job of the range got; fewer than its
 	// shape's Tasks is a part or a downgrade, which Reason explains.
 	Tasks  int

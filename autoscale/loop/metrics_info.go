@@ -45,6 +45,7 @@ var (
 	infoJump        = MetricInfo{"autoscaled_demand_jump_cores", "gauge", []string{"cluster"}, "Cores that the queue suddenly asks for, where a second read must agree before anything grows; else 0."}
 	infoServed      = MetricInfo{"autoscaled_jobs_served", "gauge", []string{"cluster", "reason"}, "Pending jobs that have nodes, or nodes on their way, by which."}
 	infoWaiting     = MetricInfo{"autoscaled_jobs_waiting", "gauge", []string{"cluster", "reason"}, "Pending jobs that have no nodes, by why."}
+	infoOldestWait  = MetricInfo{"autoscaled_oldest_wait_seconds", "gauge", []string{"cluster", "pool"}, "Age of the oldest job that has no nodes, by the pool that it tries first."}
 	infoStates      = MetricInfo{"autoscaled_node_states", "gauge", []string{"cluster", "pool", "state"}, "Nodes that the cloud shows, by its own name of their state."}
 	infoNodes       = MetricInfo{"autoscaled_nodes", "gauge", []string{"cluster", "pool", "phase"}, "Nodes that the cloud shows."}
 	infoForeign     = MetricInfo{"autoscaled_nodes_foreign", "gauge", []string{"cluster", "pool"}, "Nodes of managed pools that are not ours, and never touched."}
@@ -64,7 +65,7 @@ var (
 func MetricInfos() []MetricInfo {
 	return slices.Concat(
 		[]MetricInfo{infoDemandKnown, infoSupplyKnown, infoJournalOK, infoTicks, infoTickSeconds, infoLastGood},
-		[]MetricInfo{infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting},
+		[]MetricInfo{infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting, infoOldestWait},
 		[]MetricInfo{infoNodes, infoStates, infoForeign, infoUndrainable, infoStuck, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoCreated, infoStarted, infoRemoved, infoEvicted, infoAdopted, infoReported, infoUndrained, infoBootSeconds, infoJoinSeconds},
 		[]MetricInfo{infoOperations, infoTransitions, infoErrors, infoDecisions, infoHolds, infoBreaker, infoPaused},
 	)

@@ -92,6 +92,19 @@ func TestMetricsFollowTheWorld(t *testing.T) {
 	require.Equal(t, 31.0, r.counter("autoscaled_tick_duration_seconds"))
 }
 
+func TestOldestWaitIsToldByPool(t *testing.T) {
+	r := newRig(t)
+	r.cloud.max = 1
+	r.queue.submit(r.at, 3)
+	r.tick()
+	require.Equal(t, map[string]float64{"execute/F4": 0}, r.series("autoscaled_oldest_wait_seconds"))
+	r.ticks(4)
+	require.Equal(t, map[string]float64{"execute/F4": 120}, r.series("autoscaled_oldest_wait_seconds"))
+	r.queue.clear()
+	r.tick()
+	require.Equal(t, map[string]float64{"execute/F4": 0}, r.series("autoscaled_oldest_wait_seconds"))
+}
+
 // A CI runner is of use once the queue has heard of it, which is later than its VM is up.
 func TestJoiningIsMeasured(t *testing.T) {
 	r := newRig(t)

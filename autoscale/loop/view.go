@@ -2,6 +2,7 @@ package loop
 
 import (
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -35,7 +36,7 @@ func (v *view) next(r Report, p autoscale.Policy) *view {
 	}
 	planned := !r.Plan.At.IsZero()
 	if r.Observation.DemandProblem == "" && planned {
-		n.demand = demandGauges(r, v.demand)
+		n.demand = append(demandGauges(r, v.demand), waitGauges(r, p)...)
 	}
 	n.breaker = v.breaker
 	if planned {
@@ -141,6 +142,22 @@ func foreignGauges(r Report, p autoscale.Policy) []gauge {
 	return poolGauges(infoForeign, nodes, r, p)
 }
 
+// waitGauges tell how long the oldest job waits that has no nodes.
+func waitGauges(r Report, p autoscale.Policy) []gauge {
+	seconds := make(map[autoscale.PoolID]int)
+	for _, o := range r.Plan.Outcomes {
+		if len(o.Served) > 0 || o.Pool == "" {
+			continue
+		}
+		for _, m := range r.Observation.Demand.Classes[o.Class].Members[o.From:o.To] {
+			if !m.Submitted.IsZero() {
+				seconds[o.Pool] = max(seconds[o.Pool], int(r.At.Sub(m.Submitted)/time.Second))
+			}
+		}
+	}
+	return poolGauges(infoOldestWait, seconds, r, p)
+}
+
 // stuckGauges counts the nodes that are to go and don't.
 func stuckGauges(r Report, p autoscale.Policy) []gauge {
 	nodes := make(map[autoscale.PoolID]int)
@@ -154,7 +171,7 @@ func stuckGauges(r Report, p autoscale.Policy) []gauge {
 	return poolGauges(infoStuck, nodes, r, p)
 }
 
-// poolGauges are counts of nodes by pool: zero for each that a policy names.
+// poolGauges are numbers by pool: zero for each that a policy names.
 func poolGauges(info MetricInfo, nodes map[autoscale.PoolID]int, r Report, p autoscale.Policy) []gauge {
 	for i := range r.Observation.Supply.Pools {
 		if pool := &r.Observation.Supply.Pools[i]; managed(pool, p) {
@@ -334,7 +351,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 // gaugeInfos are the metrics that a view holds.
 var gaugeInfos = []MetricInfo{
 	infoDemandKnown, infoSupplyKnown, infoJournalOK, infoLastGood, infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting,
-	infoNodes, infoStates, infoForeign, infoUndrainable, infoStuck, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoOperations, infoHolds, infoBreaker, infoPaused,
+	infoOldestWait, infoNodes, infoStates, infoForeign, infoUndrainable, infoStuck, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoOperations, infoHolds, infoBreaker, infoPaused,
 }
 
 func (i MetricInfo) desc() *prometheus.Desc {
