@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"autoscaled/autoscale"
 )
@@ -24,6 +25,7 @@ type Anka struct {
 	ScheduleTimeout Duration `key:"schedule_timeout" default:"5m" help:"How long a VM of ours may wait for a Mac. One that waits longer is ended. 0: for ever."`
 	PullTimeout     Duration `key:"pull_timeout" default:"2h" help:"The same for the pull of its template to the Mac."`
 	StartTimeout    Duration `key:"start_timeout" default:"10m" help:"The same for its boot."`
+	PullingPercent  int      `key:"pulling_percent" default:"10" least:"0" help:"Largest share of the pools' Macs, one at least, that pull a template at once for VMs of ours. 0: no bound, and the controller picks the Mac."`
 	TLS             TLS      `key:"tls" help:"How the controller proves itself, and how we do."`
 }
 
@@ -66,6 +68,9 @@ func (s *source) anka(a *Anka, at string) {
 	if a.Settle <= a.Timeout {
 		s.add(at+".settle", fmt.Sprintf("%s must be longer than timeout (%s): until then a start may still arrive", a.Settle, a.Timeout))
 	}
+	if a.PullingPercent > 100 {
+		s.add(at+".pulling_percent", fmt.Sprintf("%d is more than 100", a.PullingPercent))
+	}
 	s.tls(&a.TLS, at+".tls", a.URL)
 }
 
@@ -88,6 +93,12 @@ func (s *source) ankaPool(above []Pool, p *Pool, at string) {
 	}
 	if p.Name != "" && !ankaName.MatchString(p.Name) {
 		s.add(at+".name", fmt.Sprintf("%q %s", shown(p.Name), ankaNameForm))
+	}
+	if p.PreviousTag != "" && p.PreviousTag == p.Tag {
+		s.add(at+".previous_tag", "is the tag itself")
+	}
+	if p.ScriptTimeout.Std()%time.Second != 0 {
+		s.add(at+".script_timeout", "is not a number of whole seconds")
 	}
 	for i := range above { // labels are compared without case
 		if above[i].Name != p.Name && strings.EqualFold(above[i].Name, p.Name) {

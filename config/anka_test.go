@@ -32,7 +32,7 @@ func TestMinimalAnka(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &Anka{
 		URL: "https://anka.example.com:8090", Timeout: Duration(30 * time.Second), Owner: "autoscaled", Settle: Duration(2 * time.Minute),
-		ScheduleTimeout: Duration(5 * time.Minute), PullTimeout: Duration(2 * time.Hour), StartTimeout: Duration(10 * time.Minute),
+		ScheduleTimeout: Duration(5 * time.Minute), PullTimeout: Duration(2 * time.Hour), StartTimeout: Duration(10 * time.Minute), PullingPercent: 10,
 	}, c.Clusters[0].Anka)
 	require.Nil(t, c.Clusters[0].CycleCloud)
 	p := c.Clusters[0].Policy()

@@ -28,7 +28,7 @@ type Cluster struct {
 	Name       string      `key:"name" required:"yes" help:"Name in logs, metrics and the journal."`
 	CycleCloud *CycleCloud `key:"cyclecloud" help:"A CycleCloud server. Exactly one of cyclecloud and anka."`
 	Anka       *Anka       `key:"anka" help:"An Anka Build Cloud controller."`
-	Queue      Queue       `key:"queue" required:"yes" help:"Where demand comes from: exactly one of file, http and exec."`
+	Queue      Queue       `key:"queue" required:"yes" help:"Where demand comes from: exactly one of file, http, exec and github."`
 	Scaling    Scaling     `key:"policy" required:"yes" help:"What is allowed and wanted. Followed without a restart."`
 }
 
@@ -56,6 +56,8 @@ type Queue struct {
 	File *FileQueue `key:"file" help:"A demand document in a file, read anew when it changes."`
 	HTTP *HTTPQueue `key:"http" help:"A demand document at a URL."`
 	Exec *ExecQueue `key:"exec" help:"A demand document as a command's output."`
+
+	GitHub *GitHubQueue `key:"github" cloud:"anka" help:"The runner scale sets of GitHub Actions: each VM is a runner for one job."`
 }
 
 // FileQueue reads a file.
@@ -99,6 +101,8 @@ type Scaling struct {
 	Licences     []Licence      `key:"licences" help:"Tokens that jobs may draw on."`
 	Resources    []ResourceRule `key:"resources" help:"What nodes offer to jobs, where that is not all that their VM has. For each resource the first rule holds that matches and sets it."`
 	Pools        []Pool         `key:"pools" required:"yes" oneof:"nodearray,template" help:"What is managed, in order of preference. A nodearray that no pool names is never touched, nor is a VM that others started."`
+
+	FairShare bool `key:"fair_share" default:"false" help:"Jobs of equal priority for different pools take turns where nodes are scarce: the next served is of those whose pools have the fewest nodes in use. Otherwise the oldest goes first."`
 
 	CreatesPerTick  int    `key:"creates_per_tick" default:"200" least:"0" help:"Most nodes that are created or started in one tick. A job that needs more at once gets them together, when nothing else went. 0: no such limit."`
 	CreatesPerHour  int    `key:"creates_per_hour" default:"2000" least:"0" help:"The same within an hour."`
@@ -175,6 +179,14 @@ type Pool struct {
 	Memory   Size   `key:"memory" cloud:"anka" help:"Memory of one VM, as in the template: such as 14GiB, in whole MiB. Required."`
 	Override bool   `key:"override" cloud:"anka" default:"false" help:"Start VMs with vcpu and memory whatever the template says. Works with templates of stopped VMs only."`
 	Arch     string `key:"arch" cloud:"anka" enum:"amd64,arm64" help:"The template's architecture, where the controller is too old to tell it. Not set: as the controller tells."`
+
+	PreviousTag string `key:"previous_tag" cloud:"anka" help:"The tag that was used before: started on Macs that hold it where no Mac that holds tag has a free slot, while tag is brought to them."`
+
+	ScriptFile       string   `key:"script_file" cloud:"anka" default:"" path:"yes" help:"Start-up script of VMs that are CI runners, in which {credential}, {host} and {url} are filled in, quoted for the shell. It must start the runner detached. Not set: one that is built in. Followed without a restart."`
+	ScriptMonitoring bool     `key:"script_monitoring" cloud:"anka" default:"true" help:"Let the controller watch the start-up script, so that a VM whose script fails is ended at once. Controllers before 1.24 can't."`
+	ScriptTimeout    Duration `key:"script_timeout" cloud:"anka" default:"90s" least:"1s" help:"How long a script that is watched may take, in whole seconds; what it started detached goes on."`
+	// Script is what [Load] and [Check] found in ScriptFile.
+	Script Script `content:"script_file"`
 
 	Buffer            int        `key:"buffer" default:"0" least:"0" help:"Nodes kept or made beyond those that jobs use, as far as max and all limits allow."`
 	BufferPercent     int        `key:"buffer_percent" default:"0" least:"0" help:"The same as a share of those that jobs use, rounded up: 10 keeps one more for every ten."`

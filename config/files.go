@@ -17,7 +17,7 @@ func Check(path string) (*Config, error) {
 }
 
 func (s *source) files(c *Config) {
-	s.prices(c)
+	s.named(c)
 	s.readable("web_config_file", c.WebConfigFile)
 	for i := range c.Clusters {
 		at := fmt.Sprintf("clusters[%d]", i)
@@ -30,6 +30,13 @@ func (s *source) files(c *Config) {
 			s.secretReadable(at+".anka.token", a.Token())
 			s.secretReadable(at+".anka.key", a.Key())
 			s.tlsReadable(at+".anka.tls", &a.TLS)
+		}
+		if q := cluster.Queue.GitHub; q != nil {
+			s.secretReadable(at+".queue.github.token", q.Token())
+			if q.App != nil {
+				s.secretReadable(at+".queue.github.app.key", q.App.Key())
+			}
+			s.tlsReadable(at+".queue.github.tls", &q.TLS)
 		}
 		if q := cluster.Queue.HTTP; q != nil {
 			s.secretReadable(at+".queue.http.password", q.Password())
@@ -44,8 +51,14 @@ func (s *source) files(c *Config) {
 func (c *Config) Files() []string {
 	var files []string
 	for i := range c.Clusters {
-		if path := c.Clusters[i].Scaling.PricesFile; path != "" {
-			files = append(files, path)
+		p := &c.Clusters[i].Scaling
+		if p.PricesFile != "" {
+			files = append(files, p.PricesFile)
+		}
+		for j := range p.Pools {
+			if path := p.Pools[j].ScriptFile; path != "" {
+				files = append(files, path)
+			}
 		}
 	}
 	return files

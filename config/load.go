@@ -19,14 +19,20 @@ import (
 // maxFile bounds a config, in bytes.
 const maxFile = 1 << 20
 
-// Load reads and checks a config and the price files that it names. All mistakes of the file and the environment
+// Load reads and checks a config, and the price files and scripts that it names. All mistakes of the file and the environment
 // are told at once, as [Problems]; then there is no config.
 func Load(path string) (*Config, error) {
 	text, err := readFile(path, maxFile)
 	if err != nil {
 		return nil, Problems{{File: path, What: err.Error()}}
 	}
-	return parseFile(path, text, (*source).prices)
+	return parseFile(path, text, (*source).named)
+}
+
+// named reads the files that belong to the policy.
+func (s *source) named(c *Config) {
+	s.prices(c)
+	s.scripts(c)
 }
 
 func readFile(path string, most int64) ([]byte, error) {

@@ -156,9 +156,9 @@ func TestEveryKeyReachesTheConfig(t *testing.T) {
 				Pools: []Pool{
 					{
 						Name: "spot", Nodearray: "htc", MachineTypes: []string{"Standard_F4s_v2", "Standard_F8s_v2"}, Spot: &yes,
-						Priority: -5, Max: 50, MaxGroups: 3, Labels: []Label{{"tier", "cheap"}}, IdleTime: &idle, BootTimeout: &boot, DrainTimeout: &forEver, PricePerHour: 0.5, Removal: "terminate", JoinTimeout: Duration(10 * time.Minute),
+						Priority: -5, Max: 50, MaxGroups: 3, Labels: []Label{{"tier", "cheap"}}, IdleTime: &idle, BootTimeout: &boot, DrainTimeout: &forEver, PricePerHour: 0.5, Removal: "terminate", JoinTimeout: Duration(10 * time.Minute), ScriptMonitoring: true, ScriptTimeout: Duration(90 * time.Second),
 					},
-					{Name: "rest", Nodearray: "htc", Spot: &no, Min: 2, Removal: "deallocate", JoinTimeout: Duration(10 * time.Minute), KeepDeallocated: 7, KeepFailed: 3, ReportFailed: "Resource.Hpc"},
+					{Name: "rest", Nodearray: "htc", Spot: &no, Min: 2, Removal: "deallocate", JoinTimeout: Duration(10 * time.Minute), ScriptMonitoring: true, ScriptTimeout: Duration(90 * time.Second), KeepDeallocated: 7, KeepFailed: 3, ReportFailed: "Resource.Hpc"},
 				},
 			},
 		}},

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"autoscaled/autoscale"
@@ -25,6 +26,7 @@ func (c *Cluster) Policy() autoscale.Policy {
 		GangHold:     s.GangHold.Std(),
 	}
 	p.CreatesPerTick, p.CreatesPerHour, p.DemandJump = s.CreatesPerTick, s.CreatesPerHour, s.DemandJump
+	p.FairShare = s.FairShare
 	p.Adopt = autoscale.Adoption(s.Adopt)
 	p.RemovalsPerTick, p.RemovalsPerHour = s.RemovalsPerTick, s.RemovalsPerHour
 	for i := range s.Pools {
@@ -47,6 +49,10 @@ func (c *Cluster) Policy() autoscale.Policy {
 func (s *Scaling) revision() string {
 	said := *s
 	said.PricesFile = "" // its content is in Prices
+	said.Pools = slices.Clone(s.Pools)
+	for i := range said.Pools {
+		said.Pools[i].ScriptFile = "" // likewise
+	}
 	text, err := json.Marshal(said)
 	if err != nil { // numbers, texts and lists of them always have a JSON form
 		return ""

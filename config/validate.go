@@ -51,7 +51,7 @@ func (s *source) cluster(c *Cluster, at string) {
 		s.add(at+".name", "holds a control character")
 	}
 	s.cloud(c, at)
-	s.queue(&c.Queue, at+".queue")
+	s.queue(c, at+".queue")
 	s.scaling(c, at+".policy")
 }
 
@@ -69,6 +69,7 @@ func (s *source) cloud(c *Cluster, at string) {
 	}
 	if cloud := c.cloud(); cloud != "" {
 		s.foreign(root.child("clusters").child("policy"), at+".policy", cloud)
+		s.foreign(root.child("clusters").child("queue"), at+".queue", cloud)
 	}
 }
 
@@ -164,7 +165,8 @@ func (s *source) tls(t *TLS, at, address string) {
 	}
 }
 
-func (s *source) queue(q *Queue, at string) {
+func (s *source) queue(c *Cluster, at string) {
+	q := &c.Queue
 	var set []string
 	if q.File != nil {
 		set = append(set, "file")
@@ -180,14 +182,18 @@ func (s *source) queue(q *Queue, at string) {
 			s.add(at+".exec.command", "names no program")
 		}
 	}
+	if q.GitHub != nil {
+		set = append(set, "github")
+		s.githubQueue(c, q.GitHub, at+".github")
+	}
 	switch len(set) {
 	case 0:
 		if !s.within(at + ".") {
-			s.add(at, "must hold one of file, http and exec")
+			s.add(at, "must hold one of file, http, exec and github")
 		}
 	case 1:
 	default:
-		s.add(at, "must hold exactly one of file, http and exec; it has "+strings.Join(set, " and "))
+		s.add(at, "must hold exactly one of file, http, exec and github; it has "+strings.Join(set, " and "))
 	}
 }
 
@@ -309,6 +315,9 @@ func (s *source) pools(c *Cluster, at string) {
 			s.required(key+".nodearray", pool.Nodearray)
 		case "anka":
 			s.ankaPool(p.Pools[:i], pool, key)
+			if pool.ScriptFile != "" && c.Queue.GitHub == nil {
+				s.add(key+".script_file", "has no effect: only the queue github brings credentials that a script could carry")
+			}
 		}
 		if pool.Max > 0 && pool.Min > pool.Max {
 			s.add(key+".min", fmt.Sprintf("%d is more than max (%d)", pool.Min, pool.Max))

@@ -32,6 +32,8 @@ type State struct {
 	// Operations are those that are not final.
 	Operations []autoscale.Operation `json:"operations"`
 	Memory     autoscale.Memory      `json:"memory"`
+	// Notes are what others keep in the journal, by name.
+	Notes map[string]json.RawMessage `json:"notes,omitempty"`
 }
 
 // Control is what the socket gives access to.

@@ -74,7 +74,14 @@ func (c *connection) fail(part, format string, args ...any) {
 }
 
 func (c *connection) check(ctx context.Context) error {
-	c.checkQueue(ctx)
+	c.note.bind(readNote(nil))
+	err := c.listen(ctx, func(ctx context.Context) error {
+		c.checkQueue(ctx)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	c.checkCloud(ctx)
 	if err := ctx.Err(); err != nil {
 		return err
@@ -92,7 +99,7 @@ func (c *connection) checkQueue(ctx context.Context) {
 	if err != nil {
 		c.fail("queue", "%v", err)
 		if errors.Is(err, rest.ErrCertificate) {
-			c.pin(ctx, "queue", c.cluster.Queue.HTTP.URL, "http")
+			c.pinQueue(ctx)
 		}
 		return
 	}
@@ -101,6 +108,15 @@ func (c *connection) checkQueue(ctx context.Context) {
 		running = plural(len(demand.Use), "host", "hosts") + " in use"
 	}
 	c.ok("queue", "%s: %s, %s", queueName(c.cluster.Queue), plural(demand.Jobs(), "pending job", "pending jobs"), running)
+}
+
+// pinQueue is pin for the queue.
+func (c *connection) pinQueue(ctx context.Context) {
+	if q := c.cluster.Queue.GitHub; q != nil {
+		c.pin(ctx, "queue", q.URL, "github")
+		return
+	}
+	c.pin(ctx, "queue", c.cluster.Queue.HTTP.URL, "http")
 }
 
 func (c *connection) checkCloud(ctx context.Context) {

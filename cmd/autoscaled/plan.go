@@ -83,7 +83,11 @@ func makePlan(cmd *cobra.Command) (cluster string, report loop.Report, err error
 	if err != nil {
 		return "", report, err
 	}
-	report, err = l.Plan(cmd.Context(), p.now())
+	p.note.bind(readNote(record.state.Notes[githubNote]))
+	err = p.listen(cmd.Context(), func(ctx context.Context) (err error) {
+		report, err = l.Plan(ctx, p.now())
+		return err
+	})
 	if report.At.IsZero() || cmd.Context().Err() != nil {
 		return "", report, err // there is no plan to show
 	}
@@ -127,7 +131,19 @@ func readRecord(ctx context.Context, stateDir, cluster string) (record, error) {
 	if err == nil {
 		state.Memory, err = j.Memory(ctx)
 	}
+	if err == nil {
+		state.Notes, err = notesOf(ctx, j)
+	}
 	return record{state}, errors.Join(err, j.Close())
+}
+
+// notesOf are the notes of others that are in a journal.
+func notesOf(ctx context.Context, j *journal.Journal) (map[string]json.RawMessage, error) {
+	text, err := j.Note(githubNote).Load(ctx)
+	if err != nil || text == nil {
+		return nil, err
+	}
+	return map[string]json.RawMessage{githubNote: text}, nil
 }
 
 var errReadOnly = errors.New("plan changes nothing")

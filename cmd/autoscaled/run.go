@@ -110,6 +110,8 @@ func newDaemon(path string, load func() (*config.Config, error), logTo io.Writer
 	if d.loop, err = loop.New(options); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
+	d.parts.note.bind(d.journal.Note(githubNote))
+	d.parts.signals.connect(d.loop.Wake, log)
 	d.reloader = &reloader{path: path, load: load, loop: d.loop, cloud: d.parts.follow, log: log, level: level, metrics: metrics, current: c, started: c}
 	return d, nil
 }
@@ -151,7 +153,7 @@ func (d *daemon) close() error {
 func (d *daemon) run(ctx context.Context) error {
 	d.announce()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return d.loop.Run(ctx) })
+	group.Go(func() error { return d.parts.listen(ctx, d.loop.Run) })
 	group.Go(func() error { return d.reloader.run(ctx) })
 	group.Go(func() error { return web.ServeControl(ctx, d.control, d.controls()) })
 	if d.public != nil {
@@ -196,7 +198,10 @@ func (d *daemon) controls() web.Control {
 			if state.Operations, err = d.journal.Operations(ctx); err != nil {
 				return state, err
 			}
-			state.Memory, err = d.journal.Memory(ctx)
+			if state.Memory, err = d.journal.Memory(ctx); err != nil {
+				return state, err
+			}
+			state.Notes, err = notesOf(ctx, d.journal)
 			return state, err
 		},
 		Plan: func() (json.RawMessage, bool) {

@@ -24,6 +24,12 @@ type parts struct {
 	// anka is the cloud where it is Anka, and controller the client of it.
 	anka       *anka.Provider
 	controller *anka.Client
+	// registrar is the queue where it makes the records of hosts, and background what
+	// it does all the time until its context ends. nil: nothing.
+	registrar  registrar
+	background func(context.Context) error
+	note       note
+	signals    signals
 	// watch wakes the loop when the queue changes, until its context ends. nil:
 	// the queue can't tell.
 	watch func(ctx context.Context, wake func()) error
@@ -41,15 +47,15 @@ type fittings struct {
 	loop   func(*loop.Options)
 }
 
-// assemble makes the parts of the config's cluster. metrics may be nil. Nothing
-// is sent yet.
+// assemble makes the parts of the config's cluster. metrics are nil where no daemon
+// runs: then nothing is to be changed, whatever the config says. Nothing is sent yet.
 func assemble(c *config.Config, metrics *web.Metrics, fit fittings) (*parts, error) {
 	p := &parts{cluster: &c.Clusters[0], clock: loop.NewClock(nil)}
 	p.now = p.clock.Now
-	if err := p.addCloud(metrics, fit); err != nil {
+	if err := p.addQueue(metrics, c.DryRun || metrics == nil); err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", p.cluster.Name, err)
 	}
-	if err := p.addQueue(metrics); err != nil {
+	if err := p.addCloud(metrics, fit); err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", p.cluster.Name, err)
 	}
 	return p, nil
@@ -65,7 +71,7 @@ func (p *parts) options(c *config.Config, journal loop.Journal) loop.Options {
 	}
 }
 
-func (p *parts) addQueue(metrics *web.Metrics) error {
+func (p *parts) addQueue(metrics *web.Metrics, dryRun bool) error {
 	switch q := p.cluster.Queue; {
 	case q.File != nil:
 		file, err := queue.NewFile(queue.FileOptions{Path: q.File.Path, MaxAge: q.File.MaxAge.Std()})
@@ -82,6 +88,8 @@ func (p *parts) addQueue(metrics *web.Metrics) error {
 			return err
 		}
 		p.queue = source
+	case q.GitHub != nil:
+		return p.addGitHub(q.GitHub, metrics, dryRun)
 	default:
 		source, err := queue.NewExec(queue.ExecOptions{Command: q.Exec.Command, Timeout: q.Exec.Timeout.Std()})
 		if err != nil {
@@ -100,6 +108,8 @@ func (p *parts) queueTimeout() time.Duration {
 		return 2 * q.HTTP.Timeout.Std()
 	case q.Exec != nil:
 		return q.Exec.Timeout.Std() + 5*time.Second
+	case q.GitHub != nil:
+		return 2 * q.GitHub.Timeout.Std()
 	}
 	return loop.DefaultQueueTimeout
 }
@@ -113,6 +123,8 @@ func queueName(q config.Queue) string {
 	case q.HTTP != nil:
 		address, _, _ := strings.Cut(q.HTTP.URL, "?")
 		return address
+	case q.GitHub != nil:
+		return fmt.Sprintf("%s of %s", plural(len(q.GitHub.ScaleSets), "scale set", "scale sets"), q.GitHub.URL)
 	}
 	return "command " + q.Exec.Command[0]
 }

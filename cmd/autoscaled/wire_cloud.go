@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"autoscaled/anka"
-	"autoscaled/autoscale"
 	"autoscaled/autoscale/web"
 	"autoscaled/config"
 	"autoscaled/cyclecloud"
@@ -53,8 +52,8 @@ func (p *parts) addAnka(metrics *web.Metrics) (err error) {
 		return err
 	}
 	p.anka, err = anka.NewProvider(anka.ProviderOptions{
-		Client: p.controller, Pools: ankaPools(&p.cluster.Scaling), Now: p.now, Owner: c.Owner, Settle: c.Settle.Std(),
-		ScheduleTimeout: c.ScheduleTimeout.Std(), PullTimeout: c.PullTimeout.Std(), StartTimeout: c.StartTimeout.Std(),
+		Client: p.controller, Pools: p.ankaPools(&p.cluster.Scaling), Now: p.now, Owner: c.Owner, Settle: c.Settle.Std(),
+		PullingPercent: c.PullingPercent, ScheduleTimeout: c.ScheduleTimeout.Std(), PullTimeout: c.PullTimeout.Std(), StartTimeout: c.StartTimeout.Std(),
 	})
 	if err != nil {
 		return err
@@ -63,25 +62,12 @@ func (p *parts) addAnka(metrics *web.Metrics) (err error) {
 	return nil
 }
 
-// ankaPools are the policy's pools in the provider's words.
-func ankaPools(s *config.Scaling) []anka.PoolOptions {
-	pools := make([]anka.PoolOptions, len(s.Pools))
-	for i := range s.Pools {
-		p := &s.Pools[i]
-		pools[i] = anka.PoolOptions{
-			Name: p.Name, Template: p.Template, Tag: p.Tag, Group: p.Group, Arch: p.Arch,
-			VCPU: p.VCPU, VRAM: int(p.Memory / config.Size(autoscale.MiB)), Override: p.Override,
-		}
-	}
-	return pools
-}
-
 // follow makes the cloud follow another policy, as far as its pools are the policy's.
 func (p *parts) follow(c *config.Cluster) error {
 	if p.anka == nil {
 		return nil
 	}
-	return p.anka.SetPools(ankaPools(&c.Scaling))
+	return p.anka.SetPools(p.ankaPools(&c.Scaling))
 }
 
 // cloudTimeouts bound one look at the cloud and one change of it. One attempt may time
