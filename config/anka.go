@@ -26,6 +26,7 @@ type Anka struct {
 	PullTimeout     Duration `key:"pull_timeout" default:"2h" help:"The same for the pull of its template to the Mac."`
 	StartTimeout    Duration `key:"start_timeout" default:"10m" help:"The same for its boot."`
 	PullingPercent  int      `key:"pulling_percent" default:"10" least:"0" help:"Largest share of the pools' Macs, one at least, that pull a template at once for VMs of ours. 0: no bound, and the controller picks the Mac."`
+	Priority        bool     `key:"priority" default:"false" help:"Let starts carry the priority of the jobs that they serve, so that more urgent ones get their Macs first. Needs an Enterprise licence."`
 	TLS             TLS      `key:"tls" help:"How the controller proves itself, and how we do."`
 }
 

@@ -28,7 +28,7 @@ type Cluster struct {
 	Name       string      `key:"name" required:"yes" help:"Name in logs, metrics and the journal."`
 	CycleCloud *CycleCloud `key:"cyclecloud" help:"A CycleCloud server. Exactly one of cyclecloud and anka."`
 	Anka       *Anka       `key:"anka" help:"An Anka Build Cloud controller."`
-	Queue      Queue       `key:"queue" required:"yes" help:"Where demand comes from: exactly one of file, http, exec and github."`
+	Queue      Queue       `key:"queue" required:"yes" help:"Where demand comes from: exactly one of file, http, exec, github and gitlab."`
 	Scaling    Scaling     `key:"policy" required:"yes" help:"What is allowed and wanted. Followed without a restart."`
 }
 
@@ -58,6 +58,7 @@ type Queue struct {
 	Exec *ExecQueue `key:"exec" help:"A demand document as a command's output."`
 
 	GitHub *GitHubQueue `key:"github" cloud:"anka" help:"The runner scale sets of GitHub Actions: each VM is a runner for one job."`
+	GitLab *GitLabQueue `key:"gitlab" cloud:"anka" help:"The CI jobs of a GitLab instance: each VM is a runner for one job."`
 }
 
 // FileQueue reads a file.
@@ -181,6 +182,8 @@ type Pool struct {
 	Arch     string `key:"arch" cloud:"anka" enum:"amd64,arm64" help:"The template's architecture, where the controller is too old to tell it. Not set: as the controller tells."`
 
 	PreviousTag string `key:"previous_tag" cloud:"anka" help:"The tag that was used before: started on Macs that hold it where no Mac that holds tag has a free slot, while tag is brought to them."`
+
+	Distribute bool `key:"distribute" cloud:"anka" default:"false" help:"Bring the tag to the pool's Macs before a VM needs it, at most pulling_percent of them at a time."`
 
 	ScriptFile       string   `key:"script_file" cloud:"anka" default:"" path:"yes" help:"Start-up script of VMs that are CI runners, in which {credential}, {host} and {url} are filled in, quoted for the shell. It must start the runner detached. Not set: one that is built in. Followed without a restart."`
 	ScriptMonitoring bool     `key:"script_monitoring" cloud:"anka" default:"true" help:"Let the controller watch the start-up script, so that a VM whose script fails is ended at once. Controllers before 1.24 can't."`

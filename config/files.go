@@ -38,6 +38,10 @@ func (s *source) files(c *Config) {
 			}
 			s.tlsReadable(at+".queue.github.tls", &q.TLS)
 		}
+		if q := cluster.Queue.GitLab; q != nil {
+			s.secretReadable(at+".queue.gitlab.token", q.Token())
+			s.tlsReadable(at+".queue.gitlab.tls", &q.TLS)
+		}
 		if q := cluster.Queue.HTTP; q != nil {
 			s.secretReadable(at+".queue.http.password", q.Password())
 			s.secretReadable(at+".queue.http.token", q.Token())

@@ -54,12 +54,7 @@ func (a GitHubApp) Key() SecretSource { return SecretSource{File: a.KeyFile, Env
 // Selector is in the planner's words.
 func (p *PoolSelect) Selector() autoscale.Selector {
 	var all []autoscale.Selector
-	for _, l := range [][2]string{{"pool", p.Pool}, {"template", p.Template}, {"tag", p.Tag}, {"group", p.Group}} {
-		if l[1] != "" {
-			all = append(all, autoscale.HasLabel(l[0], l[1]))
-		}
-	}
-	for _, l := range p.Labels {
+	for _, l := range p.list() {
 		all = append(all, autoscale.HasLabel(l.Name, l.Value))
 	}
 	return autoscale.Selector{All: all}
@@ -105,7 +100,7 @@ func (s *source) poolSelect(c *Cluster, p *PoolSelect, at string) {
 	for i := range c.Scaling.Pools {
 		pools = append(pools, c.Scaling.Pools[i].Name)
 	}
-	if p.Pool != "" && !slices.ContainsFunc(pools, func(name string) bool { return strings.EqualFold(name, p.Pool) }) {
+	if p.Pool != "" && !strings.Contains(p.Pool, "$") && !slices.ContainsFunc(pools, func(name string) bool { return strings.EqualFold(name, p.Pool) }) {
 		s.addMeant(at+".pool", fmt.Sprintf("there is no pool %q", shown(p.Pool)), nearest(p.Pool, pools))
 	}
 	var names []string

@@ -165,6 +165,8 @@ func (s *source) tls(t *TLS, at, address string) {
 	}
 }
 
+const kindsOfQueue = "file, http, exec, github and gitlab"
+
 func (s *source) queue(c *Cluster, at string) {
 	q := &c.Queue
 	var set []string
@@ -186,14 +188,18 @@ func (s *source) queue(c *Cluster, at string) {
 		set = append(set, "github")
 		s.githubQueue(c, q.GitHub, at+".github")
 	}
+	if q.GitLab != nil {
+		set = append(set, "gitlab")
+		s.gitlabQueue(c, q.GitLab, at+".gitlab")
+	}
 	switch len(set) {
 	case 0:
 		if !s.within(at + ".") {
-			s.add(at, "must hold one of file, http, exec and github")
+			s.add(at, "must hold one of "+kindsOfQueue)
 		}
 	case 1:
 	default:
-		s.add(at, "must hold exactly one of file, http, exec and github; it has "+strings.Join(set, " and "))
+		s.add(at, "must hold exactly one of "+kindsOfQueue+"; it has "+strings.Join(set, " and "))
 	}
 }
 
@@ -315,8 +321,8 @@ func (s *source) pools(c *Cluster, at string) {
 			s.required(key+".nodearray", pool.Nodearray)
 		case "anka":
 			s.ankaPool(p.Pools[:i], pool, key)
-			if pool.ScriptFile != "" && c.Queue.GitHub == nil {
-				s.add(key+".script_file", "has no effect: only the queue github brings credentials that a script could carry")
+			if pool.ScriptFile != "" && c.Queue.GitHub == nil && c.Queue.GitLab == nil {
+				s.add(key+".script_file", "has no effect: only the queues github and gitlab bring credentials that a script could carry")
 			}
 		}
 		if pool.Max > 0 && pool.Min > pool.Max {

@@ -116,6 +116,10 @@ func (c *connection) pinQueue(ctx context.Context) {
 		c.pin(ctx, "queue", q.URL, "github")
 		return
 	}
+	if q := c.cluster.Queue.GitLab; q != nil {
+		c.pin(ctx, "queue", q.URL, "gitlab")
+		return
+	}
 	c.pin(ctx, "queue", c.cluster.Queue.HTTP.URL, "http")
 }
 

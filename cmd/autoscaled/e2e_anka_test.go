@@ -29,7 +29,7 @@ log: {format: json}
 {top}
 clusters:
   - name: mac-ci
-    anka: {url: "{url}", timeout: 5s, settle: {settle}{auth}}
+    anka: {url: "{url}", timeout: 5s, settle: {settle}, pulling_percent: 0{auth}}
     queue: {{queue}}
     policy:
       idle_time: {idle}

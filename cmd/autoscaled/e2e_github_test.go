@@ -22,6 +22,7 @@ type ciSite struct {
 	*ankaSite
 	world *fleet.World
 	ci    *githubtest.Server
+	ciURL string
 }
 
 const (
@@ -38,6 +39,7 @@ func newCISite(t *testing.T) *ciSite {
 	s.ci.AddSet(ciSet)
 	served := httptest.NewServer(s.ci.Handler())
 	t.Cleanup(served.Close)
+	s.ciURL = served.URL
 	var err error
 	s.world, err = fleet.New(fleet.Options{
 		Anka: s.macs, GitHub: s.ci, Now: s.macs.Now, Registration: 20 * time.Second,

@@ -83,7 +83,7 @@ func makePlan(cmd *cobra.Command) (cluster string, report loop.Report, err error
 	if err != nil {
 		return "", report, err
 	}
-	p.note.bind(readNote(record.state.Notes[githubNote]))
+	p.note.bind(readNote(record.state.Notes[p.noteName()]))
 	err = p.listen(cmd.Context(), func(ctx context.Context) (err error) {
 		report, err = l.Plan(ctx, p.now())
 		return err
@@ -139,11 +139,17 @@ func readRecord(ctx context.Context, stateDir, cluster string) (record, error) {
 
 // notesOf are the notes of others that are in a journal.
 func notesOf(ctx context.Context, j *journal.Journal) (map[string]json.RawMessage, error) {
-	text, err := j.Note(githubNote).Load(ctx)
-	if err != nil || text == nil {
-		return nil, err
+	notes := make(map[string]json.RawMessage)
+	for _, name := range []string{githubNote, gitlabNote} {
+		text, err := j.Note(name).Load(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if text != nil {
+			notes[name] = text
+		}
 	}
-	return map[string]json.RawMessage{githubNote: text}, nil
+	return notes, nil
 }
 
 var errReadOnly = errors.New("plan changes nothing")

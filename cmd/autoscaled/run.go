@@ -110,7 +110,7 @@ func newDaemon(path string, load func() (*config.Config, error), logTo io.Writer
 	if d.loop, err = loop.New(options); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
-	d.parts.note.bind(d.journal.Note(githubNote))
+	d.parts.note.bind(d.journal.Note(d.parts.noteName()))
 	d.parts.signals.connect(d.loop.Wake, log)
 	d.reloader = &reloader{path: path, load: load, loop: d.loop, cloud: d.parts.follow, log: log, level: level, metrics: metrics, current: c, started: c}
 	return d, nil

@@ -46,13 +46,23 @@ export ACTIONS_RUNNER_INPUT_JITCONFIG={credential}
 nohup ./run.sh </dev/null >"$HOME/actions-runner.log" 2>&1 &
 `
 
+// gitlabScript starts a runner for one job, detached like the one above. GitLab's runner
+// reads what it is told of the server from the environment as well.
+const gitlabScript config.Script = `#!/bin/bash
+export PATH="$PATH:/opt/homebrew/bin:/usr/local/bin"
+command -v gitlab-runner >/dev/null || exit 1
+export CI_SERVER_URL={url} CI_SERVER_TOKEN={credential} RUNNER_NAME={host} RUNNER_EXECUTOR=shell
+cd "$HOME" || exit 1
+nohup gitlab-runner run-single --max-builds 1 </dev/null >"$HOME/gitlab-runner.log" 2>&1 &
+`
+
 // ankaPools are the policy's pools in the provider's words.
 func (p *parts) ankaPools(s *config.Scaling) []anka.PoolOptions {
 	pools := make([]anka.PoolOptions, len(s.Pools))
 	for i := range s.Pools {
 		o := &s.Pools[i]
 		pools[i] = anka.PoolOptions{
-			Name: o.Name, Template: o.Template, Tag: o.Tag, PreviousTag: o.PreviousTag, Group: o.Group, Arch: o.Arch,
+			Name: o.Name, Template: o.Template, Tag: o.Tag, PreviousTag: o.PreviousTag, Distribute: o.Distribute, Group: o.Group, Arch: o.Arch,
 			VCPU: o.VCPU, VRAM: int(o.Memory / config.Size(autoscale.MiB)), Override: o.Override,
 		}
 		for _, l := range o.Labels {
@@ -64,7 +74,7 @@ func (p *parts) ankaPools(s *config.Scaling) []anka.PoolOptions {
 		if p.registrar == nil {
 			continue
 		}
-		pools[i].Startup = startup{p.registrar, cmp.Or(o.Script, githubScript), p.cluster.Queue.GitHub.URL}
+		pools[i].Startup = startup{p.registrar, cmp.Or(o.Script, p.script), p.ciURL}
 		if pools[i].ScriptMonitoring = o.ScriptMonitoring; o.ScriptMonitoring {
 			pools[i].ScriptTimeout, pools[i].KeepFailed = o.ScriptTimeout.Std(), o.KeepFailed > 0
 		}

@@ -27,6 +27,8 @@ type parts struct {
 	// registrar is the queue where it makes the records of hosts, and background what
 	// it does all the time until its context ends. nil: nothing.
 	registrar  registrar
+	script     config.Script // built in
+	ciURL      string
 	background func(context.Context) error
 	note       note
 	signals    signals
@@ -90,6 +92,8 @@ func (p *parts) addQueue(metrics *web.Metrics, dryRun bool) error {
 		p.queue = source
 	case q.GitHub != nil:
 		return p.addGitHub(q.GitHub, metrics, dryRun)
+	case q.GitLab != nil:
+		return p.addGitLab(q.GitLab, metrics, dryRun)
 	default:
 		source, err := queue.NewExec(queue.ExecOptions{Command: q.Exec.Command, Timeout: q.Exec.Timeout.Std()})
 		if err != nil {
@@ -110,6 +114,8 @@ func (p *parts) queueTimeout() time.Duration {
 		return q.Exec.Timeout.Std() + 5*time.Second
 	case q.GitHub != nil:
 		return 2 * q.GitHub.Timeout.Std()
+	case q.GitLab != nil: // several pages, one after the other
+		return 4 * q.GitLab.Timeout.Std()
 	}
 	return loop.DefaultQueueTimeout
 }
@@ -125,6 +131,8 @@ func queueName(q config.Queue) string {
 		return address
 	case q.GitHub != nil:
 		return fmt.Sprintf("%s of %s", plural(len(q.GitHub.ScaleSets), "scale set", "scale sets"), q.GitHub.URL)
+	case q.GitLab != nil:
+		return "jobs of " + q.GitLab.URL
 	}
 	return "command " + q.Exec.Command[0]
 }

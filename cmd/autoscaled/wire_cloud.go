@@ -53,7 +53,7 @@ func (p *parts) addAnka(metrics *web.Metrics) (err error) {
 	}
 	p.anka, err = anka.NewProvider(anka.ProviderOptions{
 		Client: p.controller, Pools: p.ankaPools(&p.cluster.Scaling), Now: p.now, Owner: c.Owner, Settle: c.Settle.Std(),
-		PullingPercent: c.PullingPercent, ScheduleTimeout: c.ScheduleTimeout.Std(), PullTimeout: c.PullTimeout.Std(), StartTimeout: c.StartTimeout.Std(),
+		PullingPercent: c.PullingPercent, Priority: c.Priority, ScheduleTimeout: c.ScheduleTimeout.Std(), PullTimeout: c.PullTimeout.Std(), StartTimeout: c.StartTimeout.Std(),
 	})
 	if err != nil {
 		return err

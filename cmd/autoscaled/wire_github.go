@@ -13,8 +13,19 @@ import (
 	"autoscaled/queue/github"
 )
 
-// githubNote is the name of what the queue of GitHub keeps in the journal.
-const githubNote = "github"
+// The names of what queues keep in the journal.
+const (
+	githubNote = "github"
+	gitlabNote = "gitlab"
+)
+
+// noteName is that of the cluster's queue.
+func (p *parts) noteName() string {
+	if p.cluster.Queue.GitLab != nil {
+		return gitlabNote
+	}
+	return githubNote
+}
 
 // addGitHub makes a queue of scale sets. Nothing is sent yet. A dry run opens no
 // session: it would take jobs from whoever serves them now.
@@ -46,6 +57,7 @@ func (p *parts) addGitHub(q *config.GitHubQueue, metrics *web.Metrics, dryRun bo
 		return err
 	}
 	p.queue, p.registrar, p.background = source, source, source.Run
+	p.script, p.ciURL = githubScript, q.URL
 	return nil
 }
 
