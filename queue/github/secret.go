@@ -38,7 +38,7 @@ var (
 	// text may be cut before the value ends, and quotes may be escaped.
 	secretMember = regexp.MustCompile(`(?i)([a-z_]*(?:token|jit_?config)\\?"\s*:\s*\\?")[^"\\]*`)
 	// tokenLike finds what looks like a token or a config, wherever it stands.
-	tokenLike = regexp.MustCompile(`eyJ[A-Za-z0-9_.+/=-]{8,}|\b(?:gh[a-z]|github_pat)_[A-Za-z0-9_]{8,}|[A-Za-z0-9+/=_-]{48,}`)
+	tokenLike = regexp.MustCompile(`ey[IJ][A-Za-z0-9_.+/=-]{8,}|\b(?:gh[a-z]|github_pat)_[A-Za-z0-9_]{8,}|[A-Za-z0-9+/=_-]{48,}`)
 )
 
 // hideSecrets removes what answers of this protocol carry and no error may show.
