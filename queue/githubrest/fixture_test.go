@@ -13,7 +13,6 @@ import (
 
 	"autoscaled/autoscale"
 	"autoscaled/autoscale/loop"
-	"autoscaled/internal/rest"
 	"autoscaled/queue/github"
 	"autoscaled/queue/githubrest"
 	"autoscaled/queue/githubrest/githubresttest"
@@ -120,6 +119,13 @@ func (w *world) begin() {
 	w.stop = func() { cancel(); <-over }
 }
 
+// anew starts another source, to which this happens from its first call on.
+func (w *world) anew(f githubresttest.Fault) {
+	w.stop()
+	w.server.Fail(f)
+	w.begin()
+}
+
 // wait lets time pass.
 func (w *world) wait(d time.Duration) {
 	time.Sleep(d)
@@ -186,5 +192,3 @@ func many(n int) func(*githubrest.Options) {
 		}
 	}
 }
-
-var _ = rest.ErrConfig

@@ -161,14 +161,17 @@ func TestSecondaryLimitsAreWaitedOut(t *testing.T) {
 		})
 	}
 	play(t, githubresttest.Config{}, func(w *world) { // it says neither until when nor how long
-		w.server.Fail(githubresttest.Fault{Times: 3, Status: 403, Body: `{"message":"You have exceeded a secondary rate limit."}`})
-		w.wait(time.Second)
+		w.stop()
+		before := 0
 		calls := func() (n int) {
 			for _, of := range w.server.Calls() {
 				n += of
 			}
-			return n
+			return n - before
 		}
+		before = calls()
+		w.anew(githubresttest.Fault{Times: 3, Status: 403, Body: `{"message":"You have exceeded a secondary rate limit."}`})
+		w.wait(time.Second)
 		require.Equal(w, 1, calls())
 		w.wait(70 * time.Second)
 		require.Equal(w, 2, calls())
@@ -216,7 +219,7 @@ func TestAnswersThatAreNoneAreErrorsAndNeverZero(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, githubresttest.Config{}, func(w *world) {
-				w.server.Fail(githubresttest.Fault{Times: -1, Body: body})
+				w.anew(githubresttest.Fault{Times: -1, Body: body})
 				w.wait(time.Minute)
 				_, err := w.demand()
 				require.ErrorIs(w, err, autoscale.ErrMalformed)
@@ -238,7 +241,7 @@ func TestATokenWithoutRightsIsSaidToHaveNone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			play(t, githubresttest.Config{}, func(w *world) {
 				fault.Times = -1
-				w.server.Fail(fault)
+				w.anew(fault)
 				w.wait(time.Minute)
 				_, err := w.demand()
 				if fault.Status == 404 {
@@ -289,7 +292,7 @@ func TestListsOfSeveralPagesAreReadWhole(t *testing.T) {
 
 func TestATokenGoesToNoOtherServer(t *testing.T) {
 	play(t, githubresttest.Config{}, func(w *world) {
-		w.server.Fail(githubresttest.Fault{
+		w.anew(githubresttest.Fault{
 			Path: "/actions/runs", Times: -1, Body: `{"total_count":0,"workflow_runs":[]}`,
 			Header: http.Header{"Link": {`<http://evil.test/api/v3/x>; rel="next"`}},
 		})

@@ -121,6 +121,21 @@ func TestARunnerWhoseJobWasNeverReadEndsWithItsRegistration(t *testing.T) {
 	})
 }
 
+func TestAJobIsAskedAboutWhoseRunIsListedNoMore(t *testing.T) {
+	play(t, githubresttest.Config{}, func(w *world) {
+		w.server.Queue("acme/widgets", xcode)
+		w.wait(35 * time.Second)
+		w.register("vm-1")
+		w.server.Connect("vm-1")
+		id := w.server.Start("vm-1")
+		w.wait(35 * time.Second)
+		w.server.Fail(githubresttest.Fault{Path: "/runners", Times: -1, Status: 500})
+		w.server.Finish(id)
+		w.wait(35 * time.Second)
+		require.Equal(w, autoscale.HostUse{Drain: autoscale.DrainDone}, w.must().Use["vm-1"])
+	})
+}
+
 func TestNotFoundProvesNothing(t *testing.T) {
 	play(t, githubresttest.Config{}, func(w *world) {
 		w.server.Queue("acme/widgets", xcode)
@@ -210,6 +225,8 @@ func TestABusyRunnerOfAnEarlierAttemptForbidsAnother(t *testing.T) {
 		w.wait(35 * time.Second)
 		_, err := w.source.Register(w.ctx, attempt("vm-1", "q"))
 		require.NoError(w, err)
+		w.wait(35 * time.Second)
+		w.server.Fail(githubresttest.Fault{Method: "GET", Times: -1, Status: 500}) // nothing else tells
 		w.server.Connect("vm-1")
 		w.server.Start("vm-1")
 		_, err = w.source.Register(w.ctx, attempt("vm-2", "q"))
