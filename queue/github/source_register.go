@@ -35,7 +35,7 @@ func (s *Source) Register(ctx context.Context, a autoscale.Attempt) (credential 
 		if err == nil {
 			return config.Reveal(), nil
 		}
-	} else if !errors.Is(err, ErrUncertain) {
+	} else if !errors.Is(err, ErrUncertain) && !errors.Is(err, ErrRunnerExists) { // hosts are ours alone
 		err = errors.Join(err, s.forget(ctx, r.Host))
 	}
 	s.relist()

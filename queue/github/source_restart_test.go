@@ -89,6 +89,7 @@ func TestAnOutageConcludesNothing(t *testing.T) {
 			b.server.Heal()
 			b.wait(time.Minute)
 			require.Equal(b, "done", b.use("works"), name)
+			require.Positive(b, b.server.Calls()[refreshed], "%s: counts are read anew", name)
 			require.Equal(b, 2, b.known().Jobs(), name)
 			require.NotContains(b, b.use("waits"), "busy", name)
 		})
@@ -310,6 +311,23 @@ func (l *lab) optionsOf(t *testing.T) github.SourceOptions {
 	return o
 }
 
+func TestRunnersAreListedBeforeAnythingIsKnown(t *testing.T) {
+	inLab(t, githubtest.Config{}, func(b bench) {
+		b.server.Queue("macs", 1)
+		b.up("r1", "vm-1")
+		b.begin("vm-1")
+		b.end()
+		b.server.Fail(githubtest.Fault{Path: "/agents", Status: 500, Times: -1})
+		b.start()
+		b.unknown("list runners")
+		b.wait(time.Hour)
+		b.unknown("list runners")
+		b.server.Heal()
+		b.wait(30 * time.Second)
+		require.Equal(b, "busy", b.use("vm-1"))
+	})
+}
+
 func TestOlderJobsComeFirst(t *testing.T) {
 	inLab(t, githubtest.Config{}, func(b bench) {
 		begin := time.Now()
@@ -328,12 +346,19 @@ func TestOlderJobsComeFirst(t *testing.T) {
 		b.up("r1", "vm-1")
 		b.begin("vm-1")
 		require.Equal(b, "macs#1 1m0s; macs#2 2m0s; ", ages())
+		b.up("r2", "vm-2")
+		b.late = time.Minute
+		b.begin("vm-2")
+		require.Error(b, b.drain("vm-2"))
+		require.Equal(b, "macs#1 2m0s; ", ages(), "the oldest runs, though no message said so yet")
+		require.NoError(b, b.server.Finish("vm-2", "failed"))
+		b.server.Queue("macs", 1)
 		b.end()
 		b.start()
 		b.wait(time.Minute)
-		require.Equal(b, "macs#1 4m0s; macs#2 4m0s; ", ages())
+		require.Equal(b, "macs#1 3m0s; macs#2 4m0s; ", ages())
 		b.server.Queue("macs", 1)
 		b.wait(time.Minute)
-		require.Equal(b, "macs#1 4m0s; macs#2 4m0s; macs#3 4m0s; ", ages(), "after a restart the time of the count will do")
+		require.Equal(b, "macs#1 3m0s; macs#2 4m0s; macs#3 4m0s; ", ages(), "after a restart the time of the count will do")
 	})
 }

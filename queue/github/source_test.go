@@ -104,6 +104,34 @@ func TestNewsOfAStartThatComeLate(t *testing.T) {
 	})
 }
 
+func TestAnEndIsEnoughWhereTheStartWasNotHeardOf(t *testing.T) {
+	inLab(t, githubtest.Config{}, func(b bench) {
+		b.late = time.Hour
+		b.server.Queue("macs", 1)
+		b.up("r1", "vm-1")
+		b.begin("vm-1")
+		require.NoError(b, b.server.Finish("vm-1", "succeeded"))
+		synctest.Wait()
+		require.Equal(b, "done", b.use("vm-1"))
+		b.wait(2 * time.Hour)
+		require.Equal(b, "done", b.use("vm-1"))
+	})
+}
+
+func TestALostRegistrationOutlivesAnOutage(t *testing.T) {
+	inLab(t, githubtest.Config{}, func(b bench) {
+		b.server.Fail(githubtest.Fault{Path: "generatejitconfig", Handled: true, Cut: true})
+		_, err := b.register("r1", "vm-1")
+		require.ErrorIs(b, err, autoscale.ErrUncertain)
+		b.server.Fail(githubtest.Fault{Path: "/agents", Status: 500, Times: -1})
+		b.wait(time.Hour)
+		require.Error(b, b.keep())
+		b.server.Heal()
+		require.NoError(b, b.keep())
+		require.Equal(b, "[]", b.runners())
+	})
+}
+
 func TestALostAnswerToARegistration(t *testing.T) {
 	for _, handled := range []bool{false, true} {
 		inLab(t, githubtest.Config{}, func(b bench) {
