@@ -115,7 +115,7 @@ func (c *client) hear(header http.Header, err error) {
 
 // get reads the page at an address below the API's base, with its query, on behalf of
 // who, and the address of the next. What GitHub says is unchanged costs nothing.
-func get[T any, P checker[T]](ctx context.Context, c *client, who, route, address string) (value T, next string, err error) {
+func get[T any, P checker[T]](ctx context.Context, c *client, who *reader, route, address string) (value T, next string, err error) {
 	done, err := c.turn(ctx, who)
 	if err != nil {
 		return value, "", err
@@ -143,15 +143,28 @@ func get[T any, P checker[T]](ctx context.Context, c *client, who, route, addres
 	return got, next, nil
 }
 
-// whoActs is who reads what is needed to act at once: it waits for no turn.
-const whoActs = ""
+// reader is on whose behalf something is read: a repository or whoRunners, as the budget
+// calls them. "": somebody who is about to act, and waits for no turn.
+type reader struct {
+	who string
+	// first is called once the first read is let through, which may be long after it was
+	// asked for: what is read is as old as that. nil: nobody cares.
+	first func()
+}
 
 // turn waits for a read's turn; done tells that it is over, and whether it was free.
-func (c *client) turn(ctx context.Context, who string) (done func(free bool), err error) {
-	if who == whoActs {
+func (c *client) turn(ctx context.Context, r *reader) (done func(free bool), err error) {
+	if r.who == "" {
 		return func(bool) {}, c.budget.charge()
 	}
-	return func(free bool) { c.budget.done(who, free) }, c.budget.take(ctx, who)
+	if err := c.budget.take(ctx, r.who); err != nil {
+		return nil, err
+	}
+	if r.first != nil {
+		r.first()
+		r.first = nil
+	}
+	return func(free bool) { c.budget.done(r.who, free) }, nil
 }
 
 // maxFollowed bounds how many pages of one list are read: 100 have 10,000 elements.
@@ -159,7 +172,7 @@ const maxFollowed = 100
 
 // all reads a list, page for page. of gives the elements of a page, and how many there
 // are of them in all.
-func all[E, T any, P checker[T]](ctx context.Context, c *client, who, route, address string, of func(T) ([]E, int), id func(*E) int64) ([]E, error) {
+func all[E, T any, P checker[T]](ctx context.Context, c *client, who *reader, route, address string, of func(T) ([]E, int), id func(*E) int64) ([]E, error) {
 	var list []E
 	seen := map[int64]bool{}
 	for pages := 1; ; pages++ {
@@ -232,13 +245,13 @@ func (c *client) register(ctx context.Context, name string, group int64, labels 
 }
 
 // runners lists the owner's runners.
-func (c *client) runners(ctx context.Context) ([]runner, error) {
-	return c.list(ctx, whoRunners, "")
+func (c *client) runners(ctx context.Context, who *reader) ([]runner, error) {
+	return c.list(ctx, who, "")
 }
 
 // named finds the runner of that name at once. nil: there is none.
 func (c *client) named(ctx context.Context, name string) (*runner, error) {
-	list, err := c.list(ctx, whoActs, "&name="+url.QueryEscape(name))
+	list, err := c.list(ctx, &reader{}, "&name="+url.QueryEscape(name))
 	if err != nil {
 		return nil, fmt.Errorf("find runner %q: %w", name, err)
 	}
@@ -250,7 +263,7 @@ func (c *client) named(ctx context.Context, name string) (*runner, error) {
 	return nil, nil
 }
 
-func (c *client) list(ctx context.Context, who, query string) ([]runner, error) {
+func (c *client) list(ctx context.Context, who *reader, query string) ([]runner, error) {
 	return all[runner, runnerPage](ctx, c, who, c.ownerRoute(runnersRoute), c.login.Owner()+runnersRoute+"?"+perPage+query,
 		func(p runnerPage) ([]runner, int) { return *p.Runners, *p.Total }, func(r *runner) int64 { return r.ID })
 }

@@ -51,12 +51,11 @@ func (s *Source) untilDue(ctx context.Context) {
 func (s *Source) list(ctx context.Context) error {
 	s.mu.Lock()
 	err := s.load(ctx)
-	serial := s.serial
 	s.mu.Unlock()
-	at := s.now()
+	serial, at := s.moment()
 	var runners []runner
 	if err == nil {
-		runners, err = s.client.runners(ctx)
+		runners, err = s.client.runners(ctx, &reader{who: whoRunners, first: func() { serial, at = s.moment() }})
 		err = hidden(err)
 	}
 	changed := false

@@ -75,11 +75,12 @@ func (r *repository) look(ctx context.Context) error {
 	s := r.source
 	s.mu.Lock()
 	err := s.load(ctx)
-	serial := s.serial
 	s.mu.Unlock()
-	var shot snapshot
+	var serial int64
+	shot := snapshot{}
 	if err == nil {
-		shot, err = r.read(ctx)
+		who := &reader{who: r.name, first: func() { serial, shot.began = s.moment() }}
+		shot.jobs, shot.calls, err = r.read(ctx, who)
 	}
 	if err == nil {
 		err = s.learn(ctx, r.name, shot, serial)
@@ -127,36 +128,34 @@ func sameJobs(a, b []job) bool {
 // read reads the jobs of all runs that are not over. Queued jobs hide in runs that are
 // in progress, and these are read last: a run that gets from one to the other
 // meanwhile is in the second list.
-func (r *repository) read(ctx context.Context) (snapshot, error) {
+func (r *repository) read(ctx context.Context, who *reader) (jobs []job, calls int64, err error) {
 	c := r.source.client
-	shot := snapshot{began: r.source.now()}
 	before := c.budget.costs(r.name)
 	seen := map[int64]bool{}
 	for _, status := range []string{statusQueued, statusInProgress} {
-		runs, err := c.runs(ctx, r.name, status)
+		runs, err := c.runs(ctx, who, r.name, status)
 		if err != nil {
-			return snapshot{}, fmt.Errorf("list runs that are %s: %w", status, hidden(err))
+			return nil, 0, fmt.Errorf("list runs that are %s: %w", status, hidden(err))
 		}
 		for _, run := range runs {
 			if seen[run.ID] {
 				continue
 			}
 			seen[run.ID] = true
-			jobs, err := c.jobs(ctx, r.name, run.ID)
+			of, err := c.jobs(ctx, who, r.name, run.ID)
 			if err != nil {
-				return snapshot{}, fmt.Errorf("list jobs of run %d: %w", run.ID, err)
+				return nil, 0, fmt.Errorf("list jobs of run %d: %w", run.ID, err)
 			}
-			shot.jobs = append(shot.jobs, jobs...)
+			jobs = append(jobs, of...)
 		}
 	}
-	shot.calls = c.budget.costs(r.name) - before
-	return shot, nil
+	return jobs, c.budget.costs(r.name) - before, nil
 }
 
 // runs lists the runs of a repository with a status.
-func (c *client) runs(ctx context.Context, repo, status string) ([]workflowRun, error) {
+func (c *client) runs(ctx context.Context, who *reader, repo, status string) ([]workflowRun, error) {
 	most := 0
-	runs, err := all[workflowRun, runPage](ctx, c, repo, "/repos/{owner}/{repo}/actions/runs", "/repos/"+repo+"/actions/runs?"+perPage+"&status="+status,
+	runs, err := all[workflowRun, runPage](ctx, c, who, "/repos/{owner}/{repo}/actions/runs", "/repos/"+repo+"/actions/runs?"+perPage+"&status="+status,
 		func(p runPage) ([]workflowRun, int) {
 			most = max(most, *p.Total)
 			return *p.Runs, min(*p.Total, maxRuns)
@@ -169,8 +168,8 @@ func (c *client) runs(ctx context.Context, repo, status string) ([]workflowRun, 
 
 // jobs lists the jobs of the latest attempt of a run; none, if the run was deleted
 // since it was listed.
-func (c *client) jobs(ctx context.Context, repo string, run int64) ([]job, error) {
-	jobs, err := all[job, jobPage](ctx, c, repo, "/repos/{owner}/{repo}/actions/runs/{run}/jobs", fmt.Sprintf("/repos/%s/actions/runs/%d/jobs?%s&filter=latest", repo, run, perPage),
+func (c *client) jobs(ctx context.Context, who *reader, repo string, run int64) ([]job, error) {
+	jobs, err := all[job, jobPage](ctx, c, who, "/repos/{owner}/{repo}/actions/runs/{run}/jobs", fmt.Sprintf("/repos/%s/actions/runs/%d/jobs?%s&filter=latest", repo, run, perPage),
 		func(p jobPage) ([]job, int) { return *p.Jobs, *p.Total }, func(j *job) int64 { return j.ID })
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
@@ -179,7 +178,7 @@ func (c *client) jobs(ctx context.Context, repo string, run int64) ([]job, error
 }
 
 // job reads one job.
-func (c *client) job(ctx context.Context, who, repo string, id int64) (job, error) {
+func (c *client) job(ctx context.Context, who *reader, repo string, id int64) (job, error) {
 	j, _, err := get[job](ctx, c, who, "/repos/{owner}/{repo}/actions/jobs/{job}", fmt.Sprintf("/repos/%s/actions/jobs/%d", repo, id))
 	return j, err
 }
@@ -187,7 +186,7 @@ func (c *client) job(ctx context.Context, who, repo string, id int64) (job, erro
 // running tells whether a job, asked about at once, is not over. One that is not there
 // was deleted with its run.
 func (c *client) running(ctx context.Context, repo string, id int64) (bool, error) {
-	j, err := c.job(ctx, whoActs, repo, id)
+	j, err := c.job(ctx, &reader{}, repo, id)
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
@@ -245,7 +244,7 @@ func (s *Source) askEnds(ctx context.Context, repo string, shot snapshot) error 
 	})
 	for _, host := range hosts {
 		r, _ := s.record(host)
-		j, err := s.client.job(ctx, repo, repo, r.Job)
+		j, err := s.client.job(ctx, &reader{who: repo}, repo, r.Job)
 		if errors.Is(err, ErrNotFound) {
 			continue // its run was deleted, perhaps: the runner will tell
 		}

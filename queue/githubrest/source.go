@@ -201,6 +201,13 @@ func (s *Source) record(host string) (record, bool) {
 	return r, known
 }
 
+// moment is the serial number of the last change of records, and the time.
+func (s *Source) moment() (serial int64, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.serial, s.now()
+}
+
 // now is the clock of what is remembered; pauses and the budget go by the system's.
 func (s *Source) now() time.Time { return s.options.Now() }
 
