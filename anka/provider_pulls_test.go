@@ -240,3 +240,27 @@ func (l *lab) upset() {
 		l.remove()
 	}
 }
+
+// Starts that are asked for at once know of each other.
+func TestStartsAtOnceShareTheBound(t *testing.T) {
+	w := fleet(t, nil, colds(30))
+	p := w.bounded(10, w.pool("ios", "macos-15-xcode-16", "v2", ""))
+	w.observe(p)
+	added := make(chan int, 8)
+	for i := range cap(added) {
+		go func() {
+			r, err := p.Create(w.ctx, grow(fmt.Sprint("r", i), "ios", 1))
+			if err != nil {
+				t.Error(err)
+			}
+			added <- r.Added
+		}()
+	}
+	sum := 0
+	for range cap(added) {
+		sum += <-added
+	}
+	require.Equal(t, 3, sum)
+	w.clock.Advance(time.Minute)
+	require.Equal(t, 3, w.server.Books().MostPulling)
+}
