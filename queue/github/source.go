@@ -71,6 +71,9 @@ type SourceOptions struct {
 	Sets  []SetOptions
 	Store Store
 	Now   func() time.Time
+	// After is the timer of what happens in the background, in the time of Now. nil:
+	// time.After. What calls wait for before they are repeated is real time.
+	After func(time.Duration) <-chan time.Time
 	// Wake is called when something changed that a decision may depend on; nil: nobody
 	// is told. It must not block.
 	Wake func()
@@ -111,6 +114,9 @@ func NewSource(o SourceOptions) (*Source, error) {
 	o.Timings.defaults()
 	if o.Timings.Stale <= time.Minute {
 		return nil, fmt.Errorf("queue of GitHub: %w: statistics come once a minute and can't be stale after %s", ErrConfig, o.Timings.Stale)
+	}
+	if o.After == nil {
+		o.After = time.After
 	}
 	s := &Source{options: o, kick: make(chan struct{}, 1)}
 	for _, set := range o.Sets {
@@ -170,6 +176,17 @@ func (s *Source) Run(ctx context.Context) error {
 func (s *Source) wake() {
 	if s.options.Wake != nil {
 		s.options.Wake()
+	}
+}
+
+// pause waits, in the time of Now, unless the context ends before.
+func (s *Source) pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	select {
+	case <-s.options.After(d):
+	case <-ctx.Done(): // who was woken by the end of the context sees it
 	}
 }
 

@@ -149,14 +149,17 @@ func (s *Source) watch(ctx context.Context) {
 	if s.options.DryRun {
 		return
 	}
-	ticker := time.NewTicker(s.options.Timings.Relist)
-	defer ticker.Stop()
+	var tick <-chan time.Time
 	for {
+		if tick == nil {
+			tick = s.options.After(s.options.Timings.Relist)
+		}
 		asked := false
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-tick:
+			tick = nil
 		case <-s.kick:
 			asked = true
 		}

@@ -13,7 +13,7 @@ func (x *scaleSet) step(ctx context.Context, session *Session) error {
 	if err := x.catchUp(ctx, session); err != nil {
 		return err
 	}
-	began := time.Now()
+	began := x.source.options.Now()
 	m, hurried, err := x.poll(ctx, session)
 	switch {
 	case hurried:
@@ -26,7 +26,7 @@ func (x *scaleSet) step(ctx context.Context, session *Session) error {
 	x.fresh(session)
 	x.acquireWaiting(ctx, session)
 	// A service in trouble answers empty polls at once; ten a second would be no use.
-	_ = pause(ctx, pollPace-min(time.Since(began), pollPace))
+	x.source.pause(ctx, pollPace-x.source.options.Now().Sub(began))
 	return nil
 }
 
@@ -285,7 +285,7 @@ func (x *scaleSet) readOnly(ctx context.Context) error {
 			return err
 		}
 		x.failures = 0
-		_ = pause(ctx, readOnlyPace)
+		x.source.pause(ctx, readOnlyPace)
 	}
 	return ctx.Err()
 }

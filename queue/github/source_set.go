@@ -88,7 +88,7 @@ func (x *scaleSet) rest(ctx context.Context, err error) {
 	if errors.Is(err, ErrSessionConflict) {
 		wait = t.Conflict
 	}
-	_ = pause(ctx, wait) // who was woken by the end of the context sees it
+	x.source.pause(ctx, wait)
 }
 
 // serve listens to one session until it is lost.

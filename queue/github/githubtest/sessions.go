@@ -109,6 +109,15 @@ func (s *Server) Unacknowledged(name string) int {
 	return len(s.named(name).messages)
 }
 
+// HasNews tells whether a poll of a set would bring something, or what it brought was
+// not acknowledged yet.
+func (s *Server) HasNews(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.named(name)
+	return !s.mute && len(x.events)+len(x.messages) > 0
+}
+
 // listening finds the set of a request to the queue.
 func (s *Server) listening(r *http.Request) (*set, *answer) {
 	g, ok := s.valid(r, "Bearer", "queue")
