@@ -28,6 +28,7 @@ var errDemoBroken = errors.New("the demo broke a rule: see the checks above")
 
 // demoOptions are the flags of `demo`.
 type demoOptions struct {
+	cloud  string
 	listen string
 	speed  float64
 	length time.Duration // real; 0: until the trace's time is over
@@ -46,23 +47,37 @@ is a first-come-first-served scheduler that is fed the jobs of the IBM SP2 at KT
 compressed while the daemon sleeps. All else is the daemon as 'run' runs it, with its metrics on
 --listen.
 
+With --cloud anka it is a day of CI jobs, made up from a seed, on a simulated fleet of 20 Macs: an
+Anka controller and GitHub's runner scale sets, both without a socket, in about half a minute.
+
 It ends with a summary, on Ctrl-C too. The exit status is 0 only if no limit was exceeded, no busy
 node was removed and no node leaked or was made twice, by the simulator's own books.`,
 		Example: `  autoscaled demo
   autoscaled demo --for 30s
   autoscaled demo --faults
-  autoscaled demo --speed 1000 --listen ""`,
+  autoscaled demo --speed 1000 --listen ""
+  autoscaled demo --cloud anka`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runDemo(cmd.Context(), cmd.OutOrStdout(), o)
+			switch o.cloud {
+			case "cyclecloud":
+				return runDemo(cmd.Context(), cmd.OutOrStdout(), o)
+			case "anka":
+				if !cmd.Flags().Changed("speed") {
+					o.speed = ciSpeed
+				}
+				return runCIDemo(cmd.Context(), cmd.OutOrStdout(), o)
+			}
+			return usageError(fmt.Errorf("--cloud is cyclecloud or anka, not %q", o.cloud))
 		},
 	}
 	f := cmd.Flags()
+	f.StringVar(&o.cloud, "cloud", "cyclecloud", "what is simulated: cyclecloud (a week of a real cluster's jobs) or anka (a made-up day of CI)")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:9797", "address of /metrics, /livez and /readyz; empty: not served")
-	f.Float64Var(&o.speed, "speed", 5040, "how many times faster than real time the week passes")
-	f.DurationVar(&o.length, "for", 0, "end after this much real time (default: when the week is over)")
-	f.Uint64Var(&o.seed, "seed", 1, "what boot times depend on; equal seeds give equal weeks")
-	f.BoolVar(&o.faults, "faults", false, "let API calls fail and be lost, nodes not come up, and spot nodes be evicted")
+	f.Float64Var(&o.speed, "speed", 5040, "how many times faster than real time the week passes; the day of anka: 2880 where not given")
+	f.DurationVar(&o.length, "for", 0, "end after this much real time (default: when the week, or the day, is over)")
+	f.Uint64Var(&o.seed, "seed", 1, "what boot times, and the jobs of a made-up day, depend on; equal seeds give equal weeks")
+	f.BoolVar(&o.faults, "faults", false, "let API calls fail and be lost, nodes not come up, and spot nodes be evicted; with anka the daemon is killed too")
 	return cmd
 }
 
@@ -79,6 +94,13 @@ func runDemo(ctx context.Context, out io.Writer, o demoOptions) error {
 	summary.print(out)
 	if !summary.OK() {
 		return errDemoBroken
+	}
+	return nil
+}
+
+func (o demoOptions) check() error {
+	if !(o.speed >= 1) || math.IsInf(o.speed, 0) || o.length < 0 { // NaN is not at least 1 either
+		return usageError(errors.New("--speed must be at least 1 and --for not negative"))
 	}
 	return nil
 }
@@ -108,8 +130,8 @@ func weekScript() (demoScript, error) {
 // playDemo runs world and daemon until the time is over or ctx ends, and then
 // holds the one against the other.
 func playDemo(ctx context.Context, out io.Writer, o demoOptions, script demoScript) (s demoSummary, err error) {
-	if !(o.speed >= 1) || math.IsInf(o.speed, 0) || o.length < 0 { // NaN is not at least 1 either
-		return demoSummary{}, usageError(errors.New("--speed must be at least 1 and --for not negative"))
+	if err := o.check(); err != nil {
+		return demoSummary{}, err
 	}
 	d, err := newDemo(o, script)
 	if err != nil {
@@ -182,7 +204,7 @@ func (d *demo) run(ctx context.Context, view demoView) error {
 	defer d.clock.stop()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.daemon.run(ctx) })
-	group.Go(func() error { d.draw(ctx, view); return nil })
+	group.Go(func() error { drawDemo(ctx, view, d.look); return nil })
 	return group.Wait()
 }
 
@@ -200,18 +222,23 @@ func (d *demo) ticked(r loop.Report) {
 // lookEvery is how often the view is told of the present.
 const lookEvery = 50 * time.Millisecond
 
-func (d *demo) draw(ctx context.Context, view demoView) {
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
+// look is the present frame, and how long it took.
+func (d *demo) look() (demoFrame, time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.frame, d.clock.elapsed()
+}
+
+// drawDemo shows what look sees, until ctx ends.
+func drawDemo(ctx context.Context, view demoView, look func() (demoFrame, time.Duration)) {
+	again := time.NewTicker(lookEvery)
+	defer again.Stop()
 	for {
-		d.mu.Lock()
-		frame := d.frame
-		d.mu.Unlock()
-		view.show(frame, d.clock.elapsed())
+		view.show(look())
 		select {
 		case <-ctx.Done():
 			return
-		case <-look.C:
+		case <-again.C:
 		}
 	}
 }

@@ -14,6 +14,8 @@ type demoCheck struct {
 	Faults []string // empty: it held
 }
 
+type demoChecks []demoCheck
+
 // demoRecords is what the daemon itself has written down.
 type demoRecords struct {
 	Operations []autoscale.Operation // all, those that ended included

@@ -52,20 +52,25 @@ func (w demoWiring) config(dir, passwordFile string) *config.Config {
 			CycleCloud: &config.CycleCloud{
 				URL: w.url, Cluster: demoCluster, User: demoUser, PasswordFile: passwordFile, Timeout: config.Duration(30 * time.Second),
 			},
-			Scaling: config.Scaling{
-				IdleTime:     config.Duration(autoscale.DefaultIdleTime),
-				BootTimeout:  config.Duration(autoscale.DefaultBootTimeout),
-				DrainTimeout: config.Duration(autoscale.DefaultDrainTimeout),
-				AbsentFor:    config.Duration(autoscale.DefaultAbsentFor),
-				GangPatience: config.Duration(autoscale.DefaultGangPatience),
-				GangHold:     config.Duration(autoscale.DefaultGangHold),
-
-				CreatesPerTick: autoscale.DefaultChangesPerTick, CreatesPerHour: autoscale.DefaultChangesPerHour,
-				RemovalsPerTick: autoscale.DefaultChangesPerTick, RemovalsPerHour: autoscale.DefaultChangesPerHour,
-				DemandJump: autoscale.DefaultDemandJump, Adopt: string(autoscale.AdoptOwned),
-				Pools: []config.Pool{{Name: demoNodearray, Nodearray: demoNodearray}},
-			},
+			Scaling: demoScaling(config.Pool{Name: demoNodearray, Nodearray: demoNodearray}),
 		}},
+	}
+}
+
+// demoScaling is a policy of nothing but defaults.
+func demoScaling(pools ...config.Pool) config.Scaling {
+	return config.Scaling{
+		IdleTime:     config.Duration(autoscale.DefaultIdleTime),
+		BootTimeout:  config.Duration(autoscale.DefaultBootTimeout),
+		DrainTimeout: config.Duration(autoscale.DefaultDrainTimeout),
+		AbsentFor:    config.Duration(autoscale.DefaultAbsentFor),
+		GangPatience: config.Duration(autoscale.DefaultGangPatience),
+		GangHold:     config.Duration(autoscale.DefaultGangHold),
+
+		CreatesPerTick: autoscale.DefaultChangesPerTick, CreatesPerHour: autoscale.DefaultChangesPerHour,
+		RemovalsPerTick: autoscale.DefaultChangesPerTick, RemovalsPerHour: autoscale.DefaultChangesPerHour,
+		DemandJump: autoscale.DefaultDemandJump, Adopt: string(autoscale.AdoptOwned),
+		Pools: pools,
 	}
 }
 

@@ -38,7 +38,7 @@ type demoSummary struct {
 
 	// AlwaysOn is what Room nodes that are always there would have made of it.
 	AlwaysOn demoBaseline
-	Checks   []demoCheck
+	Checks   demoChecks
 }
 
 // demoBaseline is the same trace, for the same time, on nodes that never go.
@@ -49,9 +49,7 @@ type demoBaseline struct {
 }
 
 // OK tells whether every check held.
-func (s demoSummary) OK() bool {
-	return !slices.ContainsFunc(s.Checks, func(c demoCheck) bool { return len(c.Faults) > 0 })
-}
+func (s demoSummary) OK() bool { return s.Checks.ok() }
 
 // addBooks takes what the simulator has written down.
 func (s *demoSummary) addBooks(books cyclecloudtest.Books) {
@@ -145,35 +143,40 @@ func (s demoSummary) print(out io.Writer) {
 	for _, route := range slices.Sorted(maps.Keys(s.Calls)) {
 		row("", "%6d  %s", s.Calls[route], route)
 	}
-	s.printFaults(row)
+	printFaults(row, s.Faults)
 	fmt.Fprintf(out, "\nThe same time with %d nodes always on\n\n", s.Room)
 	row("jobs", "%d finished", s.AlwaysOn.Finished)
 	row("waits", "%s (%d jobs that started)", spread(s.AlwaysOn.Waits), s.AlwaysOn.Waits.Count)
 	row("node-hours", "%.1f", s.AlwaysOn.Hours)
-	s.printChecks(out)
+	s.Checks.print(out)
 }
 
 // printFaults tells what went wrong on purpose; nothing, if nothing was to.
-func (s demoSummary) printFaults(row func(name, format string, args ...any)) {
+func printFaults[K ~string](row func(name, format string, args ...any), faults map[K]int) {
 	total := 0
-	for _, n := range s.Faults {
+	for _, n := range faults {
 		total += n
 	}
 	if total == 0 {
 		return
 	}
 	row("faults", "%d", total)
-	for _, kind := range slices.Sorted(maps.Keys(s.Faults)) {
-		row("", "%6d  %s", s.Faults[kind], kind)
+	for _, kind := range slices.Sorted(maps.Keys(faults)) {
+		row("", "%6d  %s", faults[kind], kind)
 	}
 }
 
 // maxFaults bounds how many faults of one check are printed.
 const maxFaults = 5
 
-func (s demoSummary) printChecks(out io.Writer) {
+// ok tells whether every check held.
+func (list demoChecks) ok() bool {
+	return !slices.ContainsFunc(list, func(c demoCheck) bool { return len(c.Faults) > 0 })
+}
+
+func (list demoChecks) print(out io.Writer) {
 	fmt.Fprint(out, "\nChecked against the simulator's own books\n\n")
-	for _, c := range s.Checks {
+	for _, c := range list {
 		if len(c.Faults) == 0 {
 			fmt.Fprintf(out, "  ok      %s\n", c.Name)
 			continue

@@ -107,6 +107,30 @@ func (j *job) record() JobRecord {
 	return r
 }
 
+// Tally counts the jobs that have arrived, by what has become of them.
+type Tally struct{ Arrived, Waiting, Running, Ended int }
+
+// Tally is that of the present moment, for those who look often.
+func (w *World) Tally() (n Tally) {
+	w.Step()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, j := range w.jobs {
+		switch {
+		case j.id == "":
+			continue
+		case !j.ended.IsZero():
+			n.Ended++
+		case j.started.IsZero():
+			n.Waiting++
+		default:
+			n.Running++
+		}
+		n.Arrived++
+	}
+	return n
+}
+
 // Waiting counts the jobs that have arrived, were not cancelled and have no runner yet.
 func (b Books) Waiting() int { return b.count(func(j JobRecord) bool { return j.Started.IsZero() }) }
 
