@@ -13,6 +13,7 @@ import (
 
 	"autoscaled/anka"
 	"autoscaled/autoscale"
+	"autoscaled/autoscale/journal"
 	"autoscaled/autoscale/loop"
 	"autoscaled/autoscale/web"
 	"autoscaled/config"
@@ -27,7 +28,14 @@ const (
 	ciNote  = "github" // in which the source's records are
 )
 
-// ciConfig is the CI demo's configuration, as a file with nothing but the defaults would
+const (
+	// ciInterval is how often the daemon looks by itself. It looks after news as well, but
+	// ciGap after the last time at the earliest: each look costs a few milliseconds.
+	ciInterval = 30 * time.Second
+	ciGap      = 5 * time.Second
+)
+
+// config is the CI demo's configuration, as a file with nothing but the defaults would
 // give it.
 func (d *ciDemo) config() *config.Config {
 	scaling := demoScaling()
@@ -37,7 +45,7 @@ func (d *ciDemo) config() *config.Config {
 		})
 	}
 	return &config.Config{
-		StateDir: d.dir, Listen: d.options.listen, Interval: config.Duration(loop.DefaultInterval),
+		StateDir: d.dir, Listen: d.options.listen, Interval: config.Duration(ciInterval),
 		Clusters: []config.Cluster{{Name: demoCluster, Scaling: scaling, Anka: &config.Anka{
 			URL: ciMacs, Timeout: config.Duration(30 * time.Second), Owner: "autoscaled", Settle: config.Duration(2 * time.Minute),
 			ScheduleTimeout: config.Duration(5 * time.Minute), PullTimeout: config.Duration(2 * time.Hour), StartTimeout: config.Duration(10 * time.Minute),
@@ -61,7 +69,12 @@ func (d *ciDemo) newLife() (l *ciLife, err error) {
 	metrics := web.NewMetrics(l.registry, programVersion())
 	metrics.ConfigLoaded(time.Now())
 	l.parts = &parts{cluster: &c.Clusters[0], now: d.stage.Now}
-	if err := l.claim(); err != nil {
+	// No power fails here: what is written need not reach the disk at once.
+	l.journal, err = journal.Open(c.StateDir, journal.Options{Cluster: demoCluster, At: d.stage.Now(), Volatile: true})
+	if err != nil {
+		return nil, errors.Join(err, l.close())
+	}
+	if err := l.listen(); err != nil {
 		return nil, errors.Join(otherListen(err), l.close())
 	}
 	if err := d.wire(l, metrics); err != nil {

@@ -53,7 +53,7 @@ func standardDay() ciDay {
 		Start: time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC), // a Tuesday
 		Span:  24 * time.Hour,
 		Night: 8,
-		Peaks: []ciPeak{{Hour: 10, More: 150, Width: 1.6}, {Hour: 15, More: 190, Width: 2}},
+		Peaks: []ciPeak{{Hour: 10, More: 150, Width: 1}, {Hour: 15, More: 190, Width: 1.25}},
 		Kinds: []ciKind{
 			{Set: "macos-15", Pool: "xcode-16", Template: "macos-15-xcode-16", Tag: "v2", Share: 0.45, Fixed: 14},
 			{Set: "macos-14", Pool: "xcode-15", Template: "macos-14-xcode-15", Tag: "v1", Share: 0.2, Fixed: 6},

@@ -30,8 +30,9 @@ type ciStage struct {
 	actors int
 	lines  []*ciLine
 	timers []ciTimer
-	wake   func() // wakes the loop
-	woken  bool   // the source asked for that
+	wake   func()    // wakes the loop
+	woken  bool      // the source asked for that
+	slept  time.Time // when the loop last ended a tick
 }
 
 // ciTimer is what a goroutine of the source waits for.
@@ -73,6 +74,9 @@ func (s *ciStage) end() {
 func (s *ciStage) LoopAfter(d time.Duration) <-chan time.Time {
 	to := s.Now().Add(d)
 	fired := make(chan time.Time, 1)
+	s.mu.Lock()
+	s.slept = s.Now()
+	s.mu.Unlock()
 	go func() {
 		if s.play(to) {
 			fired <- to
@@ -138,10 +142,9 @@ func (s *ciStage) idle(to time.Time) {
 func (s *ciStage) takeWake() (wake func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.woken {
-		wake = s.wake
+	if s.woken && !s.Now().Before(s.slept.Add(ciGap)) {
+		wake, s.woken = s.wake, false
 	}
-	s.woken = false
 	return wake
 }
 
@@ -153,6 +156,9 @@ func (s *ciStage) nextBefore(to time.Time) time.Time {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if wakes := s.slept.Add(ciGap); s.woken && wakes.Before(next) {
+		next = wakes
+	}
 	for _, t := range s.timers {
 		if t.at.Before(next) {
 			next = t.at

@@ -121,6 +121,11 @@ func (d *daemon) claim() (err error) {
 	if err = d.openJournal(); err != nil {
 		return err
 	}
+	return d.listen()
+}
+
+// listen takes the addresses.
+func (d *daemon) listen() (err error) {
 	if d.control, err = web.ListenControl(d.config.StateDir); err != nil {
 		return err
 	}
