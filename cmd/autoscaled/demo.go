@@ -64,7 +64,7 @@ node was removed and no node leaked or was made twice, by the simulator's own bo
 				return runDemo(cmd.Context(), cmd.OutOrStdout(), o)
 			case "anka":
 				if !cmd.Flags().Changed("speed") {
-					o.speed = ciSpeed
+					o.speed = ciDaySpeed
 				}
 				return runCIDemo(cmd.Context(), cmd.OutOrStdout(), o)
 			}

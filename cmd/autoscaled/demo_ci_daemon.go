@@ -22,10 +22,9 @@ import (
 )
 
 const (
-	ciToken = "ghp_demo"           // that the simulated GitHub accepts
-	ciOrg   = "http://github/acme" // reached without a socket, as the controller is
-	ciMacs  = "http://anka"
-	ciNote  = "github" // in which the source's records are
+	ciDemoToken = "ghp_demo"           // that the simulated GitHub accepts
+	ciOrg       = "http://github/acme" // reached without a socket, as the controller is
+	ciMacs      = "http://anka"
 )
 
 const (
@@ -39,6 +38,7 @@ const (
 // give it.
 func (d *ciDemo) config() *config.Config {
 	scaling := demoScaling()
+	scaling.FairShare = true
 	for _, k := range d.day.Kinds {
 		scaling.Pools = append(scaling.Pools, config.Pool{
 			Name: k.Pool, Template: k.Template, Tag: k.Tag, VCPU: ciVCPU, Memory: ciMemory, JoinTimeout: config.Duration(10 * time.Minute),
@@ -47,7 +47,7 @@ func (d *ciDemo) config() *config.Config {
 	return &config.Config{
 		StateDir: d.dir, Listen: d.options.listen, Interval: config.Duration(ciInterval),
 		Clusters: []config.Cluster{{Name: demoCluster, Scaling: scaling, Anka: &config.Anka{
-			URL: ciMacs, Timeout: config.Duration(30 * time.Second), Owner: "autoscaled", Settle: config.Duration(2 * time.Minute),
+			URL: ciMacs, Timeout: config.Duration(30 * time.Second), Owner: "autoscaled", Settle: config.Duration(2 * time.Minute), PullingPercent: ciPullingPercent,
 			ScheduleTimeout: config.Duration(5 * time.Minute), PullTimeout: config.Duration(2 * time.Hour), StartTimeout: config.Duration(10 * time.Minute),
 		}}},
 	}
@@ -94,7 +94,7 @@ func (d *ciDemo) wire(l *ciLife, metrics *web.Metrics) (err error) {
 	turns := newCITurns(l.parts.anka)
 	l.parts.cloud, l.parts.queue = turns, l.source
 	options := l.parts.options(l.config, l.journal)
-	options.Journal, options.Policy.FairShare = ciJournal{mortalJournal{l.journal, l.fate}, turns}, true
+	options.Journal = ciJournal{mortalJournal{l.journal, l.fate}, turns}
 	options.Metrics, options.OnTick, options.After = loop.NewMetrics(l.registry), d.ticked, d.stage.LoopAfter
 	options.NewRequestID = d.nextRequest
 	l.loop, err = loop.New(options)
@@ -109,14 +109,14 @@ func (d *ciDemo) nextRequest() autoscale.RequestID {
 
 func (d *ciDemo) newSource(l *ciLife, metrics *web.Metrics) (*github.Source, error) {
 	client, err := github.New(github.Options{
-		URL: ciOrg, Token: rest.Static(ciToken), RetryWait: time.Millisecond, Observer: observer(metrics, "github"),
+		URL: ciOrg, Token: rest.Static(ciDemoToken), RetryWait: time.Millisecond, Observer: observer(metrics, "github"),
 		Transport: l.fate.elsewhere(ciLines{d.stage, d.world.GitHubTransport()}),
 	})
 	if err != nil {
 		return nil, err
 	}
 	o := github.SourceOptions{
-		Client: client, Owner: "autoscaled", Store: mortalStore{l.journal.Note(ciNote), l.fate},
+		Client: client, Owner: "autoscaled", Store: mortalStore{l.journal.Note(githubNote), l.fate},
 		Now: d.stage.Now, After: d.stage.SourceAfter, Wake: d.stage.Wake,
 	}
 	for _, k := range d.day.Kinds {
@@ -133,26 +133,11 @@ func (d *ciDemo) newProvider(l *ciLife, metrics *web.Metrics) (*anka.Provider, e
 		return nil, err
 	}
 	c := l.parts.cluster.Anka
-	pools := ankaPools(&l.parts.cluster.Scaling)
-	for i := range pools {
-		pools[i].Startup = ciStartup{l.source}
-	}
+	l.parts.registrar, l.parts.script, l.parts.ciURL = l.source, githubScript, ciOrg
 	return anka.NewProvider(anka.ProviderOptions{
-		Client: client, Pools: pools, Now: d.stage.Now, Owner: c.Owner, Settle: c.Settle.Std(), PullingPercent: ciPullingPercent,
+		Client: client, Pools: l.parts.ankaPools(&l.parts.cluster.Scaling), Now: d.stage.Now, Owner: c.Owner, Settle: c.Settle.Std(), PullingPercent: c.PullingPercent,
 		ScheduleTimeout: c.ScheduleTimeout.Std(), PullTimeout: c.PullTimeout.Std(), StartTimeout: c.StartTimeout.Std(),
 	})
-}
-
-// ciStartup is the script that starts a runner in its VM, detached.
-type ciStartup struct{ *github.Source }
-
-// Script registers the runner of an attempt.
-func (s ciStartup) Script(ctx context.Context, a autoscale.Attempt) (string, error) {
-	credential, err := s.Register(ctx, a)
-	if err != nil {
-		return "", err
-	}
-	return "#!/bin/sh\nnohup ./run.sh --jitconfig " + credential + " >/dev/null 2>&1 &\n", nil
 }
 
 // run works until ctx ends.

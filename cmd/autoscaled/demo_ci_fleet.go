@@ -20,8 +20,8 @@ const (
 )
 
 const (
-	// ciSpeed is how many times faster than real time the day passes: it takes half a minute.
-	ciSpeed = 2880
+	// ciDaySpeed is how many times faster than real time the day passes: it takes half a minute.
+	ciDaySpeed = 2880
 	// ciDown is how long it takes until a daemon that was killed is started again.
 	ciDown = 30 * time.Second
 	// ciKills is how long a daemon lives, on average, where it is killed.
@@ -71,7 +71,7 @@ func ciChances() ankatest.Chances {
 // daemon's clients tell by the wall clock when tokens end, and the day has its own.
 func newCIGitHub(clock githubtest.Clock, day ciDay) *githubtest.Server {
 	const years = 20 * 365 * 24 * time.Hour
-	server := githubtest.New(githubtest.Config{PAT: ciToken, AdminLife: years, QueueLife: years, PollWait: time.Hour}, clock)
+	server := githubtest.New(githubtest.Config{PAT: ciDemoToken, AdminLife: years, QueueLife: years, PollWait: time.Hour}, clock)
 	for _, set := range day.sets() {
 		server.AddSet(set)
 	}

@@ -217,14 +217,14 @@ func TestCIDemoEndsEarlyWithASummary(t *testing.T) {
 func TestCIDemoPrintsItsParametersAndASummary(t *testing.T) {
 	ownTemp(t)
 	var out strings.Builder
-	require.NoError(t, runCIDemo(context.Background(), &out, demoOptions{speed: ciSpeed, length: 300 * time.Millisecond, listen: "127.0.0.1:0", seed: 1}))
+	require.NoError(t, runCIDemo(context.Background(), &out, demoOptions{speed: ciDaySpeed, length: 300 * time.Millisecond, listen: "127.0.0.1:0", seed: 1}))
 	text := out.String()
 	require.NotContains(t, text, "\x1b")
 	require.Contains(t, text, "A made-up day of CI on 20 simulated Macs")
 	require.Contains(t, text, "lognormal, median 4m14s, sigma 1")
 	require.Contains(t, text, "of the made-up day")
 	require.Equal(t, 8, strings.Count(text, "\n  ok "), text)
-	require.NotContains(t, text, ciToken)
+	require.NotContains(t, text, ciDemoToken)
 }
 
 func TestDemoKnowsItsClouds(t *testing.T) {
