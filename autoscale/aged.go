@@ -165,11 +165,12 @@ func compareOld(x, y old) int {
 }
 
 // appendOld appends nodes that go together, if nothing forbids that all of them go
-// for their age. One that a job waits for by its name is as good as at work.
+// for their age. One that a job waits for by its name is as good as at work, and so is
+// one that is outdated and has yet to join the queue: it was made for a job.
 func (b *board) appendOld(all []old, nodes []*nodeState) []old {
 	x := old{nodes: nodes, asked: nodes[0].memory.Asked}
 	for _, n := range nodes {
-		if b.names.find(n.node.Name) != nil {
+		if b.names.find(n.node.Name) != nil || n.node.Outdated != "" && n.use.Missing {
 			return all
 		}
 		if !n.supply || n.node.Phase != PhaseReady || n.node.KeepAlive || !b.ours(n) {

@@ -144,3 +144,19 @@ func TestPropertyOutdatedNodesGoOnlyWhenTheyMay(t *testing.T) {
 		require.Equal(t, w.plan, Decide(turned, p), "the order of nodes plays no part")
 	})
 }
+
+// A node that the queue has not heard of yet was made for a job that waits for it: it is
+// not exchanged for another, which would take as long to come.
+func TestOutdatedNodeThatIsYetToJoinStays(t *testing.T) {
+	w := newRolling(2, PoolPolicy{}, true)
+	w.minute(nil)
+	hosts := w.outdate()
+	w.Demand.Use = map[string]HostUse{hosts[0]: {Missing: true}, hosts[1]: {}}
+	drains := Decide(w.State, w.policy).Drain
+	require.Len(t, drains, 1)
+	require.Equal(t, hosts[1], drains[0].Node.Host, "though the other is older")
+	w.Demand.Use = map[string]HostUse{hosts[0]: {Missing: true}, hosts[1]: {Whole: true}}
+	for _, d := range Decide(w.State, w.policy).Drain {
+		require.NotEqual(t, hosts[0], d.Node.Host)
+	}
+}
