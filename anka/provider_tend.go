@@ -262,7 +262,7 @@ func (p *Provider) lacking(s *survey, pool *poolSurvey) (list []*mac) {
 		m := s.macs[k]
 		d, known := p.noted(deliveryKey{imageKey{image.template, image.tag}, m.ID})
 		switch {
-		case m.State != NodeActive, m.pulling, m.has(image.template, image.tag),
+		case m.State != NodeActive, m.pulling, m.coming > 0, m.has(image.template, image.tag),
 			m.HostArch != "" && image.arch != "" && m.HostArch != image.arch,
 			m.cannotPull(image) != "",
 			known && (d.live() || d.State == DeliveryDone || d.rests(s.at)):

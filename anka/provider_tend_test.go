@@ -195,3 +195,20 @@ func TestADistributionThatTakesTooLong(t *testing.T) {
 	require.NoError(t, p.Tend(w.ctx))
 	require.Empty(t, p.Distributions(), "a Mac that is gone needs nothing")
 }
+
+// A Mac that was named for a start, and hasn't taken it yet, isn't made to pull: the
+// instance would wait for as long as that takes.
+func TestAMacThatWasNamedForAStartIsNotMadeToPull(t *testing.T) {
+	w := fleet(t, nil, holder("old", "v1"))
+	o := w.rolling("v2", "v1")
+	o.Distribute = true
+	p := w.bounded(100, o)
+	r, err := p.Create(w.ctx, grow("r1", "ios", 1))
+	require.NoError(t, err)
+	require.Equal(t, 1, r.Added)
+	require.NoError(t, p.Tend(w.ctx))
+	require.Empty(t, p.Distributions())
+	w.clock.Advance(2 * time.Minute)
+	require.NoError(t, p.Tend(w.ctx))
+	require.Len(t, p.Distributions(), 1)
+}
