@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -23,8 +24,6 @@ import (
 
 const (
 	intel = "macos-13-intel" // a set, and the template of its jobs
-	// interval is that of the loop.
-	interval = 10 * time.Second
 	// settled is how long a lost start may arrive.
 	settled = 2 * time.Minute
 )
@@ -52,6 +51,8 @@ type setup struct {
 	options fleet.Options
 	pools   []anka.PoolOptions
 	policy  autoscale.Policy
+	// interval is that of the loop.
+	interval time.Duration
 	// provider may change the provider's options.
 	provider func(*anka.ProviderOptions)
 	// launch is how the start-up script ends that begins to run the runner.
@@ -81,7 +82,7 @@ func standard() setup {
 		policy: autoscale.Policy{Pools: []autoscale.PoolPolicy{{
 			Name: "all", IdleTime: 30 * time.Second, BootTimeout: 10 * time.Minute, JoinTimeout: 10 * time.Minute,
 		}}},
-		launch: detached, sets: []string{arm, intel},
+		interval: 10 * time.Second, launch: detached, sets: []string{arm, intel},
 	}
 }
 
@@ -113,12 +114,14 @@ func play(t *testing.T, s setup, day func(r *rig)) {
 
 // life is a daemon from its start to its end. Once it is dead nothing of it has any effect.
 type life struct {
-	mu      sync.Mutex
-	dead    bool
-	loop    *loop.Loop
-	journal *journal.Journal
-	cancel  context.CancelFunc
-	over    sync.WaitGroup
+	mu       sync.Mutex
+	dead     bool
+	loop     *loop.Loop
+	source   *github.Source
+	provider *anka.Provider
+	journal  *journal.Journal
+	cancel   context.CancelFunc
+	over     sync.WaitGroup
 }
 
 func (l *life) isDead() bool {
@@ -199,16 +202,17 @@ func (r *rig) start() {
 	file, err := journal.Open(r.dir, journal.Options{Cluster: "mac-ci", At: time.Now(), Volatile: true})
 	require.NoError(r, err)
 	l.journal = file
-	queue := r.source(l, func() { l.loop.Wake() })
+	l.source = r.source(l, func() { l.loop.Wake() })
+	l.provider = r.provider(l, l.source)
 	l.loop, err = loop.New(loop.Options{
-		Cluster: "mac-ci", Cloud: r.provider(l, queue), Queue: queue, Journal: mortalJournal{file, l},
-		Policy: r.setup.policy, Interval: interval, Now: time.Now, OnTick: r.ticked,
+		Cluster: "mac-ci", Cloud: l.provider, Queue: l.source, Journal: mortalJournal{file, l},
+		Policy: r.setup.policy, Interval: r.setup.interval, Now: time.Now, OnTick: r.ticked,
 	})
 	require.NoError(r, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	l.cancel = cancel
 	l.over.Go(func() { _ = l.loop.Run(ctx) })
-	l.over.Go(func() { _ = queue.Run(ctx) })
+	l.over.Go(func() { _ = l.source.Run(ctx) })
 	r.life = l
 }
 
@@ -259,12 +263,8 @@ func (r *rig) client(l *life) *anka.Client {
 
 func (r *rig) provider(l *life, s *github.Source) *anka.Provider {
 	r.Helper()
-	pools := append([]anka.PoolOptions(nil), r.setup.pools...)
-	for i := range pools {
-		pools[i].Startup = startup{s, "#!/bin/sh\nnohup ./run.sh --jitconfig ", r.setup.launch}
-	}
 	o := anka.ProviderOptions{
-		Client: r.client(l), Pools: pools, Now: time.Now, Settle: settled,
+		Client: r.client(l), Pools: r.pools(s), Now: time.Now, Settle: settled,
 		ScheduleTimeout: 5 * time.Minute, PullTimeout: 2 * time.Hour, StartTimeout: 10 * time.Minute,
 	}
 	if r.setup.provider != nil {
@@ -273,6 +273,23 @@ func (r *rig) provider(l *life, s *github.Source) *anka.Provider {
 	p, err := anka.NewProvider(o)
 	require.NoError(r, err)
 	return p
+}
+
+// pools are those of the setup with their start-up scripts.
+func (r *rig) pools(s *github.Source) []anka.PoolOptions {
+	pools := slices.Clone(r.setup.pools)
+	for i := range pools {
+		pools[i].Startup = startup{s, "#!/bin/sh\nnohup ./run.sh --jitconfig ", r.setup.launch}
+	}
+	return pools
+}
+
+// reload lets the daemon follow changed pools, as when its configuration is loaded anew.
+func (r *rig) reload(change func(pools []anka.PoolOptions)) {
+	r.Helper()
+	change(r.setup.pools)
+	require.NoError(r, r.life.provider.SetPools(r.pools(r.life.source)))
+	r.life.loop.Wake()
 }
 
 // source is the CI source of one life.
