@@ -68,7 +68,9 @@ func liveThrough(r *rig, w *weather) {
 	r.clean()
 	r.requireOnce()
 	b := r.world.Books()
-	require.LessOrEqual(r, b.Starts, len(jobs), "a start for each job at most")
+	// A start for each job, and a few for VMs that trouble cost: a deletion that arrives late
+	// takes the runner from one that is wanted again.
+	require.LessOrEqual(r, b.Starts, len(jobs)*6/5)
 	r.Logf("%d jobs, %d starts, p95 of queue times %s, faults %v", len(jobs), b.Starts, b.QueueTime(95).Round(time.Second), w.count)
 }
 
