@@ -55,7 +55,7 @@ type ViolationKind string
 // or the world are wrong.
 const (
 	ViolationBusy   ViolationKind = "VM ended under a job"
-	ViolationRecord ViolationKind = "VM ended with its runner's record left"
+	ViolationRecord ViolationKind = "VM ended with its runner waiting"
 	ViolationName   ViolationKind = "runner in another's VM"
 	ViolationLimit  ViolationKind = "limit exceeded"
 	ViolationWorld  ViolationKind = "world contradicts itself"

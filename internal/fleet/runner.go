@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"autoscaled/anka/ankatest"
-	"autoscaled/queue/github/githubtest"
 )
 
 // runnerState is where a runner is in its life.
@@ -71,27 +70,16 @@ func (w *World) follow(v *vm, i ankatest.InstanceRecord) {
 }
 
 // judge holds the end of a VM that somebody asked for against what GitHub knows. One that
-// never came up has no runner, and one that is down, or whose runner has had its job, has
-// none that could take one.
+// never came up has no runner, and one that is down has none that could take a job.
 func (w *World) judge(v *vm, i ankatest.InstanceRecord) {
 	switch r := v.runner; {
 	case r != nil && r.state == running:
 		w.violate(ViolationBusy, "VM %s on %s was ended under job %s, %s after it began",
 			v.name, v.node, r.job.id, w.now().Sub(r.job.started))
-	case i.Started.IsZero() || v.down || r != nil && r.job != nil:
-	case w.record(v.name) != nil:
-		w.violate(ViolationRecord, "VM %s on %s was ended while the record of its runner was there", v.name, v.node)
+	case i.Started.IsZero() || v.down:
+	case w.options.GitHub.MayWork(v.name):
+		w.violate(ViolationRecord, "VM %s on %s was ended while its runner could be given a job", v.name, v.node)
 	}
-}
-
-// record finds the record of a runner; nil: there is none.
-func (w *World) record(name string) *githubtest.Runner {
-	all := w.options.GitHub.Runners()
-	i := slices.IndexFunc(all, func(r githubtest.Runner) bool { return strings.EqualFold(r.Name, name) })
-	if i < 0 {
-		return nil
-	}
-	return &all[i]
 }
 
 // launch lets the runner of a script come up in time.

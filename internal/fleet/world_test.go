@@ -149,7 +149,7 @@ func TestVMEndedUnderAJobIsAViolation(t *testing.T) {
 	})
 }
 
-func TestVMEndedWithItsRecordIsAViolation(t *testing.T) {
+func TestVMEndedWithItsRunnerWaitingIsAViolation(t *testing.T) {
 	for _, wait := range []time.Duration{40 * time.Second, 5 * time.Minute} { // coming, idle
 		inBubble(t, fleet.Options{}, func(b bench) {
 			first, _ := b.start("runner-1")
