@@ -29,6 +29,7 @@ type ciDemo struct {
 	github  *githubtest.Server
 	life    *ciLife
 	fates   *rand.Rand
+	weather *ciWeather
 	kills   int
 	// requests counts the ids that were made.
 	requests int
@@ -75,7 +76,7 @@ func playCIDemo(ctx context.Context, out io.Writer, o demoOptions, day ciDay) (s
 
 func newCIDemo(o demoOptions, day ciDay) (d *ciDemo, err error) {
 	d = &ciDemo{options: o, day: day, jobs: day.jobs(o.seed), frame: demoFrame{At: day.Start, Started: day.Start}}
-	d.fates = rand.New(rand.NewPCG(o.seed, 9))
+	d.fates, d.weather = rand.New(rand.NewPCG(o.seed, 9)), &ciWeather{random: rand.New(rand.NewPCG(o.seed, 2))}
 	clock := newDemoClock(day.Start, day.Start.Add(day.Span), o.speed)
 	macs, err := ankatest.New(ciFleet(o.faults), clock, o.seed)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/google/uuid"
@@ -108,9 +109,13 @@ func (d *ciDemo) nextRequest() autoscale.RequestID {
 }
 
 func (d *ciDemo) newSource(l *ciLife, metrics *web.Metrics) (*github.Source, error) {
+	var wire http.RoundTripper = ciLines{d.stage, d.world.GitHubTransport()}
+	if d.options.faults {
+		wire = d.weather.through(wire)
+	}
 	client, err := github.New(github.Options{
 		URL: ciOrg, Token: rest.Static(ciDemoToken), RetryWait: time.Millisecond, Observer: observer(metrics, "github"),
-		Transport: l.fate.elsewhere(ciLines{d.stage, d.world.GitHubTransport()}),
+		Transport: l.fate.elsewhere(wire),
 	})
 	if err != nil {
 		return nil, err

@@ -79,12 +79,6 @@ func (f *ciFate) unlessDead(t http.RoundTripper, r *http.Request) (*http.Respons
 	return answer, err
 }
 
-// ciTransport is a function that carries calls.
-type ciTransport func(*http.Request) (*http.Response, error)
-
-// RoundTrip calls it.
-func (t ciTransport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
-
 // mortalJournal is the journal of one life.
 type mortalJournal struct {
 	loop.Journal

@@ -205,19 +205,16 @@ func (s *ciStage) settle() bool {
 	return !s.ended
 }
 
-// atRest asks for news first: those of which a poll is just being told are news until they
-// are acknowledged, and who has done that is not on a line. The caller holds the lock.
+// atRest tells whether nothing would happen if time stood still. News of which a poll is
+// just being told are news until they are acknowledged. The caller holds the lock.
 func (s *ciStage) atRest() bool {
-	news := slices.ContainsFunc(s.sets, func(set string) bool {
-		return s.github.HasSession(set) && s.github.HasNews(set)
-	})
 	waiting := len(s.timers)
 	for _, l := range s.lines {
-		if l.ctx.Err() == nil {
+		if l.ctx.Err() == nil && !s.github.HasNews(l.session) {
 			waiting++
 		}
 	}
-	return !news && waiting == s.actors
+	return waiting == s.actors
 }
 
 // ring lets the timers fire that are due.
@@ -236,10 +233,11 @@ func (s *ciStage) ring() {
 
 // ciLine is a poll that waits.
 type ciLine struct {
-	ctx   context.Context
-	until time.Time
-	end   context.CancelFunc
-	over  bool // it ends for the time is over
+	session string // its id
+	ctx     context.Context
+	until   time.Time
+	end     context.CancelFunc
+	over    bool // it ends for the time is over
 }
 
 // hangUp ends the polls that have waited long enough.
@@ -254,10 +252,10 @@ func (s *ciStage) hangUp() {
 	}
 }
 
-func (s *ciStage) pickUp(ctx context.Context) *ciLine {
+func (s *ciStage) pickUp(ctx context.Context, session string) *ciLine {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := &ciLine{until: s.Now().Add(ciPoll)}
+	l := &ciLine{session: session, until: s.Now().Add(ciPoll)}
 	l.ctx, l.end = context.WithCancel(ctx)
 	s.lines = append(s.lines, l)
 	s.changed.Broadcast()

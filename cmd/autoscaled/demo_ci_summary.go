@@ -33,6 +33,7 @@ type ciSummary struct {
 	Pulls, MostPulling        int
 	Calls                     map[string]int // of the controller
 	Faults                    map[ankatest.FaultKind]int
+	Broken                    int // calls of GitHub that went wrong
 
 	// AlwaysOn is what as many VMs that are always there would have made of it.
 	AlwaysOn demoBaseline
@@ -57,7 +58,7 @@ func (d *ciDemo) summarize() (ciSummary, error) {
 
 func (d *ciDemo) summaryOf(b fleet.Books, records demoRecords) ciSummary {
 	s := ciSummary{
-		Real: d.stage.elapsed(), Virtual: b.At.Sub(d.day.Start), Ticks: d.ticks, BadTicks: d.badTicks, Kills: d.kills,
+		Real: d.stage.elapsed(), Virtual: b.At.Sub(d.day.Start), Ticks: d.ticks, BadTicks: d.badTicks, Kills: d.kills, Broken: d.weather.count(),
 		Offered: len(d.jobs), Checks: ciAudit(b, records),
 	}
 	s.addJobs(b, d.day)
@@ -170,6 +171,9 @@ func (s ciSummary) print(out io.Writer) {
 		row("", "%6d  %s", s.Calls[route], route)
 	}
 	printFaults(row, s.Faults)
+	if s.Broken > 0 {
+		row("", "%6d  of GitHub's calls", s.Broken)
+	}
 	fmt.Fprintf(out, "\nThe same time with %d VMs always on\n\n", ciSlots)
 	row("jobs", "%d finished", s.AlwaysOn.Finished)
 	row("queue time", "%s (%d jobs that started)", spread(s.AlwaysOn.Waits), s.AlwaysOn.Waits.Count)

@@ -109,13 +109,17 @@ func (s *Server) Unacknowledged(name string) int {
 	return len(s.named(name).messages)
 }
 
-// HasNews tells whether a poll of a set would bring something, or what it brought was
-// not acknowledged yet.
-func (s *Server) HasNews(name string) bool {
+// HasNews tells whether a poll of the session with this id would bring something, or what
+// it brought was not acknowledged yet.
+func (s *Server) HasNews(session string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	x := s.named(name)
-	return !s.mute && len(x.events)+len(x.messages) > 0
+	for _, x := range s.sets {
+		if x.session != nil && x.session.id == session {
+			return !s.mute && len(x.events)+len(x.messages) > 0
+		}
+	}
+	return false
 }
 
 // listening finds the set of a request to the queue.
