@@ -38,6 +38,9 @@ func (s *source) files(c *Config) {
 			}
 			s.tlsReadable(at+".queue.github.tls", &q.TLS)
 		}
+		if q := cluster.Queue.GitHubREST; q != nil {
+			s.githubRESTReadable(at+".queue.github_rest", q)
+		}
 		if q := cluster.Queue.GitLab; q != nil {
 			s.secretReadable(at+".queue.gitlab.token", q.Token())
 			s.tlsReadable(at+".queue.gitlab.tls", &q.TLS)
@@ -47,6 +50,18 @@ func (s *source) files(c *Config) {
 			s.secretReadable(at+".queue.http.token", q.Token())
 			s.tlsReadable(at+".queue.http.tls", &q.TLS)
 		}
+	}
+}
+
+func (s *source) githubRESTReadable(at string, q *GitHubRESTQueue) {
+	s.secretReadable(at+".token", q.Token())
+	if q.App != nil {
+		s.secretReadable(at+".app.key", q.App.Key())
+	}
+	s.tlsReadable(at+".tls", &q.TLS)
+	if w := q.Webhook; w != nil {
+		s.secretReadable(at+".webhook.secret", w.Secret())
+		s.readable(at+".webhook.web_config_file", w.WebConfigFile)
 	}
 }
 

@@ -62,16 +62,7 @@ func (p *PoolSelect) Selector() autoscale.Selector {
 
 func (s *source) githubQueue(c *Cluster, q *GitHubQueue, at string) {
 	s.url(at+".url", q.URL)
-	s.secret(at, "token", q.Token())
-	switch token := !q.Token().IsZero(); {
-	case token && q.App != nil:
-		s.add(at, "has both a token and an app; keep one")
-	case !token && q.App == nil && !s.within(at+".token") && !s.within(at+".app"):
-		s.add(at, "has neither a token nor an app; set token_file, token_env or app")
-	}
-	if q.App != nil {
-		s.githubApp(q.App, at+".app")
-	}
+	s.githubAccess(q.Token(), q.App, at)
 	s.tls(&q.TLS, at+".tls", q.URL)
 	if len(q.ScaleSets) == 0 {
 		s.add(at+".scale_sets", "must have an entry")

@@ -48,7 +48,7 @@ func TestGitHubMistakes(t *testing.T) {
 		{"select: {template", "select: {pool: iso, template", at + `10: clusters[0].queue.github.scale_sets[0].select.pool: there is no pool "iso"; did you mean "ios"?`},
 		{"{name: macos-15, ", "{", at + "10: clusters[0].queue.github.scale_sets[0].name: is missing"},
 		{", value: fast", "", at + "10: clusters[0].queue.github.scale_sets[0].select.labels[0].value: is missing"},
-		{"      github:", "      file: {path: x}\n      github:", at + "5: clusters[0].queue: must hold exactly one of file, http, exec, github and gitlab; it has file and github"},
+		{"      github:", "      file: {path: x}\n      github:", at + "5: clusters[0].queue: must hold exactly one of file, http, exec, github, github_rest and gitlab; it has file and github"},
 	} {
 		require.Contains(t, minimalGitHub, c[0])
 		_, err := parse(t, strings.Replace(minimalGitHub, c[0], c[1], 1))
@@ -57,7 +57,7 @@ func TestGitHubMistakes(t *testing.T) {
 	_, err := parse(t, strings.Replace(minimal, "file: {path: queue.yaml}", "github: {url: 'https://github.com/a', token_env: T, scale_sets: [{name: a}]}", 1))
 	require.EqualError(t, err, at+"8: clusters[0].queue.github: is for Anka, and this cluster is on CycleCloud")
 	_, err = parse(t, minimalAnka+"          script_file: run.sh\n")
-	require.EqualError(t, err, at+"14: clusters[0].policy.pools[0].script_file: has no effect: only the queues github and gitlab bring credentials that a script could carry")
+	require.EqualError(t, err, at+"14: clusters[0].policy.pools[0].script_file: has no effect: only the queues github, github_rest and gitlab bring credentials that a script could carry")
 }
 
 func TestScriptIsFilledIn(t *testing.T) {

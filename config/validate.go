@@ -165,7 +165,7 @@ func (s *source) tls(t *TLS, at, address string) {
 	}
 }
 
-const kindsOfQueue = "file, http, exec, github and gitlab"
+const kindsOfQueue = "file, http, exec, github, github_rest and gitlab"
 
 func (s *source) queue(c *Cluster, at string) {
 	q := &c.Queue
@@ -187,6 +187,10 @@ func (s *source) queue(c *Cluster, at string) {
 	if q.GitHub != nil {
 		set = append(set, "github")
 		s.githubQueue(c, q.GitHub, at+".github")
+	}
+	if q.GitHubREST != nil {
+		set = append(set, "github_rest")
+		s.githubRESTQueue(c, q.GitHubREST, at+".github_rest")
 	}
 	if q.GitLab != nil {
 		set = append(set, "gitlab")
@@ -321,8 +325,8 @@ func (s *source) pools(c *Cluster, at string) {
 			s.required(key+".nodearray", pool.Nodearray)
 		case "anka":
 			s.ankaPool(p.Pools[:i], pool, key)
-			if pool.ScriptFile != "" && c.Queue.GitHub == nil && c.Queue.GitLab == nil {
-				s.add(key+".script_file", "has no effect: only the queues github and gitlab bring credentials that a script could carry")
+			if pool.ScriptFile != "" && c.Queue.GitHub == nil && c.Queue.GitHubREST == nil && c.Queue.GitLab == nil {
+				s.add(key+".script_file", "has no effect: only the queues github, github_rest and gitlab bring credentials that a script could carry")
 			}
 		}
 		if pool.Max > 0 && pool.Min > pool.Max {

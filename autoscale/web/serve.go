@@ -17,6 +17,12 @@ const (
 	closing = 2 * time.Second
 	// readHeader bounds how long a client may take to say what it wants.
 	readHeader = 10 * time.Second
+	// readAll bounds how long all of a request may take to arrive, and idle how long a
+	// connection is kept without one.
+	readAll = 30 * time.Second
+	idle    = 2 * time.Minute
+	// headerBytes bounds what stands before a request's body.
+	headerBytes = 64 << 10
 )
 
 // CheckWebConfig tells what is wrong with a web configuration file. An empty
@@ -27,7 +33,7 @@ func CheckWebConfig(path string) error { return toolkit.Validate(path) }
 // finish, for two seconds at most. The web configuration file is read anew for
 // each connection; its path may be empty. Serve closes the listener.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, webConfigFile string) error {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: readHeader}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: readHeader, ReadTimeout: readAll, IdleTimeout: idle, MaxHeaderBytes: headerBytes}
 	flags := &toolkit.FlagConfig{WebConfigFile: &webConfigFile}
 	return serve(ctx, server, func() error {
 		return toolkit.Serve(l, server, flags, slog.New(slog.DiscardHandler))

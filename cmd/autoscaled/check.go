@@ -46,6 +46,7 @@ For a server whose certificate is not trusted it prints the line that pins the c
 			checks := newConnection(cmd.OutOrStdout(), p)
 			checks.checkStateDir(c.StateDir, connect)
 			if !connect {
+				checks.foresee()
 				return nil
 			}
 			return checks.check(cmd.Context())
@@ -76,7 +77,11 @@ func (c *connection) fail(part, format string, args ...any) {
 func (c *connection) check(ctx context.Context) error {
 	c.note.bind(readNote(nil))
 	err := c.listen(ctx, func(ctx context.Context) error {
-		c.checkQueue(ctx)
+		if c.polled == nil {
+			c.checkQueue(ctx)
+		} else {
+			c.checkPolled(ctx)
+		}
 		return nil
 	})
 	if err != nil {
@@ -114,6 +119,10 @@ func (c *connection) checkQueue(ctx context.Context) {
 func (c *connection) pinQueue(ctx context.Context) {
 	if q := c.cluster.Queue.GitHub; q != nil {
 		c.pin(ctx, "queue", q.URL, "github")
+		return
+	}
+	if q := c.cluster.Queue.GitHubREST; q != nil {
+		c.pin(ctx, "queue", q.URL, "github_rest")
 		return
 	}
 	if q := c.cluster.Queue.GitLab; q != nil {

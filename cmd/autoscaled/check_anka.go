@@ -24,6 +24,7 @@ func (c *connection) checkAnka(ctx context.Context) {
 			for i := range pools {
 				c.checkAnkaPool(ctx, &c.cluster.Scaling.Pools[i], &pools[i])
 			}
+			c.checkRules(supply.Pools)
 			return
 		}
 	}

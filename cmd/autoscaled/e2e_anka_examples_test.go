@@ -64,3 +64,18 @@ func TestExampleForGitLab(t *testing.T) {
 	s.want("VMs", map[string]int{"v2": 1, "base": 1})
 	require.Zero(t, p.stop(syscall.SIGTERM))
 }
+
+// The example for GitHub without scale sets is right, and keeps its warm pool.
+func TestExampleForPolledGitHub(t *testing.T) {
+	s := newRESTSite(t, "acme/library")
+	s.write("github-token", ciToken+"\n")
+	s.write("webhook-secret", hookSecret+"\n")
+	s.example("anka-github-rest.yaml", "https://github.com", s.ciURL, "0.0.0.0:9798", "127.0.0.1:0")
+	r := s.command("check", "--connect")
+	require.Zero(t, r.code, r.out+r.err)
+	jobs := s.ci.Queue("acme/library", []string{"self-hosted", "macos-15", "xcode-16"})
+	p := s.start()
+	eventually(t, "the job runs", func() bool { return s.work(jobs) == 1 })
+	s.want("its VM and the warm pool", map[string]int{"v2": 2})
+	require.Zero(t, p.stop(syscall.SIGTERM))
+}

@@ -140,7 +140,7 @@ func readRecord(ctx context.Context, stateDir, cluster string) (record, error) {
 // notesOf are the notes of others that are in a journal.
 func notesOf(ctx context.Context, j *journal.Journal) (map[string]json.RawMessage, error) {
 	notes := make(map[string]json.RawMessage)
-	for _, name := range []string{githubNote, gitlabNote} {
+	for _, name := range []string{githubNote, githubRESTNote, gitlabNote} {
 		text, err := j.Note(name).Load(ctx)
 		if err != nil {
 			return nil, err

@@ -84,6 +84,7 @@ type daemon struct {
 	reloader *reloader
 	control  net.Listener
 	public   net.Listener // nil: listen is empty
+	heard    net.Listener // what the queue is told comes here; nil: nothing
 }
 
 // newDaemon claims the state directory and the addresses. A daemon that it
@@ -129,6 +130,11 @@ func (d *daemon) listen() (err error) {
 	if d.control, err = web.ListenControl(d.config.StateDir); err != nil {
 		return err
 	}
+	if w := d.parts.webhook; w != nil {
+		if d.heard, err = net.Listen("tcp", w.listen); err != nil {
+			return fmt.Errorf("listen for deliveries (%s): %w", w.key, err)
+		}
+	}
 	if d.config.Listen == "" {
 		return nil
 	}
@@ -143,6 +149,9 @@ func (d *daemon) close() error {
 	_ = d.log.Sync() // standard error can't always be synced
 	if d.public != nil {
 		d.public.Close() // serving may have closed it already
+	}
+	if d.heard != nil {
+		d.heard.Close()
 	}
 	if d.control != nil {
 		d.control.Close()
@@ -165,6 +174,9 @@ func (d *daemon) run(ctx context.Context) error {
 		handler := web.Handler(web.Options{Metrics: d.registry, Problems: d.problems, Notes: d.notes, Version: programVersion()})
 		group.Go(func() error { return web.Serve(ctx, d.public, handler, d.config.WebConfigFile) })
 	}
+	if w := d.parts.webhook; w != nil {
+		group.Go(func() error { return web.Serve(ctx, d.heard, w.handler, w.configFile) })
+	}
 	if d.parts.watch != nil {
 		group.Go(func() error {
 			if err := d.parts.watch(ctx, d.loop.Wake); err != nil {
@@ -181,17 +193,20 @@ func (d *daemon) run(ctx context.Context) error {
 }
 
 func (d *daemon) announce() {
-	listen := "nowhere"
-	if d.public != nil {
-		listen = d.public.Addr().String()
-	}
 	c := d.parts.cluster
 	d.log.Info("started",
 		zap.String("version", programVersion()), zap.String("cluster", c.Name),
 		zap.String("cloud", d.parts.cloudURL()), zap.String("queue", queueName(c.Queue)),
-		zap.String("state_dir", d.config.StateDir), zap.String("listen", listen),
+		zap.String("state_dir", d.config.StateDir), zap.String("listen", addressOf(d.public)),
 		zap.Duration("interval", d.config.Interval.Std()), zap.Bool("dry_run", d.config.DryRun),
-		zap.String("policy_revision", c.Policy().Revision))
+		zap.String("policy_revision", c.Policy().Revision), zap.String("webhook", addressOf(d.heard)))
+}
+
+func addressOf(l net.Listener) string {
+	if l == nil {
+		return "nowhere"
+	}
+	return l.Addr().String()
 }
 
 // controls is what the control socket gives access to.
@@ -271,6 +286,13 @@ func checkedConfig(path string) (*config.Config, error) {
 	}
 	if err := web.CheckWebConfig(c.WebConfigFile); err != nil {
 		return nil, usageError(fmt.Errorf("web_config_file %s: %w", c.WebConfigFile, err))
+	}
+	for i := range c.Clusters {
+		if q := c.Clusters[i].Queue.GitHubREST; q != nil && q.Webhook != nil {
+			if err := web.CheckWebConfig(q.Webhook.WebConfigFile); err != nil {
+				return nil, usageError(fmt.Errorf("clusters[%d].queue.github_rest.webhook.web_config_file %s: %w", i, q.Webhook.WebConfigFile, err))
+			}
+		}
 	}
 	return c, nil
 }

@@ -46,8 +46,9 @@ export ACTIONS_RUNNER_INPUT_JITCONFIG={credential}
 nohup ./run.sh </dev/null >"$HOME/actions-runner.log" 2>&1 &
 `
 
-// gitlabScript starts a runner for one job, detached like the one above. GitLab's runner
-// reads what it is told of the server from the environment as well.
+// gitlabScript starts a runner for one job, detached like the one above. The runner's
+// program reads server, token, name and executor from these variables; for the number of
+// jobs it has a flag only. It ends after its job, and waits for one as long as it takes.
 const gitlabScript config.Script = `#!/bin/bash
 export PATH="$PATH:/opt/homebrew/bin:/usr/local/bin"
 command -v gitlab-runner >/dev/null || exit 1

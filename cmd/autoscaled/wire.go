@@ -13,6 +13,7 @@ import (
 	"autoscaled/cyclecloud"
 	"autoscaled/internal/rest"
 	"autoscaled/queue"
+	"autoscaled/queue/githubrest"
 )
 
 // parts is what a configured cluster becomes: what a loop needs beside its
@@ -30,8 +31,12 @@ type parts struct {
 	script     config.Script // built in
 	ciURL      string
 	background func(context.Context) error
-	note       note
-	signals    signals
+	// webhook is where the queue is told what happens; nil: nowhere.
+	webhook *webhook
+	// polled is the queue where it polls GitHub.
+	polled  *githubrest.Source
+	note    note
+	signals signals
 	// watch wakes the loop when the queue changes, until its context ends. nil:
 	// the queue can't tell.
 	watch func(ctx context.Context, wake func()) error
@@ -92,6 +97,8 @@ func (p *parts) addQueue(metrics *web.Metrics, dryRun bool) error {
 		p.queue = source
 	case q.GitHub != nil:
 		return p.addGitHub(q.GitHub, metrics, dryRun)
+	case q.GitHubREST != nil:
+		return p.addGitHubREST(q.GitHubREST, metrics, dryRun)
 	case q.GitLab != nil:
 		return p.addGitLab(q.GitLab, metrics, dryRun)
 	default:
@@ -104,6 +111,10 @@ func (p *parts) addQueue(metrics *web.Metrics, dryRun bool) error {
 	return nil
 }
 
+// firstReading is how long a source that polls within a budget of calls is waited for
+// until it has read everything once; later it answers at once. Our own choice.
+const firstReading = 2 * time.Minute
+
 // queueTimeout leaves a source the time to report its own time-out, and an HTTP
 // source that to try twice.
 func (p *parts) queueTimeout() time.Duration {
@@ -114,6 +125,8 @@ func (p *parts) queueTimeout() time.Duration {
 		return q.Exec.Timeout.Std() + 5*time.Second
 	case q.GitHub != nil:
 		return 2 * q.GitHub.Timeout.Std()
+	case q.GitHubREST != nil:
+		return max(firstReading, 4*q.GitHubREST.Timeout.Std())
 	case q.GitLab != nil: // several pages, one after the other
 		return 4 * q.GitLab.Timeout.Std()
 	}
@@ -131,6 +144,8 @@ func queueName(q config.Queue) string {
 		return address
 	case q.GitHub != nil:
 		return fmt.Sprintf("%s of %s", plural(len(q.GitHub.ScaleSets), "scale set", "scale sets"), q.GitHub.URL)
+	case q.GitHubREST != nil:
+		return fmt.Sprintf("%s of %s", plural(len(q.GitHubREST.Repositories), "repository", "repositories"), q.GitHubREST.URL)
 	case q.GitLab != nil:
 		return "jobs of " + q.GitLab.URL
 	}

@@ -15,14 +15,18 @@ import (
 
 // The names of what queues keep in the journal.
 const (
-	githubNote = "github"
-	gitlabNote = "gitlab"
+	githubNote     = "github"
+	githubRESTNote = "github_rest"
+	gitlabNote     = "gitlab"
 )
 
 // noteName is that of the cluster's queue.
 func (p *parts) noteName() string {
-	if p.cluster.Queue.GitLab != nil {
+	switch q := p.cluster.Queue; {
+	case q.GitLab != nil:
 		return gitlabNote
+	case q.GitHubREST != nil:
+		return githubRESTNote
 	}
 	return githubNote
 }
@@ -31,16 +35,7 @@ func (p *parts) noteName() string {
 // session: it would take jobs from whoever serves them now.
 func (p *parts) addGitHub(q *config.GitHubQueue, metrics *web.Metrics, dryRun bool) error {
 	options := github.Options{URL: q.URL, TLS: tlsOf(q.TLS), Timeout: q.Timeout.Std(), Observer: observer(metrics, "github")}
-	switch {
-	case q.App != nil:
-		key := q.App.Key()
-		options.App = &github.App{ID: q.App.ID, Installation: int64(q.App.Installation), Key: func() ([]byte, error) {
-			text, err := key.Read()
-			return []byte(text.Reveal()), err
-		}}
-	default:
-		options.Token = secret(q.Token())
-	}
+	signIn(&options, q.Token(), q.App)
 	client, err := github.New(options)
 	if err != nil {
 		return err
@@ -59,6 +54,19 @@ func (p *parts) addGitHub(q *config.GitHubQueue, metrics *web.Metrics, dryRun bo
 	p.queue, p.registrar, p.background = source, source, source.Run
 	p.script, p.ciURL = githubScript, q.URL
 	return nil
+}
+
+// signIn says who asks GitHub: the App where there is one, or else the token.
+func signIn(o *github.Options, token config.SecretSource, app *config.GitHubApp) {
+	if app == nil {
+		o.Token = secret(token)
+		return
+	}
+	key := app.Key()
+	o.App = &github.App{ID: app.ID, Installation: int64(app.Installation), Key: func() ([]byte, error) {
+		text, err := key.Read()
+		return []byte(text.Reveal()), err
+	}}
 }
 
 // note is what a queue keeps in a journal that is opened after the queue was made.
