@@ -1,0 +1,99 @@
+package slurm
+
+import (
+	"strings"
+	"time"
+)
+
+// Job is one record of Slurm's job list. An array's tasks that have not started are
+// one record; each that has is another. What Slurm leaves out is zero.
+type Job struct {
+	ID int64
+	// ArrayID is the array's, 0 for other jobs. Tasks are those still to start, as
+	// Slurm writes them ("36-99:7", "2-9%2"); empty for a job that is one task.
+	ArrayID    int64
+	ArrayTasks string
+	// ArrayLimit is how many tasks may run at a time, 0: any number.
+	ArrayLimit int64
+	// HetID is the heterogeneous job that this is a component of, 0: none.
+	HetID int64
+	// State is the base state and its flags, as in "RUNNING+CONFIGURING".
+	State string
+	// Reason is why the job waits, in one word, and Description what Slurm says beside.
+	Reason, Description string
+	// Partition is where it may run, names with commas between.
+	Partition string
+	Priority  int64
+	Submitted time.Time
+	// Eligible is when its begin time is, or was. Zero: not known yet.
+	Eligible time.Time
+	// TimeLimit is 0 where there is none.
+	TimeLimit time.Duration
+	// Nodes are what it runs on, or is to run on once they are up: a host list.
+	Nodes string
+	// NodeCount is how many nodes it asks for or has. MaxNodes is 0 where none is told.
+	NodeCount, MaxNodes int64
+	// Tasks and CPUs are of the whole job.
+	Tasks, CPUs, CPUsPerTask, TasksPerNode, MinCPUsPerNode int64
+	// MemoryPerNode and MemoryPerCPU are in MiB. Of both at most one is not 0.
+	MemoryPerNode, MemoryPerCPU int64
+	// Shared is "none" for jobs that share no node, and Slurm's word otherwise.
+	Shared string
+	// Features are the job's constraints, as Slurm writes them.
+	Features string
+	// Switches is how many leaf switches it may span at most, 0: any number.
+	Switches                     int64
+	Licenses, Dependency         string
+	RequiredNodes, ExcludedNodes string
+	TRES                         string
+	TRESPerNode, TRESPerJob      string
+	TRESPerTask, TRESPerSocket   string
+	SocketsPerNode               int64
+	CPUsPerTRES, MemoryPerTRES   string
+	Hold                         bool
+}
+
+// Is tells whether the job's state or one of its flags is so called.
+func (j *Job) Is(state string) bool { return hasWord(j.State, "+", state) }
+
+// Node is one record of Slurm's node list.
+type Node struct {
+	Name, Host, Address string
+	// State is the base state and its flags in capitals: "IDLE+CLOUD+POWERED_DOWN".
+	State string
+	// Features and Partitions have commas between.
+	Features, Partitions string
+	// Gres is what it has and GresUsed what of it is taken ("gpu:2"). AllocTRES is
+	// what jobs have of it ("cpu=8,mem=50G"), which tells GPUs where these are accounted.
+	Gres, GresUsed, AllocTRES string
+	CPUs, AllocCPUs           int64
+	// Memory and AllocMemory are in MiB.
+	Memory, AllocMemory int64
+	// Reason is what an administrator, Slurm or we gave for taking it out of service.
+	Reason string
+}
+
+// Is tells whether the node's state or one of its flags is so called.
+func (n *Node) Is(state string) bool { return hasWord(n.State, "+", state) }
+
+// Partition is one record of Slurm's partition list.
+type Partition struct {
+	Name string
+	// State is UP, DOWN, DRAIN or INACTIVE. Jobs start only where it is UP.
+	State string
+	// Nodes is a host list, or empty.
+	Nodes string
+	// OverSubscribe is EXCLUSIVE where every job has its nodes for itself.
+	OverSubscribe string
+	// MaxTime is the longest time limit, 0: none.
+	MaxTime time.Duration
+}
+
+func hasWord(list, separator, word string) bool {
+	for w := range strings.SplitSeq(list, separator) {
+		if w == word {
+			return true
+		}
+	}
+	return false
+}
