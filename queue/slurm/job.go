@@ -10,7 +10,7 @@ import (
 type Job struct {
 	ID int64
 	// ArrayID is the array's, 0 for other jobs. Tasks are those still to start, as
-	// Slurm writes them ("36-99:7", "2-9%2"); empty for a job that is one task.
+	// Slurm writes them ("36-99:7"); empty for a job that is one task.
 	ArrayID    int64
 	ArrayTasks string
 	// ArrayLimit is how many tasks may run at a time, 0: any number.

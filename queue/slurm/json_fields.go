@@ -70,9 +70,13 @@ const maxMinutes = int64(1<<63-1) / int64(time.Minute)
 func minutes(n int64) time.Duration { return time.Duration(min(amount(n), maxMinutes)) * time.Minute }
 
 var jobFields = fields[Job]{
-	"job_id":            into(func(j *Job) *int64 { return &j.ID }),
-	"array_job_id":      into(func(j *Job) *int64 { return &j.ArrayID }),
-	"array_task_string": textInto(",", func(j *Job) *string { return &j.ArrayTasks }),
+	"job_id":       into(func(j *Job) *int64 { return &j.ID }),
+	"array_job_id": into(func(j *Job) *int64 { return &j.ArrayID }),
+	"array_task_string": func(d *decoder, j *Job) error {
+		text, err := d.text(",")
+		j.ArrayTasks, _, _ = strings.Cut(text, "%") // array_max_tasks has the rest
+		return err
+	},
 	"array_max_tasks":   into(func(j *Job) *int64 { return &j.ArrayLimit }),
 	"het_job_id":        into(func(j *Job) *int64 { return &j.HetID }),
 	"job_state":         textInto("+", func(j *Job) *string { return &j.State }),

@@ -48,7 +48,7 @@ func TestBothGenerations(t *testing.T) {
 
 	require.Equal(t, "CONFIGURING", old[1].State)
 	require.Equal(t, "RUNNING+CONFIGURING+POWER_UP_NODE", young[1].State)
-	require.Equal(t, "2-9%2", old[9].ArrayTasks)
+	require.Equal(t, "2-9", old[9].ArrayTasks)
 	require.Equal(t, int64(2), young[9].ArrayLimit)
 	require.Equal(t, int64(4096), old[9].MemoryPerNode)
 	require.Equal(t, int64(3500), young[5].MemoryPerCPU)
