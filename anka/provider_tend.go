@@ -13,7 +13,9 @@ import (
 // there before an instance needs it.
 type Delivery struct {
 	TemplateID, Tag string
-	NodeID, Node    string // id and name of the Mac
+	// Template is the template's name, where a pool gives one.
+	Template     string
+	NodeID, Node string // id and name of the Mac
 	// Request is the controller's id of the distribution. Empty: its answer was lost.
 	Request string
 	State   DeliveryState
@@ -282,7 +284,7 @@ func (p *Provider) lacking(s *survey, pool *poolSurvey) (list []*mac) {
 
 // deliver asks for one delivery. One whose answer is lost may be under way.
 func (p *Provider) deliver(ctx context.Context, s *survey, pool *poolSurvey, m *mac) error {
-	d := Delivery{TemplateID: pool.image.template, Tag: pool.image.tag, NodeID: m.ID, Node: m.Name, State: DeliveryAsked, Since: s.at, Tries: 1}
+	d := Delivery{TemplateID: pool.image.template, Template: pool.options.Template, Tag: pool.image.tag, NodeID: m.ID, Node: m.Name, State: DeliveryAsked, Since: s.at, Tries: 1}
 	if before, known := p.noted(d.key()); known {
 		d.Tries += before.Tries
 	}

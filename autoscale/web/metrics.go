@@ -29,7 +29,7 @@ var (
 // MetricInfos lists the metrics of this package in the order of the
 // documentation. Those of the Go runtime and the process are not among them.
 func MetricInfos() []MetricInfo {
-	return []MetricInfo{infoCalls, infoCallSeconds, infoReloadGood, infoReloadedLast, infoBuild}
+	return []MetricInfo{infoQueueJobs, infoDeliveries, infoDistributions, infoCalls, infoCallSeconds, infoAllowed, infoRemaining, infoReset, infoShort, infoReloadGood, infoReloadedLast, infoBuild}
 }
 
 // Metrics are those of the process as a whole: its API calls, its
@@ -39,6 +39,8 @@ type Metrics struct {
 	callSeconds  *prometheus.HistogramVec
 	reloadGood   prometheus.Gauge
 	reloadedLast prometheus.Gauge
+	deliveries   *prometheus.CounterVec
+	outside      *outside
 }
 
 // NewMetrics registers them, and the Go runtime's and the process's own. It
@@ -55,10 +57,12 @@ func NewMetrics(r prometheus.Registerer, version string) *Metrics {
 		}, infoCallSeconds.Labels),
 		reloadGood:   gauge(infoReloadGood),
 		reloadedLast: gauge(infoReloadedLast),
+		deliveries:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: infoDeliveries.Name, Help: infoDeliveries.Help}, infoDeliveries.Labels),
+		outside:      newOutside(),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: infoBuild.Name, Help: infoBuild.Help}, infoBuild.Labels)
 	build.WithLabelValues(version, runtime.Version()).Set(1)
-	r.MustRegister(m.calls, m.callSeconds, m.reloadGood, m.reloadedLast, build,
+	r.MustRegister(m.calls, m.callSeconds, m.reloadGood, m.reloadedLast, m.deliveries, m.outside, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -29,6 +29,39 @@ autoscaled_config_last_reload_success_timestamp_seconds 1.7000000005e+09
 autoscaled_config_last_reload_successful 1
 `), "autoscaled_api_requests_total", "autoscaled_config_last_reload_successful", "autoscaled_config_last_reload_success_timestamp_seconds"))
 
+	m.Delivery("heard")
+	m.Watch("demo", Outside{
+		Distributions: func() map[Distribution]int { return map[Distribution]int{{"macos", "v2", "done"}: 3} },
+		QueueJobs:     func() map[string]int { return map[string]int{"queued": 2} },
+		Allowances: func() map[string]Allowance {
+			return map[string]Allowance{"github": {true, 5000, 4000, time.Unix(1700000000, 0), true}, "silent": {}}
+		},
+	})
+	require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
+# HELP autoscaled_api_budget_short Whether the calls that we may make do not suffice to know the demand.
+# TYPE autoscaled_api_budget_short gauge
+autoscaled_api_budget_short{api="github"} 1
+autoscaled_api_budget_short{api="silent"} 0
+# HELP autoscaled_api_calls_limit Calls that the API allows in its period.
+# TYPE autoscaled_api_calls_limit gauge
+autoscaled_api_calls_limit{api="github"} 5000
+# HELP autoscaled_api_calls_remaining Calls that are left of the limit.
+# TYPE autoscaled_api_calls_remaining gauge
+autoscaled_api_calls_remaining{api="github"} 4000
+# HELP autoscaled_api_calls_reset_timestamp_seconds When calls are counted anew.
+# TYPE autoscaled_api_calls_reset_timestamp_seconds gauge
+autoscaled_api_calls_reset_timestamp_seconds{api="github"} 1.7e+09
+# HELP autoscaled_distributions Hosts to which a tag was to be brought before it is needed, by how far that is.
+# TYPE autoscaled_distributions gauge
+autoscaled_distributions{cluster="demo",state="done",tag="v2",template="macos"} 3
+# HELP autoscaled_queue_jobs Jobs that the queue last saw, by what they are to us.
+# TYPE autoscaled_queue_jobs gauge
+autoscaled_queue_jobs{cluster="demo",state="queued"} 2
+# HELP autoscaled_webhook_deliveries_total Deliveries to the webhook, by what became of them.
+# TYPE autoscaled_webhook_deliveries_total counter
+autoscaled_webhook_deliveries_total{result="heard"} 1
+`), infoShort.Name, infoAllowed.Name, infoRemaining.Name, infoReset.Name, infoDistributions.Name, infoQueueJobs.Name, infoDeliveries.Name))
+
 	m.ConfigRefused()
 	families, err := registry.Gather()
 	require.NoError(t, err)

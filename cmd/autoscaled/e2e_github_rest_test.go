@@ -66,11 +66,13 @@ func (s *restSite) deliver(p *process, secret, action string, job int64) int {
 	return answer.StatusCode
 }
 
-// work lets runners come up and take jobs; it returns the jobs that run.
+// work lets the runners in VMs that are up take jobs; it returns how many jobs run.
 func (s *restSite) work(jobs []int64) (running int) {
-	for _, r := range s.ci.Runners() {
-		s.ci.Connect(r.Name)
-		s.ci.Start(r.Name)
+	for _, i := range s.macs.Books().Instances {
+		if i.HasVM {
+			s.ci.Connect(i.Name)
+			s.ci.Start(i.Name)
+		}
 	}
 	for _, id := range jobs {
 		if s.ci.Job(id).Status == "in_progress" {
@@ -96,6 +98,11 @@ func TestRunServesPolledJobs(t *testing.T) {
 	}
 	require.Equal(t, http.StatusAccepted, s.deliver(p, hookSecret, "completed", jobs[0]))
 	s.want("no VMs", map[string]int{})
+	p.shows(`autoscaled_webhook_deliveries_total{result="heard"}`, "2")
+	p.shows(`autoscaled_webhook_deliveries_total{result="forged"}`, "1")
+	p.shows(`autoscaled_queue_jobs{cluster="mac-ci",state="unmatched"}`, "1")
+	p.shows(`autoscaled_api_calls_limit{api="github"}`, "5000")
+	p.shows(`autoscaled_api_budget_short{api="github"}`, "0")
 	eventually(t, "no runners", func() bool { return len(s.ci.Runners()) == 0 })
 	require.Len(t, s.macs.Books().Starts, 2, "nothing beyond demand")
 	require.Zero(t, p.stop(syscall.SIGTERM))

@@ -60,6 +60,8 @@ func TestRunServesGitLab(t *testing.T) {
 		gl.Finish(id, "success")
 	}
 	s.want("no VMs", map[string]int{})
+	p.shows(`autoscaled_queue_jobs{cluster="mac-ci",state="unmatched"}`, "1")
+	p.shows(`autoscaled_api_calls_limit{api="gitlab"}`, "300")
 	eventually(t, "no runners", func() bool { return len(gl.Runners()) == 0 })
 	require.Len(t, s.macs.Books().Starts, 3, "nothing beyond demand")
 	require.Zero(t, p.stop(syscall.SIGTERM))

@@ -14,6 +14,7 @@ import (
 	"autoscaled/internal/rest"
 	"autoscaled/queue"
 	"autoscaled/queue/githubrest"
+	"autoscaled/queue/gitlab"
 )
 
 // parts is what a configured cluster becomes: what a loop needs beside its
@@ -33,8 +34,9 @@ type parts struct {
 	background func(context.Context) error
 	// webhook is where the queue is told what happens; nil: nowhere.
 	webhook *webhook
-	// polled is the queue where it polls GitHub.
+	// polled is the queue where it polls GitHub, and gitlab where it is GitLab.
 	polled  *githubrest.Source
+	gitlab  *gitlab.Source
 	note    note
 	signals signals
 	// watch wakes the loop when the queue changes, until its context ends. nil:
@@ -64,6 +66,9 @@ func assemble(c *config.Config, metrics *web.Metrics, fit fittings) (*parts, err
 	}
 	if err := p.addCloud(metrics, fit); err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", p.cluster.Name, err)
+	}
+	if metrics != nil {
+		metrics.Watch(p.cluster.Name, p.outside())
 	}
 	return p, nil
 }

@@ -33,7 +33,7 @@ func (p *parts) addGitHubREST(q *config.GitHubRESTQueue, metrics *web.Metrics, d
 	p.queue, p.registrar, p.background, p.polled = source, source, source.Run, source
 	p.script, p.ciURL = githubScript, q.URL
 	if q.Webhook != nil {
-		p.webhook, err = newWebhook(q.Webhook, source)
+		p.webhook, err = newWebhook(q.Webhook, source, metrics)
 	}
 	return err
 }
@@ -55,8 +55,15 @@ type webhook struct {
 	handler    http.Handler
 }
 
-func newWebhook(w *config.Webhook, source *githubrest.Source) (*webhook, error) {
-	hook, err := githubrest.NewWebhook(githubrest.WebhookOptions{Secret: secret(w.Secret()), Look: source.Look})
+func newWebhook(w *config.Webhook, source *githubrest.Source, metrics *web.Metrics) (*webhook, error) {
+	options := githubrest.WebhookOptions{Secret: secret(w.Secret()), Look: source.Look}
+	if metrics != nil {
+		for _, d := range githubrest.Deliveries() {
+			metrics.Expect(string(d))
+		}
+		options.Observe = func(d githubrest.Delivery) { metrics.Delivery(string(d)) }
+	}
+	hook, err := githubrest.NewWebhook(options)
 	if err != nil {
 		return nil, err
 	}

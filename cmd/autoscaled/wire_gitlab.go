@@ -34,6 +34,7 @@ func (p *parts) addGitLab(q *config.GitLabQueue, metrics *web.Metrics, dryRun bo
 		return err
 	}
 	p.queue, p.registrar, p.script, p.ciURL = source, source, gitlabScript, q.URL
+	p.gitlab = source
 	return nil
 }
 
