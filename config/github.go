@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -94,10 +95,43 @@ func (s *source) poolSelect(c *Cluster, p *PoolSelect, at string) {
 	if p.Pool != "" && !strings.Contains(p.Pool, "$") && !slices.ContainsFunc(pools, func(name string) bool { return strings.EqualFold(name, p.Pool) }) {
 		s.addMeant(at+".pool", fmt.Sprintf("there is no pool %q", shown(p.Pool)), nearest(p.Pool, pools))
 	}
+	for _, what := range []struct {
+		name, asked string
+		of          func(*Pool) string
+	}{
+		{"template", p.Template, func(p *Pool) string { return p.Template }},
+		{"tag", p.Tag, func(p *Pool) string { return p.Tag }},
+		{"group", p.Group, func(p *Pool) string { return p.Group }},
+	} {
+		s.selected(c, at+"."+what.name, what.name, what.asked, what.of)
+	}
 	var names []string
 	for i, l := range p.Labels {
 		key := fmt.Sprintf("%s.labels[%d]", at, i)
 		names = s.name(key, l.Name, names)
 		s.required(key+".value", l.Value)
 	}
+}
+
+// anID is how ids of templates and groups look. Pools may name by it what a selector
+// names by its name.
+var anID = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// selected checks that a pool has what a selector asks for, where that is known before
+// jobs come: without captures to fill in, and without pools that give an id.
+func (s *source) selected(c *Cluster, at, what, asked string, of func(*Pool) string) {
+	if asked == "" || strings.Contains(asked, "$") {
+		return
+	}
+	var have []string
+	for i := range c.Scaling.Pools {
+		value := of(&c.Scaling.Pools[i])
+		if strings.EqualFold(value, asked) || anID.MatchString(value) {
+			return
+		}
+		if value != "" {
+			have = append(have, value)
+		}
+	}
+	s.addMeant(at, fmt.Sprintf("no pool has the %s %q", what, shown(asked)), nearest(asked, have))
 }

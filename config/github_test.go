@@ -75,6 +75,8 @@ func TestScriptsAreChecked(t *testing.T) {
 		"":                              "is empty",
 		"echo {host}":                   "holds no {credential}, without which no runner starts",
 		"x {credentail}":                "{credentail} is not one of {credential}, {host}, {url}; write ${…} or put blanks inside the braces where the shell is meant",
+		"x {credential} {hots}":         "{hots} is not one of {credential}, {host}, {url}; write ${…} or put blanks inside the braces where the shell is meant",
+		"x {credential}{url}'":          "{url} stands in quotes; it is quoted for the shell as it is filled in",
 		"x '{credential}'":              "{credential} stands in quotes; it is quoted for the shell as it is filled in",
 		"x {credential}\x00":            "holds a zero byte",
 		strings.Repeat("x", 1<<20+1):    "clusters[0].policy.pools[0].script_file: is longer than 1 MiB",

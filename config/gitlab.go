@@ -1,6 +1,11 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+
+	"autoscaled/queue/labels"
+)
 
 // GitLabQueue serves CI jobs of projects or of a whole instance.
 type GitLabQueue struct {
@@ -85,6 +90,17 @@ func (s *source) gitlabQueue(c *Cluster, q *GitLabQueue, at string) {
 			s.add(key+".select", "chooses no pool; set pool, template, tag, group or labels")
 		}
 		s.poolSelect(c, &r.Select, key+".select")
+		s.tagRule(r, key)
+	}
+}
+
+// tagRule checks a rule's expressions, and the captures that its selector names.
+func (s *source) tagRule(r *TagRule, key string) {
+	if len(r.Tags) == 0 || len(r.Select.list()) == 0 {
+		return
+	}
+	if _, err := labels.New([]labels.Rule{{Name: r.Name, Labels: r.Tags, Optional: r.Optional, Select: r.Select.Asked()}}); err != nil {
+		s.add(key, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 }
 

@@ -38,6 +38,11 @@ func TestGitLabMistakes(t *testing.T) {
 		{"tags: [mac]}\n", "pool_tags: [{pool: mac, tags: [x]}]}\n", at + `10: clusters[0].queue.gitlab.runner.pool_tags[0].pool: there is no pool "mac"`},
 		{"tags: [mac]}\n", "pool_tags: [{pool: ios}]}\n", at + "10: clusters[0].queue.gitlab.runner.pool_tags[0].tags: must have an entry"},
 		{"select: {pool: ios}", "select: {}", at + "11: clusters[0].queue.gitlab.rules[0].select: chooses no pool; set pool, template, tag, group or labels"},
+		{"tags: [mac], select", "tags: ['mac-(1'], select", at + "11: clusters[0].queue.gitlab.rules[0]: rule \"mac\": pattern \"mac-(1\": error parsing regexp: missing closing ): `mac-(1`"},
+		{"select: {pool: ios}", "select: {template: mac-$1}", at + `11: clusters[0].queue.gitlab.rules[0]: rule "mac": select template: "mac-$1": there is no capture $1: the patterns have 0`},
+		{"select: {pool: ios}", "select: {template: macos-14}", at + `11: clusters[0].queue.gitlab.rules[0].select.template: no pool has the template "macos-14"; did you mean "macos-15"?`},
+		{"select: {pool: ios}", "select: {tag: v3}", at + `11: clusters[0].queue.gitlab.rules[0].select.tag: no pool has the tag "v3"; did you mean "v2"?`},
+		{"select: {pool: ios}", "select: {group: x}", at + `11: clusters[0].queue.gitlab.rules[0].select.group: no pool has the group "x"`},
 		{"tags: [mac], select", "select", at + "11: clusters[0].queue.gitlab.rules[0].tags: must have an entry"},
 		{"        rules: [{name: mac, tags: [mac], select: {pool: ios}}]\n", "", at + "6: clusters[0].queue.gitlab.rules: must have an entry"},
 	} {

@@ -121,7 +121,7 @@ func TestMistakes(t *testing.T) {
 		{"url with another scheme", edit("https://cc.example.com", "ftp://cc.example.com"), `c.yaml:4: clusters[0].cyclecloud.url: "ftp://cc.example.com" does not begin with https:// or http://`},
 		{"url without host", edit("https://cc.example.com", "https:///x"), `c.yaml:4: clusters[0].cyclecloud.url: "https:///x" names no host`},
 		{"url with a user", edit("https://cc.example.com", "https://a:hunter2@cc"), "c.yaml:4: clusters[0].cyclecloud.url: holds a user; use the keys user and password_file"},
-		{"url that is none", edit("https://cc.example.com", "'https://a:hunter2@%zz'"), "c.yaml:4: clusters[0].cyclecloud.url: is no URL such as https://cyclecloud.example.com"},
+		{"url that is none", edit("https://cc.example.com", "'https://a:hunter2@%zz'"), "c.yaml:4: clusters[0].cyclecloud.url: is no URL such as https://host.example.com"},
 		{"url with a fragment", edit("https://cc.example.com", "'https://cc#x'"), "c.yaml:4: clusters[0].cyclecloud.url: holds a fragment (#…)"},
 		{"url with a query", edit("https://cc.example.com", "https://cc/?x=1"), "c.yaml:4: clusters[0].cyclecloud.url: holds a query (?…)"},
 		{"name that can't be shown", edit("name: demo", `name: "a\x00b"`), "c.yaml:2: clusters[0].name: holds a control character"},

@@ -14,14 +14,14 @@ type Script string
 // scriptParts are what a script may have filled in.
 var scriptParts = []string{"{credential}", "{host}", "{url}"}
 
-// scriptPart is a placeholder, with what stands on either side of it.
-var scriptPart = regexp.MustCompile(`(^|[^$])(\{[a-z_]+\})(.?)`)
+// scriptPart matches a placeholder, and the shell's ${x}, which is none.
+var scriptPart = regexp.MustCompile(`\$?\{[a-z_]+\}`)
 
 // Fill puts in the values by the placeholders' names, each quoted for the shell as one
 // word.
 func (s Script) Fill(credential, host, url string) string {
 	values := map[string]string{"{credential}": credential, "{host}": host, "{url}": url}
-	return scriptWord.ReplaceAllStringFunc(string(s), func(word string) string {
+	return scriptPart.ReplaceAllStringFunc(string(s), func(word string) string {
 		value, known := values[word]
 		if !known { // ${host}
 			return word
@@ -30,17 +30,16 @@ func (s Script) Fill(credential, host, url string) string {
 	})
 }
 
-// scriptWord matches the shell's ${x} too, so that it is left as it is.
-var scriptWord = regexp.MustCompile(`\$?\{[a-z_]+\}`)
-
 // check is what is wrong with a script; empty: nothing.
 func (s Script) check() string {
-	for _, m := range scriptPart.FindAllStringSubmatch(string(s), -1) {
+	for _, m := range scriptPart.FindAllStringIndex(string(s), -1) {
+		word, before, after := string(s[m[0]:m[1]]), s[:m[0]], s[m[1]:]
 		switch {
-		case !slices.Contains(scriptParts, m[2]):
-			return fmt.Sprintf("%s is not one of %s; write ${…} or put blanks inside the braces where the shell is meant", m[2], strings.Join(scriptParts, ", "))
-		case strings.ContainsAny(m[1], `"'`) || strings.ContainsAny(m[3], `"'`):
-			return m[2] + " stands in quotes; it is quoted for the shell as it is filled in"
+		case word[0] == '$':
+		case !slices.Contains(scriptParts, word):
+			return fmt.Sprintf("%s is not one of %s; write ${…} or put blanks inside the braces where the shell is meant", word, strings.Join(scriptParts, ", "))
+		case before != "" && isQuote(before[len(before)-1]), after != "" && isQuote(after[0]):
+			return word + " stands in quotes; it is quoted for the shell as it is filled in"
 		}
 	}
 	switch {
@@ -53,6 +52,8 @@ func (s Script) check() string {
 	}
 	return ""
 }
+
+func isQuote(c byte) bool { return c == '"' || c == '\'' }
 
 // scripts reads the start-up scripts that pools name.
 func (s *source) scripts(c *Config) {

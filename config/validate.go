@@ -137,7 +137,7 @@ func (s *source) url(key, address string) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil: // its text would repeat the address, password and all
-		s.add(key, "is no URL such as https://cyclecloud.example.com")
+		s.add(key, "is no URL such as https://host.example.com")
 	case u.User != nil:
 		s.add(key, "holds a user; use the keys user and password_file")
 	case u.Scheme != "http" && u.Scheme != "https":
