@@ -231,6 +231,9 @@ func TestRemovalTakesTwoSteps(t *testing.T) {
 	plan = decide(map[string]HostUse{"host-n1": {Drain: DrainOurs, Jobs: []JobID{"late"}}})
 	require.Empty(t, plan.Remove)
 	require.Len(t, plan.Undrain, 1, "a job landed in between: the mark is withdrawn")
+	plan = decide(map[string]HostUse{"host-n1": {Drain: DrainOurs, Settling: true}})
+	require.True(t, plan.Empty(), "a job may yet land, and nobody wants it back")
+	require.Equal(t, ReasonDraining, plan.Nodes[0].Reason.Code)
 	plan = decide(map[string]HostUse{"host-n1": {Drain: DrainForeign}})
 	require.True(t, plan.Empty(), "an administrator's drain is never touched")
 }

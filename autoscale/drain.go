@@ -70,7 +70,7 @@ func (d DrainMemory) advance(phase Phase, use HostUse, known bool, at time.Time,
 	switch {
 	case phase == PhaseDeallocated, phase == PhaseFailed, known && use.Drain == DrainDone:
 		return DrainMemory{} // it takes no work, marked or not
-	case known && !use.Busy() && (marked || d.Shown):
+	case known && !use.Busy() && !use.Settling && (marked || d.Shown):
 		return DrainMemory{}
 	case marked:
 		d.Marks, d.Marked, d.Shown = 0, time.Time{}, true

@@ -23,6 +23,7 @@ func TestDrainMemory(t *testing.T) {
 	require.Equal(t, DrainMemory{Since: at(0), Shown: true}, d)
 	require.Equal(t, d, look(d, marked, 59))
 	require.Equal(t, DrainMemory{}, look(d, HostUse{Drain: DrainOurs}, 59), "drained")
+	require.Equal(t, d, look(d, HostUse{Drain: DrainOurs, Settling: true}, 59), "not yet drained")
 	require.Equal(t, DrainMemory{}, look(d, HostUse{}, 59), "empty, and somebody withdrew the mark")
 	require.Equal(t, d, d.advance(PhaseReady, HostUse{}, false, at(59), time.Hour), "the queue does not vouch for it")
 	require.Equal(t, DrainMemory{}, d.advance(PhaseFailed, busy, true, at(59), time.Hour))

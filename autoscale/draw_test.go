@@ -193,6 +193,7 @@ func drawUse(t *rapid.T, s *State) map[string]HostUse {
 	use := make(map[string]HostUse)
 	for _, n := range s.Supply.Nodes {
 		u := HostUse{Drain: rapid.SampledFrom([]Drain{NotDraining, NotDraining, NotDraining, DrainOurs, DrainForeign}).Draw(t, "drain")}
+		u.Settling = u.Drain == DrainOurs && rapid.IntRange(0, 2).Draw(t, "settling") == 0
 		switch rapid.IntRange(0, 3).Draw(t, "busy") {
 		case 0:
 			u.Jobs, u.Used = []JobID{"r"}, Resources{Cores: 2}

@@ -167,6 +167,9 @@ type HostUse struct {
 	// Drain is the queue's drain mark on this host, the only truth about
 	// draining. Empty: not draining.
 	Drain Drain
+	// Settling: its drain mark keeps new work away, but work that was on its way before
+	// the mark may yet arrive. The host does not go before that is over.
+	Settling bool
 	// Missing: the queue expects this host and has not heard of it yet, as of a CI
 	// runner that is registered and has not connected.
 	Missing bool

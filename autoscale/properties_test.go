@@ -298,6 +298,7 @@ func (w world) checkMayGo(t *rapid.T, n Node) {
 		require.True(t, vouched, "the queue does not vouch for it")
 		if w.CanDrain {
 			require.Equal(t, DrainOurs, use.Drain, "goes without being drained")
+			require.False(t, use.Settling, "goes though work may be on its way to it")
 		} else {
 			require.GreaterOrEqual(t, m.IdleReads, 2)
 		}

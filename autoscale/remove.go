@@ -7,7 +7,7 @@ import (
 
 // sendAway plans a removal. A failed node may have to be reported before. Where the
 // queue can drain, nodes that were up are marked first, and go once a later read shows
-// all marks and nothing running. Not ok: it went in vain lately, or as many as the rates
+// all marks, none of them settling, and nothing running. Not ok: it went in vain lately, or as many as the rates
 // allow go before.
 func (b *board) sendAway(p *party, r *rates) (why Reason, ok bool) {
 	if x := p.members[0]; x.reporting { // alone, as all failed nodes are
@@ -32,6 +32,12 @@ func (b *board) sendAway(p *party, r *rates) (why Reason, ok bool) {
 	}
 	if len(unmarked) > 0 {
 		return b.mark(p, unmarked, r)
+	}
+	if slices.ContainsFunc(p.members, func(x leaver) bool { return b.drains(x) && x.use.Settling }) {
+		for _, x := range p.members {
+			b.plan.Nodes[x.verdict].Reason = Reason{Code: ReasonDraining}
+		}
+		return Reason{}, true
 	}
 	if why, ok := r.remove(len(p.members)); !ok {
 		return why, false

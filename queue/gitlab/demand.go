@@ -252,7 +252,7 @@ func use(r *record, looks map[string]look) (autoscale.HostUse, bool) {
 	}
 	switch {
 	case l.paused && r.Draining: // until its record is deleted it may yet turn out to have a job
-		use.Drain, use.Whole = autoscale.DrainOurs, true
+		use.Drain, use.Settling = autoscale.DrainOurs, true
 	case l.paused:
 		use.Drain = autoscale.DrainForeign
 	}

@@ -44,8 +44,8 @@
 // GitLab deletes the record of a runner at work without a word, so a runner is paused
 // first. A request for a job that was let in before the pause may be answered after it:
 // only when Timings.Settle has passed, it is still paused, and it has no job that has not
-// ended, it is deleted. Until then it counts as busy. A record that is not found proves
-// nothing, unless a deletion of ours was sent and its answer lost: the host counts as
+// ended, it is deleted. Until then it settles (HostUse.Settling), and its host stays. A
+// record that is not found proves nothing, unless a deletion of ours was sent and its answer lost: the host counts as
 // busy, for somebody else deleted the record and its job may run yet. A pause that is not
 // ours is an administrator's, and its host is left alone.
 //

@@ -25,7 +25,7 @@ func TestARequestLetInBeforeThePause(t *testing.T) {
 		job := answer()
 		time.Sleep(10 * time.Second)
 		w.keep()
-		require.Equal(t, autoscale.HostUse{Drain: autoscale.DrainOurs, Whole: true, Jobs: []autoscale.JobID{id(job)}}, w.demand().Use["vm-1"])
+		require.Equal(t, autoscale.HostUse{Drain: autoscale.DrainOurs, Settling: true, Whole: true, Jobs: []autoscale.JobID{id(job)}}, w.demand().Use["vm-1"])
 		require.NoError(t, w.undrain("vm-1"))
 		w.server.Finish(job, "failed")
 		require.Equal(t, autoscale.DrainDone, w.demand().Use["vm-1"].Drain)
@@ -118,7 +118,7 @@ func TestARefusedDeletionIsNoDeletion(t *testing.T) {
 			f.Method = http.MethodDelete
 			w.server.Fail(f)
 			require.Error(t, w.source.Keep(t.Context(), w.supply, nil))
-			require.Equal(t, autoscale.HostUse{Drain: autoscale.DrainOurs, Whole: true}, w.demand().Use["vm-1"])
+			require.Equal(t, autoscale.HostUse{Drain: autoscale.DrainOurs, Settling: true}, w.demand().Use["vm-1"])
 		}
 		w.server.Fail(gitlabtest.Fault{Method: http.MethodDelete, Status: 404})
 		require.Error(t, w.source.Keep(t.Context(), w.supply, nil))

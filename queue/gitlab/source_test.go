@@ -79,7 +79,7 @@ func TestCancelledDuringBoot(t *testing.T) {
 		w.server.Cancel(job)
 		require.Zero(t, w.demand().Jobs())
 		w.drain("vm-1")
-		require.Equal(t, autoscale.HostUse{Drain: autoscale.DrainOurs, Whole: true, Missing: true}, w.demand().Use["vm-1"])
+		require.Equal(t, autoscale.HostUse{Drain: autoscale.DrainOurs, Settling: true, Missing: true}, w.demand().Use["vm-1"])
 		w.keep()
 		require.Len(t, w.server.Runners(), 1, "a request for a job may be on its way")
 		time.Sleep(10 * time.Second)
