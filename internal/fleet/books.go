@@ -6,6 +6,7 @@ import (
 
 	"autoscaled/anka/ankatest"
 	"autoscaled/queue/github/githubtest"
+	"autoscaled/queue/gitlab/gitlabtest"
 )
 
 // Books is what really happened, as the servers tell it.
@@ -22,9 +23,10 @@ type Books struct {
 	Pulls   map[string]int
 	// MostPulling is the most Macs that pulled at one time.
 	MostPulling int
-	// Records are the runners' records that are there, VMs the instances that are listed
+	// Records and GitLab are the runners' records that are there, VMs the instances that are listed
 	// and whose end nobody has asked for.
 	Records []githubtest.Runner
+	GitLab  []gitlabtest.Runner
 	VMs     []ankatest.InstanceRecord
 	// Violations are those that the world saw, and those that the controller must never
 	// let happen.
@@ -75,7 +77,13 @@ func (w *World) Books() Books {
 	defer w.mu.Unlock()
 	b := Books{
 		At: w.now(), Template: map[string]int{}, MostVMs: map[string]int{}, Pulls: map[string]int{},
-		Records: w.options.GitHub.Runners(), Violations: slices.Clone(w.violations), Anka: w.options.Anka.Books(),
+		Violations: slices.Clone(w.violations), Anka: w.options.Anka.Books(),
+	}
+	if w.options.GitHub != nil {
+		b.Records = w.options.GitHub.Runners()
+	}
+	if w.options.GitLab != nil {
+		b.GitLab = w.options.GitLab.Runners()
 	}
 	for _, j := range w.jobs {
 		b.Jobs = append(b.Jobs, j.record())

@@ -58,8 +58,10 @@ func liveThrough(r *rig, w *weather) {
 		time.Sleep(time.Duration(w.lot("life", n) % uint64(15*time.Minute)))
 		r.kill()
 		time.Sleep(time.Duration(w.lot("down", n) % uint64(time.Minute)))
-		r.github.DropSession(arm)
-		r.github.DropSession(intel)
+		if r.gitlab == nil {
+			r.github.DropSession(arm)
+			r.github.DropSession(intel)
+		}
 		r.start()
 	}
 	w.clear()

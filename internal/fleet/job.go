@@ -4,7 +4,8 @@ import "time"
 
 // Job is one that will be queued.
 type Job struct {
-	// Set is the scale set that it is for; it must be there when the job arrives.
+	// Set is the scale set that it is for, or one of Options.Sets; it must be there when
+	// the job arrives.
 	Set string
 	// At is when it arrives, and Length how long it runs.
 	At     time.Time
@@ -17,7 +18,7 @@ type Job struct {
 // job is one and what became of it.
 type job struct {
 	Job
-	id             string // GitHub's; empty: it has not arrived
+	id             string // the CI service's; empty: it has not arrived
 	started, ended time.Time
 	result         string
 	runner         *runner
@@ -45,14 +46,14 @@ func (w *World) Add(jobs ...Job) {
 }
 
 func (w *World) arrive(j *job) {
-	j.id = w.options.GitHub.Queue(j.Set, 1)[0]
+	j.id = w.ci.queue(j)
 	w.byID[j.id] = j
 	if j.CancelAfter > 0 {
 		w.agenda.plan(j.At.Add(j.CancelAfter), func() { w.cancel(j) })
 	}
 }
 
-// begin gives a runner the job that GitHub gave it.
+// begin gives a runner the job that the CI service gave it.
 func (w *World) begin(j *job, r *runner, tell func()) {
 	j.started, j.runner, j.tell = w.now(), r, tell
 	r.job, r.state = j, running
@@ -75,7 +76,7 @@ func (w *World) finish(j *job) {
 		return
 	}
 	w.end(j, succeeded)
-	w.check("finish the job of "+j.runner.name, w.options.GitHub.Finish(j.runner.name, succeeded))
+	w.check("finish the job of "+j.runner.name, w.ci.finish(j, succeeded))
 }
 
 // cancel ends a job before its time.
@@ -83,8 +84,7 @@ func (w *World) cancel(j *job) {
 	if !j.ended.IsZero() {
 		return
 	}
-	w.end(j, canceled)
-	w.check("cancel "+j.id, w.options.GitHub.Cancel(j.Set, j.id))
+	w.ci.cancel(j)
 }
 
 // giveUp ends a job whose runner is gone.
@@ -93,7 +93,7 @@ func (w *World) giveUp(j *job) {
 		return
 	}
 	w.end(j, failed)
-	w.check("give up the job of "+j.runner.name, w.options.GitHub.Finish(j.runner.name, failed))
+	w.check("give up the job of "+j.runner.name, w.ci.finish(j, failed))
 }
 
 // end notes the end of a job and sets its runner free. News come in the order in which

@@ -35,6 +35,7 @@ type rig struct {
 	world  *fleet.World
 	anka   *ankatest.Server
 	github *githubtest.Server
+	gitlab *gitlabServer // nil: GitHub is the CI service
 	setup  setup
 	dir    string
 	notes  *notes // outlive the daemon, as the journal does
@@ -59,6 +60,8 @@ type setup struct {
 	launch string
 	// weather breaks the daemon's calls; nil: nothing does.
 	weather *weather
+	// gitlab says which GitLab there is instead of GitHub; nil: none.
+	gitlab *gitlabSetup
 	// sets are the scale sets, each with the pool's template of the same name.
 	sets []string
 }
@@ -99,6 +102,9 @@ func play(t *testing.T, s setup, day func(r *rig)) {
 			r.github.AddSet(name)
 		}
 		s.options.Anka, s.options.GitHub, s.options.Now = r.anka, r.github, time.Now
+		if s.gitlab != nil {
+			r.playGitLab(&s)
+		}
 		r.world, err = fleet.New(s.options)
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(context.Background())
@@ -117,7 +123,7 @@ type life struct {
 	mu       sync.Mutex
 	dead     bool
 	loop     *loop.Loop
-	source   *github.Source
+	source   ciSource
 	provider *anka.Provider
 	journal  *journal.Journal
 	cancel   context.CancelFunc
@@ -231,9 +237,16 @@ func (r *rig) kill() {
 	_ = l.journal.Close()
 }
 
+// ciSource is what the daemon has of a CI service.
+type ciSource interface {
+	loop.Queue
+	Register(context.Context, autoscale.Attempt) (credential string, err error)
+	Run(context.Context) error
+}
+
 // startup is a pool's start-up script around the runner's credential.
 type startup struct {
-	*github.Source
+	ciSource
 	before, after string
 }
 
@@ -261,7 +274,7 @@ func (r *rig) client(l *life) *anka.Client {
 	return c
 }
 
-func (r *rig) provider(l *life, s *github.Source) *anka.Provider {
+func (r *rig) provider(l *life, s ciSource) *anka.Provider {
 	r.Helper()
 	o := anka.ProviderOptions{
 		Client: r.client(l), Pools: r.pools(s), Now: time.Now, Settle: settled,
@@ -276,7 +289,7 @@ func (r *rig) provider(l *life, s *github.Source) *anka.Provider {
 }
 
 // pools are those of the setup with their start-up scripts.
-func (r *rig) pools(s *github.Source) []anka.PoolOptions {
+func (r *rig) pools(s ciSource) []anka.PoolOptions {
 	pools := slices.Clone(r.setup.pools)
 	for i := range pools {
 		pools[i].Startup = startup{s, "#!/bin/sh\nnohup ./run.sh --jitconfig ", r.setup.launch}
@@ -293,8 +306,11 @@ func (r *rig) reload(change func(pools []anka.PoolOptions)) {
 }
 
 // source is the CI source of one life.
-func (r *rig) source(l *life, wake func()) *github.Source {
+func (r *rig) source(l *life, wake func()) ciSource {
 	r.Helper()
+	if r.gitlab != nil {
+		return r.gitlabSource(l, wake)
+	}
 	o := github.SourceOptions{
 		Client: newGitHub(r.T, mortal{l, r.through(r.world.GitHubTransport())}), Owner: "autoscaled",
 		Store: mortalNotes{r.notes, l}, Now: time.Now, Wake: wake, Report: r.trouble,
@@ -344,7 +360,7 @@ func (r *rig) until(what string, within time.Duration, so func(b fleet.Books) bo
 // tell logs how things stand, for a trial that fails.
 func (r *rig) tell() {
 	b := r.world.Books()
-	r.Logf("%d jobs wait, %d run, %d succeeded; %d starts, %d VMs, %d records", b.Waiting(), b.Running(), b.Succeeded(), b.Starts, len(b.VMs), len(b.Records))
+	r.Logf("%d jobs wait, %d run, %d succeeded; %d starts, %d VMs, %d records", b.Waiting(), b.Running(), b.Succeeded(), b.Starts, len(b.VMs), len(b.Records)+len(b.GitLab))
 	for _, v := range b.Violations {
 		r.Logf("%s %s: %s", v.At, v.Kind, v.Text)
 	}
@@ -371,7 +387,7 @@ func (r *rig) clean() {
 }
 
 // over tells whether nothing is left: no VM, no record of a runner.
-func over(b fleet.Books) bool { return len(b.VMs) == 0 && len(b.Records) == 0 }
+func over(b fleet.Books) bool { return len(b.VMs)+len(b.Records)+len(b.GitLab) == 0 }
 
 // template is the id of a template.
 func (r *rig) template(name string) string {

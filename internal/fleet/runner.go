@@ -1,9 +1,7 @@
 package fleet
 
 import (
-	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -17,13 +15,13 @@ const (
 	coming  runnerState = iota // its script has begun
 	idle                       // connected
 	running                    // it has a job
-	spent                      // it has had its job, or GitHub did not know it
+	spent                      // it has had its job, or the CI service did not know it
 	dead                       // its VM is gone
 )
 
 // runner is the program that a start-up script launches.
 type runner struct {
-	name  string // as GitHub calls it; empty: not connected yet
+	name  string // as the CI service calls it; empty: not connected yet
 	vm    *vm
 	state runnerState
 	job   *job
@@ -69,15 +67,16 @@ func (w *World) follow(v *vm, i ankatest.InstanceRecord) {
 	}
 }
 
-// judge holds the end of a VM that somebody asked for against what GitHub knows. One that
-// never came up has no runner, and one that is down has none that could take a job.
+// judge holds the end of a VM that somebody asked for against what the CI service knows.
+// One that never came up has no runner, and one that is down has none that could take a
+// job.
 func (w *World) judge(v *vm, i ankatest.InstanceRecord) {
 	switch r := v.runner; {
 	case r != nil && r.state == running:
 		w.violate(ViolationBusy, "VM %s on %s was ended under job %s, %s after it began",
 			v.name, v.node, r.job.id, w.now().Sub(r.job.started))
 	case i.Started.IsZero() || v.down:
-	case w.options.GitHub.MayWork(v.name):
+	case w.ci.open(v):
 		w.violate(ViolationRecord, "VM %s on %s was ended while its runner could be given a job", v.name, v.node)
 	}
 }
@@ -90,21 +89,12 @@ func (w *World) launch(v *vm, s ankatest.StartupScript) {
 	w.agenda.plan(s.At.Add(w.options.Registration), func() { w.connect(r, s.Text) })
 }
 
-// word is what may be a JIT config in a script: base64 of some length.
-var word = regexp.MustCompile(`[A-Za-z0-9+/]{16,}={0,2}`)
-
-// connect lets a runner sign in with the JIT config that its script holds.
+// connect lets a runner sign in with the credential that its script holds.
 func (w *World) connect(r *runner, script []byte) {
 	if r.state != coming {
 		return
 	}
-	err := errors.New("the script holds no JIT config")
-	for _, config := range word.FindAllString(string(script), -1) {
-		if r.name, err = w.options.GitHub.Connect(config); err == nil {
-			break
-		}
-	}
-	if err != nil {
+	if err := w.ci.connect(r, script); err != nil {
 		r.state = spent // its record was deleted before: it runs in vain until its VM goes
 		return
 	}
@@ -120,7 +110,7 @@ func (w *World) putToWork() {
 		if r.state != idle {
 			continue
 		}
-		if id, tell, err := w.options.GitHub.StartUnheard(r.name); err == nil {
+		if id, tell, ok := w.ci.take(r); ok {
 			w.begin(w.byID[id], r, tell)
 		}
 	}
@@ -138,7 +128,7 @@ func (w *World) die(r *runner) {
 	}
 	r.state = dead
 	if r.name != "" {
-		w.options.GitHub.Disconnect(r.name)
+		w.ci.disconnect(r)
 	}
 }
 

@@ -8,21 +8,25 @@ import (
 
 	"autoscaled/anka/ankatest"
 	"autoscaled/queue/github/githubtest"
+	"autoscaled/queue/gitlab/gitlabtest"
 )
 
 const (
 	// DefaultRegistration is how long a runner takes to come up on a Mac once its VM has.
 	DefaultRegistration = 90 * time.Second
-	// DefaultLostAfter is how long GitHub takes to give up a job whose runner is gone.
+	// DefaultLostAfter is how long the CI service takes to give up a job whose runner is gone.
 	DefaultLostAfter = 10 * time.Minute
 )
 
-// Options says which servers are joined. Anka, GitHub and Now are required; Now is the
-// clock of both.
+// Options says which servers are joined. Anka, Now, and one of GitHub and GitLab are
+// required; Now is the clock of both.
 type Options struct {
 	Anka   *ankatest.Server
 	GitHub *githubtest.Server
-	Now    func() time.Time
+	GitLab *gitlabtest.Server
+	// Sets are the jobs of each set in GitLab.
+	Sets map[string]GitLabJobs
+	Now  func() time.Time
 	// After is the timer of Run, in the time of Now. nil: time.After.
 	After func(time.Duration) <-chan time.Time
 	// Registration is how long it takes from the begin of a start-up script until its
@@ -40,12 +44,13 @@ type Options struct {
 // World joins a controller and a CI service. All methods are safe for concurrent use.
 type World struct {
 	options Options
+	ci      service
 	changed chan struct{} // holds one token: Next may have changed
 
 	mu         sync.Mutex
 	agenda     agenda
 	jobs       []*job
-	byID       map[string]*job // by GitHub's id
+	byID       map[string]*job // by the CI service's id
 	vms        map[string]*vm  // by the instance's id
 	runners    []*runner       // in the order in which their scripts began
 	violations []Violation
@@ -59,8 +64,8 @@ type World struct {
 // New joins the servers. The controller's hook for start-up scripts is the world's from
 // then on.
 func New(o Options) (*World, error) {
-	if o.Anka == nil || o.GitHub == nil || o.Now == nil {
-		return nil, errors.New("a fleet needs a controller, a CI service and a clock")
+	if o.Anka == nil || (o.GitHub == nil) == (o.GitLab == nil) || o.Now == nil {
+		return nil, errors.New("a fleet needs a controller, one CI service and a clock")
 	}
 	if o.After == nil {
 		o.After = time.After
@@ -72,6 +77,10 @@ func New(o Options) (*World, error) {
 		o.LostAfter = DefaultLostAfter
 	}
 	w := &World{options: o, changed: make(chan struct{}, 1), byID: map[string]*job{}, vms: map[string]*vm{}}
+	w.ci = github{w, o.GitHub}
+	if o.GitLab != nil {
+		w.ci = &gitlab{world: w, server: o.GitLab, sets: o.Sets}
+	}
 	o.Anka.OnStartupScript(w.scriptBegan)
 	return w, nil
 }

@@ -67,6 +67,16 @@ func (s *Server) holder(token string) *Runner {
 	return nil
 }
 
+// Holder tells which runner has a token; false: none.
+func (s *Server) Holder(token string) (r Runner, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if holder := s.holder(token); holder != nil {
+		return *holder, true
+	}
+	return r, false
+}
+
 // Contact is a runner's first word after it has started. false: its token is worth nothing.
 func (s *Server) Contact(token string) bool {
 	s.mu.Lock()
