@@ -98,4 +98,6 @@ suite 'planner properties' "$GO" test -count=1 -run Property ./autoscale -rapid.
 suite 'kill -9' killed
 # Days of faults and kills, again the same ones each time; how many is printed.
 suite 'simulation' "$GO" test -count=1 -timeout "$test_timeout" ./internal/simulation -seeds=2000
+# Days of a Mac fleet that serves CI, with faults and kills on every side.
+suite 'fleet' "$GO" test -count=1 -timeout "$test_timeout" ./internal/fleet -run TestDays -seeds=120
 printf '== all suites passed: %d s\n' "$SECONDS"
