@@ -154,30 +154,49 @@ func (s *survey) addPullLimits() {
 			kinds = append(kinds, w)
 		}
 	}
-	for set := 1; set < 1<<len(kinds); set++ {
-		if n := size(big.NewInt(int64(set))); len(kinds) <= maxWays || n == 1 || n == len(kinds) {
-			s.addPullLimit(kinds, set)
-		}
+	for _, set := range setsOf(len(kinds)) {
+		s.addPullLimit(kinds, set)
 	}
 	slices.SortFunc(s.limits, func(a, b autoscale.Limit) int { return strings.Compare(string(a.ID), string(b.ID)) })
 }
 
-// addPullLimit makes the limit of a set of kinds, a bit each, unless their own limits
-// say the same.
-func (s *survey) addPullLimit(kinds []*ways, set int) {
-	var all ways
-	apart, n := 0, 0
-	for i, k := range kinds {
-		if set>>i&1 == 1 {
-			all.pools = append(all.pools, k.pools...)
-			all.holds.Or(&all.holds, &k.holds)
-			all.cold.Or(&all.cold, &k.cold)
-			apart, n = apart+s.room(k), n+1
+// setsOf are the sets of so many kinds, by index, that have a limit: all that there are of
+// a few kinds, and of more those of one and that of all.
+func setsOf(kinds int) (sets [][]int) {
+	if kinds <= maxWays {
+		for set := 1; set < 1<<kinds; set++ {
+			var list []int
+			for i := range kinds {
+				if set>>i&1 == 1 {
+					list = append(list, i)
+				}
+			}
+			sets = append(sets, list)
 		}
+		return sets
+	}
+	all := make([]int, kinds)
+	for i := range all {
+		all[i] = i
+		sets = append(sets, all[i:i+1])
+	}
+	return append(sets, all)
+}
+
+// addPullLimit makes the limit of a set of kinds, unless their own limits say the same.
+func (s *survey) addPullLimit(kinds []*ways, set []int) {
+	var all ways
+	apart := 0
+	for _, i := range set {
+		k := kinds[i]
+		all.pools = append(all.pools, k.pools...)
+		all.holds.Or(&all.holds, &k.holds)
+		all.cold.Or(&all.cold, &k.cold)
+		apart += s.room(k)
 	}
 	all.cold.AndNot(&all.cold, &all.holds)
 	room := s.room(&all)
-	if n > 1 && room == apart {
+	if len(set) > 1 && room == apart {
 		return
 	}
 	names := strings.TrimPrefix(string(limitID(all.pools)), limitPrefix)

@@ -78,6 +78,38 @@ func ready(w world, p *anka.Provider) (n int) {
 	return n
 }
 
+// Each pool of many that use different Macs has its own limit, and all together have one:
+// not one for each of the sets that there are, which nobody could count.
+func TestPullsOfManyPoolsAreBounded(t *testing.T) {
+	const many = 64
+	var groups []ankatest.GroupConfig
+	var macs []ankatest.NodeConfig
+	for i := range many {
+		name := fmt.Sprintf("g%02d", i)
+		groups = append(groups, ankatest.GroupConfig{Name: name})
+		mac := colds(1, name)
+		mac.Name = name
+		macs = append(macs, mac)
+	}
+	w := fleet(t, groups, macs...)
+	var pools []anka.PoolOptions
+	for _, g := range groups {
+		pools = append(pools, w.pool(g.Name, "macos-15-xcode-16", "v2", g.Name))
+	}
+	s := w.observe(w.bounded(5, pools...))
+	bounds := 0
+	for _, l := range s.Limits {
+		if l.Kind == autoscale.LimitPulls {
+			bounds++
+		}
+	}
+	require.Equal(t, many+1, bounds)
+	for _, p := range s.Pools {
+		last := p.Draws[len(p.Draws)-1].Limit
+		require.EqualValues(t, 3, limitNamed(s, last).Max, "three of 64 Macs may pull, for whichever pools")
+	}
+}
+
 func TestPullsOfOthersCount(t *testing.T) {
 	w := fleet(t, nil, colds(20))
 	p := w.bounded(10, w.pool("ios", "macos-15-xcode-16", "v2", ""))
