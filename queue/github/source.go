@@ -94,6 +94,8 @@ type Source struct {
 	options SourceOptions
 	sets    []*scaleSet
 	kick    chan struct{} // something about runners is open: list them
+	// removing is held while runners are removed.
+	removing chan struct{}
 
 	mu      sync.Mutex // guards the fields below and those of the sets
 	running bool
@@ -118,7 +120,7 @@ func NewSource(o SourceOptions) (*Source, error) {
 	if o.After == nil {
 		o.After = time.After
 	}
-	s := &Source{options: o, kick: make(chan struct{}, 1)}
+	s := &Source{options: o, kick: make(chan struct{}, 1), removing: make(chan struct{}, 1)}
 	for _, set := range o.Sets {
 		if set.PerTask.IsZero() {
 			set.PerTask = autoscale.Resources{Cores: 1}
@@ -236,6 +238,12 @@ func (s *Source) commit(ctx context.Context, change func(records map[string]reco
 		// What a call brought about is saved though its caller has gone.
 		if err := s.options.Store.Save(context.WithoutCancel(ctx), encodeRecords(next)); err != nil {
 			return fmt.Errorf("save the records of runners: %w", err)
+		}
+	}
+	for host, r := range next {
+		if r.Ended && !s.records[host].Ended {
+			r.endedIn = s.serial
+			next[host] = r
 		}
 	}
 	s.records = next

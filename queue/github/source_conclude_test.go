@@ -1,6 +1,7 @@
 package github
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -55,6 +56,7 @@ func TestWhatAListingProves(t *testing.T) {
 		"absent":                         {record{heard: true}, nil, func(r *record) bool { return !r.done() && r.heard && r.silent.Equal(noon) }},
 		"absent for long":                {record{heard: true, silent: noon.Add(-time.Minute)}, nil, func(r *record) bool { return !r.done() && r.missing() }},
 		"absent after a lost deletion":   {record{Deleting: true}, nil, (*record).done},
+		"absent, deletion under way":     {record{Deleting: true, sending: true}, nil, func(r *record) bool { return !r.done() && r.Deleting }},
 		"absent after a start":           {record{Started: true}, nil, (*record).busy},
 		"absent, was at work":            {record{Started: true, atWork: true}, nil, (*record).done},
 		"absent, news may be lost":       {record{Started: true, unheard: true}, nil, (*record).done},
@@ -78,4 +80,25 @@ func TestWhatAListingProves(t *testing.T) {
 		newListing(listed("offline", nil), 5, noon, time.Minute).hold(&r)
 		require.Equal(t, id, r.Runner, "by its name, if it is of the set")
 	}
+}
+
+// Of two deletions at a time the second would take the first, which has not been answered,
+// for one whose answer was lost.
+func TestRunnersAreDeletedByOneAtATime(t *testing.T) {
+	s := &Source{removing: make(chan struct{}, 1), loaded: true, records: map[string]record{"a": {Host: "a", Runner: 7}}}
+	s.removing <- struct{}{}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.ErrorIs(t, s.remove(ctx, []string{"a"})[0].err, ErrUnavailable)
+	require.Equal(t, record{Host: "a", Runner: 7}, s.records["a"])
+}
+
+// What was heard before the clock was set back is as old as it is all the same.
+func TestStatisticsAgeThoughTheClockIsSetBack(t *testing.T) {
+	o := SourceOptions{}
+	o.Timings.defaults()
+	x := &scaleSet{source: &Source{options: o}, open: true, known: true, seen: noon.Add(time.Hour)}
+	require.NoError(t, x.unknown(noon))
+	require.NoError(t, x.unknown(noon.Add(o.Timings.Stale)))
+	require.ErrorIs(t, x.unknown(noon.Add(o.Timings.Stale+time.Second)), ErrUnavailable)
 }

@@ -46,6 +46,9 @@ func (s *Source) Demand(ctx context.Context) (autoscale.Demand, error) {
 // unknown is why the set's demand is not known; nil: it is. The caller holds the
 // lock.
 func (x *scaleSet) unknown(now time.Time) error {
+	if x.seen.After(now) {
+		x.seen = now // the clock was set back
+	}
 	switch {
 	case !x.open || x.due:
 		if x.problem != nil {
@@ -80,7 +83,7 @@ func (x *scaleSet) pending(records map[string]record) int {
 // stillCounted tells that a runner's job has ended since the set's counts were told. The
 // caller holds the lock.
 func (x *scaleSet) stillCounted(r *record) bool {
-	return r.Started && r.Ended && r.Over.After(x.countsAt)
+	return r.Started && r.Ended && r.endedIn > x.countsAt
 }
 
 // outdated tells that runners were seen to end of which the set's counts know nothing.

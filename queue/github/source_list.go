@@ -43,6 +43,7 @@ func (s *Source) list(ctx context.Context) error {
 // durable is what of a record must survive a restart.
 func (r record) durable() record {
 	r.heard, r.silent, r.idle, r.changed, r.atWork, r.unheard = false, time.Time{}, time.Time{}, 0, false, false
+	r.sending, r.endedIn = false, 0
 	return r
 }
 
@@ -94,7 +95,7 @@ func (l *listing) hold(r *record) {
 		l.holdListed(r, runner)
 	case r.busy() && r.endsUnlisted():
 		r.end(l.at)
-	case r.Deleting:
+	case r.Deleting && !r.sending:
 		r.Deleting, r.Deleted, r.Over = false, true, l.at
 	default:
 		l.holdSilent(r)

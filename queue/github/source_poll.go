@@ -72,7 +72,7 @@ func (x *scaleSet) hurryOutdated() {
 
 // newCounts notes that the counts were told just now.
 func (x *scaleSet) newCounts() {
-	x.update(func() { x.countsAt = x.source.options.Now() })
+	x.update(func() { x.countsAt = x.source.serial })
 }
 
 // poll waits for news, or until it is hurried on: then it waited with a capacity

@@ -47,6 +47,10 @@ type record struct {
 	changed int64     // the serial number of the change before which listings say nothing of it
 	atWork  bool      // GitHub had it while its job ran
 	unheard bool      // news of its job's end may have been lost
+	sending bool      // a deletion is under way: it has no answer that could be lost
+	// endedIn is the serial number of the change in which its job was seen to have ended.
+	// 0: it wasn't, or before this process began.
+	endedIn int64
 }
 
 // busy: its job runs, as far as is known.

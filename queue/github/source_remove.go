@@ -27,6 +27,18 @@ func (s *Source) remove(ctx context.Context, hosts []string) []outcome {
 	if len(hosts) == 0 {
 		return outcomes
 	}
+	fail := func(err error) []outcome {
+		for i := range outcomes {
+			outcomes[i].err = errors.Join(outcomes[i].err, err)
+		}
+		return outcomes
+	}
+	select { // a deletion under way is none whose answer was lost
+	case s.removing <- struct{}{}:
+	case <-ctx.Done():
+		return fail(fmt.Errorf("%w: others are being deleted: %w", ErrUnavailable, ctx.Err()))
+	}
+	defer func() { <-s.removing }()
 	before := make([]record, len(hosts))
 	err := s.commit(ctx, func(records map[string]record) (durable bool) {
 		for i, host := range hosts {
@@ -35,16 +47,13 @@ func (s *Source) remove(ctx context.Context, hosts []string) []outcome {
 			if !known || r.Deleted || r.Runner == 0 {
 				continue
 			}
-			r.Deleting, r.changed = true, s.serial
+			r.Deleting, r.sending, r.changed = true, true, s.serial
 			records[host], durable = r, true
 		}
 		return durable
 	})
 	if err != nil {
-		for i := range outcomes {
-			outcomes[i].err = err
-		}
-		return outcomes
+		return fail(err)
 	}
 	s.deleteAll(ctx, before, outcomes)
 	err = s.commit(ctx, func(records map[string]record) bool {
@@ -57,11 +66,23 @@ func (s *Source) remove(ctx context.Context, hosts []string) []outcome {
 		return true
 	})
 	if err != nil {
-		for i := range outcomes {
-			outcomes[i].err = errors.Join(outcomes[i].err, err)
-		}
+		s.answered(hosts)
+		return fail(err)
 	}
 	return outcomes
+}
+
+// answered notes that no deletion of these hosts' runners is under way any more, where
+// what came of it could not be saved: it is in doubt.
+func (s *Source) answered(hosts []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, host := range hosts {
+		if r, known := s.records[host]; known {
+			r.sending = false
+			s.records[host] = r
+		}
+	}
 }
 
 // deleteAll sends the deletions, a few at a time.
@@ -103,7 +124,7 @@ func (s *Source) delete(ctx context.Context, r *record) outcome {
 	host := strings.ToLower(r.Host)
 	err = s.commit(ctx, func(records map[string]record) bool {
 		now, known := records[host]
-		now.Runner, now.Deleting = r.Runner, true
+		now.Runner, now.Deleting, now.sending = r.Runner, true, true
 		if known {
 			records[host] = now
 		}
@@ -121,7 +142,7 @@ func (s *Source) delete(ctx context.Context, r *record) outcome {
 // whose deletion was in doubt before, or that was seen at work, is no more: the
 // outcome says so from then on.
 func (s *Source) conclude(r *record, before record, o *outcome) {
-	r.changed = s.serial
+	r.changed, r.sending = s.serial, false
 	if o.err != nil {
 		if !errors.Is(o.err, ErrUncertain) { // it did not arrive
 			r.Deleting = before.Deleting

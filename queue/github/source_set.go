@@ -29,8 +29,9 @@ type scaleSet struct {
 	counts  Statistics
 	known   bool
 	seen    time.Time // when it was last heard of
-	// countsAt is when a message or a session told the counts.
-	countsAt time.Time
+	// countsAt is the serial number of the last change of records before a message or a
+	// session told the counts. A clock that is set would part what belongs together.
+	countsAt int64
 	capacity int
 	hurry    context.CancelFunc // ends the poll that waits; nil: none does
 	queued   map[JobKey]time.Time
