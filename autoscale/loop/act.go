@@ -183,13 +183,14 @@ func (t *tick) sendAll(ctx, late context.Context, calls []call) {
 		return
 	}
 	answers := make(chan answer, len(calls))
+	var no refusals
 	go func() {
 		defer close(answers)
 		var group errgroup.Group
 		group.SetLimit(callsAtOnce)
 		for i := range calls {
 			group.Go(func() error {
-				answers <- t.ask(ctx, late, i, calls[i])
+				answers <- t.ask(ctx, late, i, calls[i], &no)
 				return nil
 			})
 		}
@@ -205,11 +206,15 @@ func (t *tick) sendAll(ctx, late context.Context, calls []call) {
 	}
 }
 
-func (t *tick) ask(ctx, late context.Context, i int, c call) answer {
+func (t *tick) ask(ctx, late context.Context, i int, c call, no *refusals) answer {
 	if ctx.Err() != nil {
 		return answer{call: i, err: errNotSent}
 	}
+	if err := no.of(&c.after); err != nil {
+		return answer{call: i, err: err}
+	}
 	receipt, err := within(late, t.CallTimeout, c.send)
+	no.note(&c.after, err)
 	return answer{call: i, receipt: receipt, err: err}
 }
 
