@@ -37,11 +37,33 @@ func (s *Source) Demand(ctx context.Context) (autoscale.Demand, error) {
 	return autoscale.Demand{Classes: autoscale.Intern(jobs), Use: s.use(), Vouched: true}, nil
 }
 
+// past pulls back what is yet to come: the clock was set back. What was read, and what
+// began, is as old as it is from now on, and not from when the clock has caught up. The
+// caller holds the lock.
+func (s *Source) past(now time.Time) {
+	times := []*time.Time{&s.listed}
+	for _, r := range s.repositories {
+		times = append(times, &r.shot.began)
+	}
+	for _, t := range times {
+		if t.After(now) {
+			*t = now
+		}
+	}
+	for host, r := range s.records {
+		if r.began.After(now) {
+			r.began = now
+			s.records[host] = r
+		}
+	}
+}
+
 // maxNamed bounds how many repositories an error names.
 const maxNamed = 3
 
 // unknown is why demand is not known; nil: it is. The caller holds the lock.
 func (s *Source) unknown(now time.Time) error {
+	s.past(now)
 	var problems []error
 	unread := 0
 	for _, r := range s.repositories {

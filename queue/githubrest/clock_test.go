@@ -1,0 +1,29 @@
+package githubrest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What was read before the clock was set back is as old as it is all the same, and a job
+// that is read later is not the one that a runner began then.
+func TestReadingsAgeThoughTheClockIsSetBack(t *testing.T) {
+	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	const stale = 5 * time.Minute
+	later := noon.Add(time.Hour)
+	s := &Source{options: Options{CallsPerHour: 1000, Timings: Timings{Stale: stale}}, listed: later}
+	s.client = &client{budget: newBudget(1000, time.Minute)}
+	r := &repository{name: "acme/widgets", source: s}
+	r.shot.began = later
+	s.repositories = []*repository{r}
+	s.records = map[string]record{"vm-1": {Host: "vm-1", Labels: []string{"mac"}, Started: true, began: later}}
+	require.NoError(t, s.unknown(noon))
+	require.NoError(t, s.unknown(noon.Add(stale)))
+	require.ErrorContains(t, s.unknown(noon.Add(stale+time.Second)), "acme/widgets was last read 5m1s ago")
+	require.ErrorContains(t, s.unknown(noon.Add(stale+time.Second)), "list of runners was last read 5m1s ago")
+	list := []waiting{{job: job{ID: 7, Status: statusQueued, Labels: []string{"mac"}}}}
+	require.Len(t, s.unseen(list, map[int64]time.Time{7: noon.Add(time.Second)}), 1)
+	require.Empty(t, s.unseen(list, map[int64]time.Time{7: noon.Add(-time.Second)}))
+}
