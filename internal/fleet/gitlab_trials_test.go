@@ -20,7 +20,9 @@ func TestGitLabCancelStorm(t *testing.T) {
 		macs           int
 		from, interval time.Duration
 	}{
+		"one by one":     {50, 20 * time.Second, 2 * time.Second},
 		"room for forty": {20, 20 * time.Second, 2 * time.Second},
+		"at once":        {50, 105 * time.Second, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

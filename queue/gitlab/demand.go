@@ -2,7 +2,6 @@ package gitlab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -115,97 +114,6 @@ func (s *Source) allJobs(ctx context.Context) ([]Job, error) {
 	return jobs, nil
 }
 
-// look is what was read of one runner of ours.
-type look struct {
-	gone   bool // GitLab has no such runner
-	heard  bool
-	paused bool
-	active bool // it has a job, though perhaps none that we may see
-	jobs   []int64
-	ended  []int64 // the jobs that it had
-}
-
-func (l *look) idle() bool { return !l.gone && !l.active && len(l.jobs) == 0 }
-
-// look reads our runners one by one. Those of which the list of jobs shows that they
-// work need no further look.
-func (s *Source) look(ctx context.Context, records []record, jobs []Job) (map[string]look, error) {
-	at := make(map[int64][]int64)
-	for i := range jobs {
-		if j := &jobs[i]; j.Runner > 0 && !j.Ended() && !slices.Contains(at[j.Runner], j.ID) {
-			at[j.Runner] = append(at[j.Runner], j.ID)
-		}
-	}
-	found := make([]look, len(records))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
-	for i := range records {
-		r := &records[i]
-		if works := at[r.Runner]; len(works) > 0 && !r.Draining {
-			found[i] = look{heard: true, jobs: works}
-			continue
-		}
-		group.Go(func() (err error) {
-			found[i], err = s.lookAt(ctx, r)
-			for _, id := range at[r.Runner] {
-				if err == nil && !found[i].gone && !slices.Contains(found[i].jobs, id) && !slices.Contains(found[i].ended, id) {
-					found[i].jobs = append(found[i].jobs, id)
-				}
-			}
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	looks := make(map[string]look, len(records))
-	for i := range records {
-		looks[records[i].key()] = found[i]
-	}
-	return looks, nil
-}
-
-// lookAt reads one runner. Where that fails all demand is unknown: a host of which the
-// queue says nothing might be ended while it boots, and one that it calls busy is no
-// supply, so that another would be started for its job.
-func (s *Source) lookAt(ctx context.Context, r *record) (look, error) {
-	l, err := s.inspect(ctx, r)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return look{gone: true}, nil
-	case err != nil:
-		return look{}, translateRead("look at runner "+r.Host, needs(err, grantManage))
-	}
-	return l, nil
-}
-
-const grantManage = "the scope manage_runner (or api), and for its owner the right to manage the runners of their group or project"
-
-// inspect reads a runner's record and its jobs.
-func (s *Source) inspect(ctx context.Context, r *record) (l look, err error) {
-	runner, err := s.Client.Runner(ctx, r.Runner)
-	if err != nil {
-		return l, err
-	}
-	l = look{heard: runner.Contacted || r.Heard, paused: runner.Paused, active: runner.Active}
-	if !l.heard && !l.active && !r.Draining {
-		return l, nil // it never asked for a job
-	}
-	jobs, err := s.Client.RunnerJobs(ctx, r.Runner)
-	if err != nil {
-		return l, err
-	}
-	for i := range jobs {
-		if jobs[i].Ended() {
-			l.ended = append(l.ended, jobs[i].ID)
-		} else {
-			l.jobs = append(l.jobs, jobs[i].ID)
-		}
-	}
-	l.heard = l.heard || len(jobs) > 0
-	return l, nil
-}
-
 // learn keeps what the looks tell for good.
 func (s *Source) learn(ctx context.Context, looks map[string]look) error {
 	now := s.Now()
@@ -216,6 +124,12 @@ func (s *Source) learn(ctx context.Context, looks map[string]look) error {
 				continue
 			}
 			before := r
+			switch {
+			case !l.idle():
+				r.idle = time.Time{}
+			case l.read:
+				r.idle = now
+			}
 			r.Heard = r.Heard || l.heard
 			r.Ended = r.Ended || l.idle() && len(l.ended) >= s.MaxJobs
 			if l.gone && r.Deleting { // our deletion was handled, and its answer lost

@@ -77,6 +77,13 @@ func (s *Source) linger(ctx context.Context, r *record, wanted bool) error {
 // discard deletes the record of a runner whose host is no more. One that GitLab believes
 // at work stays.
 func (s *Source) discard(ctx context.Context, r *record) error {
+	if r.Ended { // it asks for no more
+		_, err := s.delete(ctx, r)
+		if errors.Is(err, ErrNotFound) {
+			return s.forget(ctx, r.key())
+		}
+		return err
+	}
 	l, err := s.inspect(ctx, r)
 	switch {
 	case errors.Is(err, ErrNotFound): // gone is what was wanted; its host, should it come, is not known to be idle
@@ -88,9 +95,6 @@ func (s *Source) discard(ctx context.Context, r *record) error {
 		return translateRead("look at runner "+r.Host, needs(err, grantManage))
 	case !l.idle():
 		return nil
-	case r.Ended: // it asks for no more
-		_, err = s.delete(ctx, r)
-		return err
 	}
 	if !l.paused || !r.Draining { // its VM may be there and only be shown no more
 		return s.pause(ctx, r.key())

@@ -38,6 +38,7 @@ type record struct {
 	paused time.Time // since when it is known to be paused
 	over   time.Time // since when nobody wants the host of a deleted runner
 	lost   time.Time // since when a registration is in doubt
+	idle   time.Time // when its jobs were read last, if it had none then and has none since
 	// underway: its registration has not been answered yet.
 	underway bool
 }

@@ -59,7 +59,7 @@ type Runner struct {
 	Description string
 	// Paused: it is given no jobs.
 	Paused bool
-	// Contacted: it has asked GitLab for something. Lists don't tell.
+	// Contacted: it has asked GitLab for something. Lists tell of the last months.
 	Contacted bool
 	// Active: it has a job, of whatever project. GitLab tells since 18.4; before that
 	// it is false.
@@ -72,6 +72,7 @@ type wireRunner struct {
 	Paused      *bool      `json:"paused"`
 	Contacted   *time.Time `json:"contacted_at"`
 	Online      *bool      `json:"online"`
+	Status      string     `json:"status"`
 	Execution   string     `json:"job_execution_status"`
 }
 
@@ -87,7 +88,7 @@ func (w *wireRunner) check() error {
 
 func (w *wireRunner) runner() Runner {
 	r := Runner{ID: w.ID, Paused: *w.Paused, Active: w.Execution == "active"}
-	r.Contacted = w.Contacted != nil && !w.Contacted.IsZero() || w.Online != nil && *w.Online
+	r.Contacted = w.Contacted != nil && !w.Contacted.IsZero() || w.Online != nil && *w.Online || w.Status == "online" || w.Status == "offline"
 	if w.Description != nil {
 		r.Description = *w.Description
 	}

@@ -90,6 +90,7 @@ type Source struct {
 	pools   []autoscale.Pool  // of the last tick
 	probed  map[string]time.Time
 	search  time.Time // when unknown hosts' runners were searched for last
+	pages   int       // of the list of runners, when it was read last
 	seen    Seen
 }
 
