@@ -120,10 +120,10 @@ func TestNothingIsLateWithoutTimeouts(t *testing.T) {
 func TestAGroupWithoutMacs(t *testing.T) {
 	w := fleet(t, []ankatest.GroupConfig{{Name: "empty"}, {Name: "full"}}, arm("a", "full"))
 	p := w.hurried(w.pool("ios", "macos-15-xcode-16", "v2", "empty"))
-	require.Equal(t, "empty has no Macs", invalid(w.observe(p), "ios"))
+	require.Equal(t, "group empty has no Macs", invalid(w.observe(p), "ios"))
 	_, err := p.Create(w.ctx, grow("r1", "ios", 1))
 	require.NoError(t, err)
 	w.observe(p)
 	w.clock.Advance(6 * time.Minute)
-	require.Contains(t, w.told(p), "no Mac takes it: empty has no Macs")
+	require.Contains(t, w.told(p), "no Mac takes it: group empty has no Macs")
 }

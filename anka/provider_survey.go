@@ -99,7 +99,10 @@ func (s *survey) pool(o *PoolOptions) *poolSurvey {
 	}
 	switch {
 	case p.members == 0:
-		p.Invalid = fmt.Sprintf("%s has no Macs", first(p.Labels["group"], "the controller"))
+		p.Invalid = "the controller has no Macs"
+		if group := p.Labels["group"]; group != "" {
+			p.Invalid = fmt.Sprintf("group %s has no Macs", group)
+		}
 	case p.able.BitLen() == 0:
 		p.Invalid = fmt.Sprintf("none of %d Macs can run it: %s", p.members, counted(p.reasons))
 	}
