@@ -27,7 +27,7 @@ type ciDemo struct {
 	stage   *ciStage
 	world   *fleet.World
 	github  *githubtest.Server
-	life    *ciLife
+	life    *ciLife // nil: it is dead
 	fates   *rand.Rand
 	weather *ciWeather
 	kills   int
@@ -100,7 +100,16 @@ func newCIDemo(o demoOptions, day ciDay) (d *ciDemo, err error) {
 }
 
 func (d *ciDemo) close() error {
-	return errors.Join(d.life.daemon.close(), os.RemoveAll(d.dir))
+	return errors.Join(d.bury(), os.RemoveAll(d.dir))
+}
+
+// bury lets go of what the daemon holds.
+func (d *ciDemo) bury() (err error) {
+	if d.life != nil {
+		err = d.life.daemon.close()
+	}
+	d.life = nil
+	return err
 }
 
 // run returns when the day or the options' time is over or ctx ends, after the daemon's
@@ -135,7 +144,7 @@ func (d *ciDemo) live(ctx context.Context) error {
 			return err
 		}
 		d.kills++
-		if err := d.life.daemon.close(); err != nil {
+		if err := d.bury(); err != nil {
 			return err
 		}
 		for _, set := range d.day.sets() {
