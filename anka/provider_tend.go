@@ -23,7 +23,7 @@ type Delivery struct {
 	Progress float64
 	// Since is when it was asked for, and Ended when it was seen to be over; zero: not yet.
 	Since, Ended time.Time
-	// Tries is how often it was asked for.
+	// Tries is how often it was asked for since it was last not wanted.
 	Tries int
 	// Message says why it failed, or why it goes on though nobody wants it.
 	Message string
@@ -61,8 +61,12 @@ const (
 	retryDeliveryMost = 6 * time.Hour
 )
 
-// rests tells whether a failed delivery is not to be tried again yet.
+// rests tells whether a failed delivery is not to be tried again yet. Nothing was the
+// matter with one that was cancelled since nobody wanted it.
 func (d *Delivery) rests(at time.Time) bool {
+	if d.Tries == 0 {
+		return false
+	}
 	wait := retryDelivery << min(d.Tries-1, 10)
 	return at.Sub(d.Ended) < min(wait, retryDeliveryMost)
 }
@@ -198,8 +202,9 @@ func (p *Provider) withdraw(ctx context.Context, s *survey) error {
 		if !d.live() || d.Request == "" || d.Message != "" { // or it was tried in vain
 			continue
 		}
-		why := "no pool wants it any more"
+		why, tries := "no pool wants it any more", 0
 		if s.wants(&d) {
+			tries = d.Tries
 			if limit := s.options.PullTimeout; limit == 0 || s.at.Sub(d.Since) <= limit {
 				continue
 			}
@@ -207,6 +212,7 @@ func (p *Provider) withdraw(ctx context.Context, s *survey) error {
 		}
 		switch err := p.options.Client.CancelDistribution(ctx, d.Request); {
 		case err == nil, errors.Is(err, ErrDistributionNotFound):
+			d.Tries = tries
 			d.end(s.at, DeliveryCancelled, why)
 		case errors.Is(err, ErrNoEndpoint):
 			d.Message = why + ", and controllers before 1.43 can't cancel it"

@@ -212,3 +212,21 @@ func TestAMacThatWasNamedForAStartIsNotMadeToPull(t *testing.T) {
 	require.NoError(t, p.Tend(w.ctx))
 	require.Len(t, p.Distributions(), 1)
 }
+
+// A tag that is wanted again is brought at once: nothing was the matter with the Macs
+// when nobody wanted it.
+func TestADistributionThatIsWantedAgain(t *testing.T) {
+	w := fleet(t, nil, colds(2))
+	p := w.bounded(0, w.spread("v2"))
+	require.NoError(t, p.Tend(w.ctx))
+	require.Equal(t, "map[asked:2]", states(p))
+	without := w.spread("v2")
+	without.Distribute = false
+	require.NoError(t, p.SetPools([]anka.PoolOptions{without}))
+	require.NoError(t, p.Tend(w.ctx))
+	require.Equal(t, "map[cancelled:2]", states(p))
+	require.NoError(t, p.SetPools([]anka.PoolOptions{w.spread("v2")}))
+	require.NoError(t, p.Tend(w.ctx))
+	require.Equal(t, "map[asked:2]", states(p))
+	require.Equal(t, 1, p.Distributions()[0].Tries)
+}
