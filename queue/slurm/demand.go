@@ -1,0 +1,143 @@
+package slurm
+
+import (
+	"strconv"
+	"strings"
+
+	"autoscaled/autoscale"
+)
+
+// Mapping says what Slurm's names are to the planner. All functions are needed.
+type Mapping struct {
+	// Partition is for the pools whose nodes are of a partition. false: there are none.
+	Partition func(name string) (autoscale.Selector, bool)
+	// Feature is for the pools whose nodes have a feature.
+	Feature func(name string) autoscale.Selector
+	// Node is for the pool of a node, and its placement group. false: it is none that
+	// comes and goes, such as one that is always on.
+	Node func(name string) (where autoscale.Selector, group string, known bool)
+	// OurMark is how the reason begins that we give for draining a node.
+	OurMark string
+}
+
+// maxElements bounds how many of an array's tasks are told one by one, which those of
+// several nodes are. More are demand once these have started.
+const maxElements = 1000
+
+// Demand is what a snapshot of Slurm's jobs and nodes means. It vouches for all nodes.
+//
+// The documentation has a table of what each kind of job becomes.
+func Demand(jobs []Job, nodes []Node, m *Mapping) autoscale.Demand {
+	r := &reckoner{Mapping: m, use: make(map[string]autoscale.HostUse, len(nodes)), states: make(map[string]*Node, len(nodes)), running: make(map[int64]int64)}
+	for i := range nodes {
+		r.states[nodes[i].Name] = &nodes[i]
+		if use, tell := useOf(&nodes[i], m.OurMark); tell {
+			r.use[strings.ToLower(nodes[i].Name)] = use
+		}
+	}
+	r.survey(jobs)
+	for i := range jobs {
+		j := &jobs[i]
+		switch {
+		case j.Is("PENDING"):
+			r.pending(j)
+		case occupies(j):
+			r.occupied(j)
+		}
+	}
+	return autoscale.Demand{Classes: autoscale.Intern(r.jobs), Use: r.use, Vouched: true}
+}
+
+// reckoner gathers demand.
+type reckoner struct {
+	*Mapping
+	jobs   []autoscale.Job
+	use    map[string]autoscale.HostUse
+	states map[string]*Node
+	// running counts the started tasks of an array.
+	running map[int64]int64
+	// waits is why a heterogeneous job waits of which one component is no demand.
+	waits map[int64]string
+}
+
+// occupies tells whether a job has its nodes.
+func occupies(j *Job) bool {
+	for _, state := range [...]string{"RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "STOPPED", "RESIZING", "SIGNALING", "STAGE_OUT"} {
+		if j.Is(state) {
+			return true
+		}
+	}
+	return false
+}
+
+// survey counts the started tasks of arrays, and finds the heterogeneous jobs that are
+// no demand: one component that waits for anything but nodes holds all.
+func (r *reckoner) survey(jobs []Job) {
+	r.waits = make(map[int64]string)
+	for i := range jobs {
+		j := &jobs[i]
+		switch {
+		case j.ArrayID > 0 && occupies(j):
+			r.running[j.ArrayID]++
+		case j.HetID > 0 && j.Is("PENDING") && r.waits[j.HetID] == "":
+			r.waits[j.HetID] = heldBy(j)
+		}
+	}
+}
+
+// heldBy is why a pending job is no demand, in Slurm's word and ours; empty: it may be.
+func heldBy(j *Job) string {
+	why := Explain(j.Reason)
+	switch {
+	case j.Hold || j.Priority == 0 && why.Demand && j.Reason != "BeginTime":
+		return "JobHeldUser: " + reasonOf["JobHeldUser"].Words
+	case j.Is("REQUEUE_HOLD") || j.Is("SPECIAL_EXIT"):
+		return j.State + ": is requeued and held"
+	case j.Reason == "Dependency" && len(dependencies(j.Dependency)) > 0:
+		return ""
+	case !why.Demand:
+		return why.Reason + ": " + why.Words
+	case j.RequiredNodes != "":
+		return why.Reason + ": names its nodes (" + j.RequiredNodes + "), and others are of no help"
+	}
+	return ""
+}
+
+// dependencies are the jobs named in "afterok:1(unfulfilled),afterany:2_*(unfulfilled)",
+// each once. "singleton" names none.
+func dependencies(text string) []autoscale.JobID {
+	var ids []autoscale.JobID
+	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == '?' }) {
+		for _, word := range strings.Split(part, ":")[1:] {
+			end := 0
+			for end < len(word) && word[end] >= '0' && word[end] <= '9' {
+				end++
+			}
+			if end > 0 {
+				ids = append(ids, autoscale.JobID(word[:end]))
+			}
+		}
+	}
+	return ids
+}
+
+func (r *reckoner) pending(j *Job) {
+	job := autoscale.Job{ID: autoscale.JobID(strconv.FormatInt(j.ID, 10)), Priority: j.Priority, Submitted: j.Submitted}
+	shape, err := shapeOf(j, r.Mapping)
+	job.Shape = shape
+	if j.Reason == "BeginTime" { // else it is past, and would only tell equal jobs apart
+		job.EarliestStart = j.Eligible
+	}
+	held := heldBy(j)
+	if j.HetID > 0 && held == "" {
+		held = r.waits[j.HetID]
+	}
+	if held == "" && err != nil {
+		held = err.Error()
+	}
+	job.Held = held
+	if j.Reason == "Dependency" {
+		job.DependsOn = dependencies(j.Dependency)
+	}
+	r.add(j, job)
+}
