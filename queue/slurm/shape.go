@@ -48,8 +48,15 @@ func needOf(j *Job) perNode {
 	return n
 }
 
-func bounded(n int64) int64          { return min(max(n, 0), maxCount) }
-func share(whole, among int64) int64 { return (whole + among - 1) / among }
+func bounded(n int64) int64 { return min(max(n, 0), maxCount) }
+
+// share is an even part of a whole, rounded up.
+func share(whole, among int64) int64 {
+	if whole <= 0 {
+		return 0
+	}
+	return (whole-1)/among + 1
+}
 
 // memoryOf is the memory of one node. Where the job says none (--mem=0, or no default),
 // a job that shares no node gets what the node has, and any other what Slurm reckons.
