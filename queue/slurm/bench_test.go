@@ -1,0 +1,162 @@
+package slurm_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"autoscaled/queue/slurm"
+)
+
+const benchJobs, benchNodes = 100_000, 10_000
+
+// repeated is a document of n copies of a record, each under an id of its own. It is
+// made while it is read, so that it takes no memory itself.
+func repeated(head, record, old, tail string, n int) io.Reader {
+	before, after, _ := strings.Cut(record, old)
+	name, _, _ := strings.Cut(old, "1")
+	parts := make([]io.Reader, 0, 3)
+	parts = append(parts, strings.NewReader(head))
+	i := 0
+	parts = append(parts, readerFunc(func() []byte {
+		if i == n {
+			return nil
+		}
+		i++
+		comma := ","
+		if i == n {
+			comma = ""
+		}
+		return []byte(before + name + strconv.Itoa(i) + after + comma)
+	}))
+	return io.MultiReader(append(parts, strings.NewReader(tail))...)
+}
+
+// chunks reads what next makes, until it makes nothing.
+type chunks struct {
+	next func() []byte
+	rest []byte
+}
+
+func readerFunc(next func() []byte) io.Reader { return &chunks{next: next} }
+
+func (c *chunks) Read(p []byte) (int, error) {
+	if len(c.rest) == 0 {
+		if c.rest = c.next(); len(c.rest) == 0 {
+			return 0, io.EOF
+		}
+	}
+	n := copy(p, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+// oneJob cuts a pending job's record out of a sample, under id 1.
+func oneJob(b *testing.B, file, id string) string {
+	text := sample(b, file)
+	at := strings.Index(text, `"job_id": `+id+",")
+	require.Positive(b, at)
+	begin := strings.LastIndex(text[:at], "\n{")
+	end := strings.Index(text[at:], "\n{")
+	require.Positive(b, end)
+	record := strings.TrimRight(text[begin:at+end], ",\n ")
+	return strings.Replace(record, `"job_id": `+id+",", `"job_id": 1,`, 1)
+}
+
+// measure reads again and again, and tells the largest heap that was seen.
+func measure(b *testing.B, size int64, read func() int, want int) {
+	var peak atomic.Uint64
+	done := make(chan struct{})
+	runtime.GC()
+	var before runtime.MemStats
+	runtime.ReadMemStats(&before)
+	go func() {
+		var m runtime.MemStats
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(5 * time.Millisecond):
+				runtime.ReadMemStats(&m)
+				peak.Store(max(peak.Load(), m.HeapAlloc-min(m.HeapAlloc, before.HeapAlloc)))
+			}
+		}
+	}()
+	b.SetBytes(size)
+	b.ReportAllocs()
+	for b.Loop() {
+		require.Equal(b, want, read())
+	}
+	close(done)
+	b.ReportMetric(float64(peak.Load())/1e6, "peak-MB")
+}
+
+func BenchmarkReadJobs(b *testing.B) {
+	for _, c := range []struct{ name, file, id string }{{"json-22.05", "22.05-pending-jobs.json", "14"}, {"json-24.11", "24.11-jobs.json", "14"}} {
+		b.Run(c.name, func(b *testing.B) {
+			record := oneJob(b, c.file, c.id)
+			measure(b, int64(len(record))*benchJobs, func() int {
+				jobs, err := slurm.ReadJobs(repeated(`{"jobs": [`, record, `"job_id": 1`, `]}`, benchJobs))
+				require.NoError(b, err)
+				return len(jobs)
+			}, benchJobs)
+		})
+	}
+	b.Run("delimited", func(b *testing.B) {
+		var text bytes.Buffer
+		for i := range benchJobs {
+			text.WriteString(line(map[int]string{
+				0: strconv.Itoa(i + 1), 6: "Priority", 7: strconv.Itoa(4294901759 - i), 10: "1-00:00:00", 12: "1", 13: "1", 14: "2", 15: "2", 16: "1",
+				18: "1", 19: "1000M", 20: "OK", 21: "Standard_D4s_v5", 31: "cpu=2,mem=2000M,node=1,billing=2",
+			}))
+		}
+		measure(b, int64(text.Len()), func() int {
+			jobs, err := slurm.ReadDelimitedJobs(bytes.NewReader(text.Bytes()))
+			require.NoError(b, err)
+			return len(jobs)
+		}, benchJobs)
+	})
+}
+
+func BenchmarkReadNodes(b *testing.B) {
+	text := sample(b, "24.11-nodes.json")
+	begin := strings.Index(text, "{\"architecture\"")
+	end := strings.Index(text[begin+1:], "\n{") + begin + 1
+	record := strings.Replace(strings.TrimRight(text[begin:end], ",\n "), `"name": "gpu-1"`, `"name": "gpu-1-n"`, 1)
+	b.Run("json-24.11", func(b *testing.B) {
+		measure(b, int64(len(record))*benchNodes, func() int {
+			nodes, err := slurm.ReadNodes(repeated(`{"nodes": [`, record, `"name": "gpu-1`, `]}`, benchNodes))
+			require.NoError(b, err)
+			return len(nodes)
+		}, benchNodes)
+	})
+	b.Run("lines", func(b *testing.B) {
+		first, _, _ := strings.Cut(sample(b, "22.05-nodes.lines"), "\n")
+		var lines strings.Builder
+		for i := range benchNodes {
+			fmt.Fprintf(&lines, "%s\n", strings.Replace(first, "gpu-1 ", "gpu-"+strconv.Itoa(i)+" ", 1))
+		}
+		measure(b, int64(lines.Len()), func() int {
+			nodes, err := slurm.ReadNodeLines(strings.NewReader(lines.String()))
+			require.NoError(b, err)
+			return len(nodes)
+		}, benchNodes)
+	})
+}
+
+func BenchmarkDemand(b *testing.B) {
+	jobs := make([]slurm.Job, benchJobs)
+	for i := range jobs {
+		jobs[i] = pendingJob()
+		jobs[i].ID, jobs[i].CPUs, jobs[i].Priority = int64(i+1), int64(i%40+1), int64(i+1)
+	}
+	measure(b, 0, func() int { return slurm.Demand(jobs, nil, mapping()).Jobs() }, benchJobs)
+}
