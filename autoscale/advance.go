@@ -28,7 +28,7 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 	next.Removed, next.Created = recent(m.Removed, o.At), recent(m.Created, o.At)
 	hosts := newHosts(&o.Demand)
 	policies := poolPolicies(o.Supply.Pools, &p)
-	var up []NodeID
+	var up, in []NodeID
 	for i := range o.Supply.Nodes {
 		node := &o.Supply.Nodes[i]
 		if node.Phase == PhaseGone {
@@ -49,11 +49,14 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 		if booted(&was, &now) {
 			up = append(up, node.ID)
 		}
+		if joined(&was, &now) {
+			in = append(in, node.ID)
+		}
 	}
-	next.Boots = learnBoots(m.Boots, next.Nodes, up)
+	next.Boots = learnBoots(m.Boots, next.Nodes, up, in)
 	noteRemovals(next.Nodes, operations)
 	noteVain(next.Nodes, o.At, operations)
-	next.Offerings = advanceOfferings(m, next.Nodes, o, operations)
+	next.Offerings = advanceOfferings(m, &next, o, operations)
 	next.Breaker = advanceBreaker(m, next.Nodes, o, operations, &p)
 	next.Paused = pausedStill(m.Paused, o.At)
 	next.Surge = advanceSurge(m.Surge, o, &p)

@@ -60,11 +60,11 @@ func TestAdvanceLearnsBootTimes(t *testing.T) {
 	look(0, node("a", "", PhaseStarting, true), node("b", "g", PhaseStarting, true), node("c", "", PhaseStarting, false), node("d", "", PhaseReady, true))
 	require.Empty(t, m.Boots)
 	look(100*time.Second, node("a", "", PhaseReady, true), node("b", "g", PhaseStarting, true), node("c", "", PhaseReady, false), node("d", "", PhaseReady, true))
-	require.Equal(t, map[OfferingID]Boots{"p": {1, []int{100}}}, m.Boots)
+	require.Equal(t, map[OfferingID]Boots{"p": {Count: 1, Recent: []int{100}, Up: at}}, m.Boots)
 	look(200*time.Second, node("a", "", PhaseReady, true), node("b", "g", PhaseReady, true))
 	look(300 * time.Second)
-	require.Equal(t, Boots{1, []int{100}}, m.BootsOf("p", false))
-	require.Equal(t, Boots{1, []int{200}}, m.BootsOf("p", true))
+	require.Equal(t, Boots{Count: 1, Recent: []int{100}, Up: at}, m.BootsOf("p", false))
+	require.Equal(t, Boots{Count: 1, Recent: []int{200}, Up: at}, m.BootsOf("p", true))
 }
 
 // A clock that was set back by hours freezes no timer: what is yet to come counts

@@ -65,9 +65,12 @@ type offerings struct {
 // advanceOfferings counts failures: what the cloud tells of its buckets,
 // operations that ended short or were refused, nodes that failed before they were
 // ready, or were late, and spot nodes that were evicted. It counts successes: nodes
-// that came up. next is the memory of nodes that goes with the observation, before
-// is that of the one before it.
-func advanceOfferings(before Memory, next map[NodeID]NodeMemory, o Observation, operations []Operation) map[OfferingID]Offering {
+// that came up. next is the memory of nodes and boots that goes with the observation,
+// before is that of the one before it.
+//
+// Of nodes that serve one job there are many, and now and then one does not boot. While
+// others do, that is no failure of the offering: it would stop a fleet for one bad VM.
+func advanceOfferings(before Memory, next *Memory, o Observation, operations []Operation) map[OfferingID]Offering {
 	f := offerings{at: o.At, all: make(map[OfferingID]Offering, len(before.Offerings))}
 	for id, was := range before.Offerings {
 		if o.At.Sub(was.Failed) < failureFades && was.Budget < budgetEnough {
@@ -85,15 +88,36 @@ func advanceOfferings(before Memory, next map[NodeID]NodeMemory, o Observation, 
 	for i := range operations {
 		f.operation(&operations[i])
 	}
+	single := singlePools(o.Supply.Pools)
 	for i := range o.Supply.Nodes {
 		node := &o.Supply.Nodes[i]
-		f.node(node, before.Nodes[node.ID], next[node.ID])
+		was, now := before.Nodes[node.ID], next.Nodes[node.ID]
+		alone := single[node.Pool] && now.FailedSince(was) && node.Trouble() == ErrorBoot
+		if alone && next.Boots[offeringOf(node.Pool, now.Grouped)].provesOthers(&now) {
+			continue
+		}
+		f.node(node, was, now)
 	}
 	f.evictions(before, o, operations)
 	if len(f.all) == 0 {
 		return nil
 	}
 	return f.all
+}
+
+// singlePools are the pools whose nodes serve one job; nil: there are none.
+func singlePools(pools []Pool) map[PoolID]bool {
+	var single map[PoolID]bool
+	for i := range pools {
+		if !pools[i].Single {
+			continue
+		}
+		if single == nil {
+			single = make(map[PoolID]bool)
+		}
+		single[pools[i].ID] = true
+	}
+	return single
 }
 
 // failure is that an offering did not bring what was asked of it.

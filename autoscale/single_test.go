@@ -93,3 +93,60 @@ func TestUnjoinedNodesAreFailures(t *testing.T) {
 	m = Advance(m, o, nil, policy)
 	require.False(t, m.Nodes["n"].Unjoined, "it came after all")
 }
+
+// A VM that does not boot, while others that were asked for with it did, is that VM's
+// trouble: the pool goes on. One by itself, one that is sold out, and one of a pool whose
+// nodes serve many jobs are the offering's.
+func TestOneBadVMStopsNoFleet(t *testing.T) {
+	at := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	for name, test := range map[string]struct {
+		single   bool
+		class    ErrorClass
+		other    Phase
+		failures int
+	}{
+		"beside one that came up": {true, ErrorBoot, PhaseReady, 0},
+		"no class told":           {true, "", PhaseReady, 0},
+		"none came up":            {true, ErrorBoot, PhaseStarting, 1},
+		"sold out":                {true, ErrorCapacity, PhaseReady, 1},
+		"nodes of many jobs":      {false, ErrorBoot, PhaseReady, 1},
+	} {
+		o := Observation{At: at, Supply: Supply{Pools: []Pool{{ID: "mac", Single: test.single}}, Nodes: []Node{
+			{ID: "bad", Pool: "mac", Phase: PhaseStarting, Owned: true}, {ID: "good", Pool: "mac", Phase: PhaseStarting, Owned: true},
+		}}}
+		policy := Policy{Pools: []PoolPolicy{{}}, Adopt: AdoptOwned}
+		m := Advance(Memory{}, o, nil, policy)
+		o.At = at.Add(2 * time.Minute)
+		o.Supply.Nodes[1].Phase = test.other
+		m = Advance(m, o, nil, policy)
+		o.At = at.Add(5 * time.Minute)
+		o.Supply.Nodes[0].Phase, o.Supply.Nodes[0].Class = PhaseFailed, test.class
+		m = Advance(m, o, nil, policy)
+		require.Equal(t, test.failures, m.Offerings["mac"].Failures, name)
+	}
+}
+
+// That VMs come up proves nothing of runners that don't register: only another that did does.
+func TestRunnersThatRegisterProveOthers(t *testing.T) {
+	at := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	policy := Policy{Pools: []PoolPolicy{{JoinTimeout: 10 * time.Minute}}, Adopt: AdoptOwned}
+	for _, joins := range []bool{false, true} {
+		o := Observation{At: at, Supply: Supply{Pools: []Pool{{ID: "mac", Single: true}}, Nodes: []Node{
+			{ID: "bad", Host: "bad", Pool: "mac", Phase: PhaseStarting, Owned: true}, {ID: "good", Host: "good", Pool: "mac", Phase: PhaseStarting, Owned: true},
+		}}}
+		m := Advance(Memory{}, o, nil, policy)
+		o.Demand = Demand{Vouched: true, Use: map[string]HostUse{"bad": {Missing: true}, "good": {Missing: true}}}
+		o.Supply.Nodes[0].Phase, o.Supply.Nodes[1].Phase = PhaseReady, PhaseReady
+		o.At = at.Add(time.Minute)
+		m = Advance(m, o, nil, policy)
+		o.Demand.Use["good"] = HostUse{Missing: !joins}
+		o.At = at.Add(2 * time.Minute)
+		m = Advance(m, o, nil, policy)
+		delete(o.Demand.Use, "good")
+		o.Supply.Nodes = o.Supply.Nodes[:1]
+		o.At = at.Add(12 * time.Minute)
+		m = Advance(m, o, nil, policy)
+		require.True(t, m.Nodes["bad"].Unjoined)
+		require.Equal(t, !joins, m.Offerings["mac"].Failures == 1)
+	}
+}
