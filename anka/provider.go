@@ -115,12 +115,12 @@ const (
 // package autoscale. It is safe for concurrent use.
 type Provider struct {
 	options ProviderOptions
-	// born is when it was made: what was sent before was sent by another.
-	born time.Time
 
 	tending sync.Mutex // one Tend at a time
 
-	mu sync.Mutex
+	mu sync.Mutex // guards what follows
+	// born is when it was made: what was sent before was sent by another.
+	born time.Time
 	// doubts are the starts whose answers were lost, with the time of the attempt.
 	doubts map[autoscale.RequestID]time.Time
 	// wanted are the pools as they were given, and pools as they were found when the

@@ -143,7 +143,7 @@ func (p *Provider) Resolve(ctx context.Context, id autoscale.RequestID) (autosca
 		return autoscale.Resolution{State: autoscale.ResolvedUnknown}, translate("resolve", err)
 	}
 	if len(found) == 0 {
-		if p.unsettled(id) > 0 || p.options.Now().Sub(p.born) < p.options.Settle {
+		if p.unsettled(id) > 0 || p.age() < p.options.Settle {
 			return autoscale.Resolution{State: autoscale.ResolvedUnknown}, nil
 		}
 		return autoscale.Resolution{State: autoscale.ResolvedAbsent}, nil
@@ -154,6 +154,13 @@ func (p *Provider) Resolve(ctx context.Context, id autoscale.RequestID) (autosca
 		r.Nodes = append(r.Nodes, autoscale.NodeID(found[i].ID))
 	}
 	return r, nil
+}
+
+// age is how long the provider has been there.
+func (p *Provider) age() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.options.Now().Sub(p.born)
 }
 
 // find lists the instances of all attempts of a request.

@@ -71,5 +71,10 @@ func (l *Loop) follow(ctx context.Context) {
 	}
 	l.Clock.ahead.Add(int64(by))
 	l.mu.Unlock()
+	for _, who := range []any{l.Cloud, l.Queue} {
+		if m, remembers := who.(Mover); remembers {
+			m.Moved(by)
+		}
+	}
 	l.log.moved(by)
 }

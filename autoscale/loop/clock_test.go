@@ -98,6 +98,44 @@ func TestTimersAfterTheClockWasSetWhileDown(t *testing.T) {
 	}
 }
 
+// movedCloud and movedQueue remember times of their own.
+type (
+	movedCloud struct {
+		Cloud
+		moves []time.Duration
+	}
+	movedQueue struct {
+		Queue
+		moves []time.Duration
+	}
+)
+
+func (c *movedCloud) Moved(by time.Duration) { c.moves = append(c.moves, by) }
+func (q *movedQueue) Moved(by time.Duration) { q.moves = append(q.moves, by) }
+
+func TestCloudAndQueueFollowTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var set time.Duration
+		var c *movedCloud
+		var q *movedQueue
+		r := newRig(t, func(o *Options) {
+			o.Now, o.Clock = nil, NewClock(func() time.Time { return time.Now().Add(set) })
+			c, q = &movedCloud{Cloud: o.Cloud}, &movedQueue{Queue: o.Queue}
+			o.Cloud, o.Queue = c, q
+		})
+		broken := &immovable{Journal: r.journal, err: errors.New("no space left on device")}
+		r.loop.Journal = broken
+		set = time.Hour
+		r.loop.follow(t.Context())
+		require.Empty(t, c.moves, "before the journal could")
+		broken.err = nil
+		r.loop.follow(t.Context())
+		r.loop.follow(t.Context())
+		require.Equal(t, []time.Duration{time.Hour}, c.moves)
+		require.Equal(t, []time.Duration{time.Hour}, q.moves)
+	})
+}
+
 // What can't be written down is not forgotten by the clock either: until the journal
 // can follow the daemon goes on by the old time.
 func TestClockWaitsForTheJournal(t *testing.T) {

@@ -61,6 +61,13 @@ type Tender interface {
 	Tend(ctx context.Context) error
 }
 
+// Mover is a Cloud or Queue that remembers times by the daemon's clock.
+type Mover interface {
+	// Moved is called when the clock is set, forward by that much. What is remembered
+	// moves along, so that nothing ages by it. It must not block.
+	Moved(by time.Duration)
+}
+
 // Journal is the durable record of operations and memory.
 type Journal interface {
 	// Operations that are not final, in the order in which they were intended.

@@ -46,6 +46,16 @@ func (l *limiter) admit() (why string) {
 	return ""
 }
 
+// moved is told that the clock is set, forward by that much: the last minute is the same.
+func (l *limiter) moved(by time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.sent {
+		l.sent[i] = l.sent[i].Add(by)
+	}
+	l.blocked = l.blocked.Add(by)
+}
+
 // used is how many calls were sent in the last minute.
 func (l *limiter) used() (n int) {
 	l.mu.Lock()
