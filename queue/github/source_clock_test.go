@@ -53,6 +53,30 @@ func TestTheClockIsSetBack(t *testing.T) {
 	}, func(o *github.SourceOptions) { o.Now = clock.now })
 }
 
+// The clock is set forward: what was heard is as young as it is, and neither is a runner
+// taken to be away nor a lost registration given up.
+func TestTheClockIsSetForward(t *testing.T) {
+	clock := &setClock{}
+	inLab(t, githubtest.Config{}, func(b bench) {
+		b.up("r1", "vm-1")
+		b.wait(2 * time.Minute)
+		require.Equal(b, "", b.use("vm-1"))
+		b.server.Disconnect("vm-1")
+		b.wait(10 * time.Second)
+		b.server.Fail(githubtest.Fault{Method: "POST", Path: "generatejitconfig", Cut: true})
+		_, err := b.register("r2", "vm-2")
+		require.Error(b, err)
+		clock.by.Store(int64(time.Hour))
+		b.source.Moved(time.Hour)
+		b.known()
+		require.NoError(b, b.keep(node("vm-1", "r1")))
+		require.Equal(b, "missing", b.use("vm-2"), "it may arrive yet")
+		b.wait(5 * time.Minute)
+		require.NoError(b, b.keep(node("vm-1", "r1")))
+		require.Equal(b, "no record", b.use("vm-2"))
+	}, func(o *github.SourceOptions) { o.Now = clock.now })
+}
+
 func refreshes(b bench) (n int) {
 	for call, times := range b.server.Calls() {
 		if strings.HasPrefix(call, "PATCH ") && strings.Contains(call, "/sessions/") {

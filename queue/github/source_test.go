@@ -20,6 +20,7 @@ var (
 	_ loop.Queue   = (*github.Source)(nil)
 	_ loop.Drainer = (*github.Source)(nil)
 	_ loop.Keeper  = (*github.Source)(nil)
+	_ loop.Mover   = (*github.Source)(nil)
 )
 
 func TestTheLifeOfOneJob(t *testing.T) {
