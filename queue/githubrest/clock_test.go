@@ -27,3 +27,26 @@ func TestReadingsAgeThoughTheClockIsSetBack(t *testing.T) {
 	require.Len(t, s.unseen(list, map[int64]time.Time{7: noon.Add(time.Second)}), 1)
 	require.Empty(t, s.unseen(list, map[int64]time.Time{7: noon.Add(-time.Second)}))
 }
+
+// The clock is set forward: no reading is older for it, no job is counted twice, and no
+// lost registration is given up.
+func TestNothingAgesWhenTheClockIsSetForward(t *testing.T) {
+	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	const by = time.Hour
+	s := &Source{options: Options{CallsPerHour: 1000, Timings: Timings{Stale: 5 * time.Minute}}, listed: noon}
+	s.client = &client{budget: newBudget(1000, time.Minute)}
+	r := &repository{name: "acme/widgets", source: s}
+	r.shot.began = noon
+	s.repositories = []*repository{r}
+	s.records = map[string]record{
+		"vm-1": {Host: "vm-1", Labels: []string{"mac"}, Started: true, began: noon},
+		"vm-2": {Host: "vm-2", Registered: noon, Over: noon, silent: noon, idle: noon},
+	}
+	s.Moved(by)
+	require.NoError(t, s.unknown(noon.Add(by)))
+	list := []waiting{{job: job{ID: 7, Status: statusQueued, Labels: []string{"mac"}}}}
+	require.Empty(t, s.unseen(list, map[int64]time.Time{7: noon.Add(by - time.Second)}))
+	later := noon.Add(by)
+	require.Equal(t, record{Host: "vm-2", Registered: later, Over: later, silent: later, idle: later}, s.records["vm-2"])
+	require.True(t, s.records["vm-1"].Over.IsZero(), "what never was stays so")
+}

@@ -24,6 +24,7 @@ var (
 	_ loop.Queue   = (*githubrest.Source)(nil)
 	_ loop.Drainer = (*githubrest.Source)(nil)
 	_ loop.Keeper  = (*githubrest.Source)(nil)
+	_ loop.Mover   = (*githubrest.Source)(nil)
 )
 
 const pat = "ghp_secretpersonaltoken"

@@ -1,0 +1,25 @@
+package githubrest
+
+import "time"
+
+// Moved is told that the clock of Options.Now is set, forward by that much: nothing has
+// lasted longer for it. Text in the store follows when it is written next.
+func (s *Source) Moved(by time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	move := func(times ...*time.Time) {
+		for _, t := range times {
+			if !t.IsZero() {
+				*t = t.Add(by)
+			}
+		}
+	}
+	move(&s.listed)
+	for _, r := range s.repositories {
+		move(&r.shot.began)
+	}
+	for host, r := range s.records {
+		move(&r.Registered, &r.Over, &r.silent, &r.idle, &r.began)
+		s.records[host] = r
+	}
+}
