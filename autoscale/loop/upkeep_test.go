@@ -67,6 +67,30 @@ func TestBlindTicksKeepAllRecords(t *testing.T) {
 	require.Empty(t, q.open, "dry-run")
 }
 
+// What the journal lacks is not among the requests that are open: a record may be that of
+// a node that is on its way.
+func TestRecordsAreKeptWhileTheJournalFails(t *testing.T) {
+	var q *recordQueue
+	r := newRig(t, func(o *Options) { q = withRecords(o) })
+	j := &brokenJournal{Journal: r.journal}
+	o := r.options
+	o.Journal = j
+	var err error
+	r.loop, err = New(o)
+	require.NoError(t, err)
+	r.tick()
+	require.Len(t, q.open, 1)
+	r.queue.submit(r.at, 1)
+	j.put = errors.New("no space left on device")
+	report := r.tick()
+	require.True(t, report.Acted)
+	require.True(t, report.failed(StepJournal))
+	require.Len(t, q.open, 1)
+	j.put = nil
+	r.tick()
+	require.Len(t, q.open, 2)
+}
+
 // tendedCloud has work of its own.
 type tendedCloud struct {
 	*fakeCloud
