@@ -42,6 +42,24 @@ func TestAPauseIsYoungThoughTheClockIsSet(t *testing.T) {
 	})
 }
 
+// Nor is a registration given up that may arrive yet.
+func TestALostRegistrationMayArriveThoughTheClockIsSet(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var by time.Duration
+		w := newWorld(t, gitlabtest.Config{}, settable(&by, 0))
+		w.server.Fail(gitlabtest.Fault{Path: "/user/runners", Cut: true})
+		_, err := w.source.Register(t.Context(), attempt("vm-1"))
+		require.Error(t, err)
+		by = time.Hour
+		w.source.Moved(by)
+		w.keep()
+		require.Contains(t, string(w.store.text), "vm-1")
+		time.Sleep(6 * time.Minute)
+		w.keep()
+		require.NotContains(t, string(w.store.text), "vm-1")
+	})
+}
+
 // A clock that is set back neither keeps the budget used up nor GitLab blocked.
 func TestTheBudgetReturnsThoughTheClockIsSetBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
