@@ -159,6 +159,36 @@ func TestAStartThatWasNeverSentKeepsNoPull(t *testing.T) {
 	require.Equal(t, 1, room(w.observe(p), "ios"))
 }
 
+// Of three places of one start the second is refused, or its answer lost: what was not
+// asked for keeps no pull, what was refused is told, and what is in doubt is not.
+func TestAStartWhosePlacesDoNotAllCome(t *testing.T) {
+	post := func(kind ankatest.FaultKind) ankatest.Fault {
+		return ankatest.Fault{Kind: kind, Method: "POST", Path: "/api/v1/vm", Nth: 2, Status: 400}
+	}
+	w := fleet(t, nil, colds(3))
+	p := w.bounded(100, w.pool("ios", "macos-15-xcode-16", "v2", ""))
+	w.observe(p)
+	w.order(post(ankatest.FaultStatus))
+	r, err := p.Create(w.ctx, grow("r1", "ios", 3))
+	require.NoError(t, err)
+	require.Equal(t, 1, r.Added)
+	require.NotEmpty(t, r.Message)
+	require.Equal(t, 2, room(w.observe(p), "ios"))
+
+	w = fleet(t, nil, colds(3))
+	p = w.bounded(100, w.pool("ios", "macos-15-xcode-16", "v2", ""))
+	w.observe(p)
+	w.order(post(ankatest.FaultCutAfter))
+	_, err = p.Create(w.ctx, grow("r1", "ios", 3))
+	require.ErrorIs(t, err, autoscale.ErrUncertain)
+	s := w.observe(p)
+	require.Len(t, s.Nodes, 2)
+	require.Equal(t, 1, room(s, "ios"))
+	resolved, err := p.Resolve(w.ctx, "r1")
+	require.NoError(t, err)
+	require.Len(t, resolved.Nodes, 2)
+}
+
 func TestAnInstanceWhoseMacGoesAway(t *testing.T) {
 	w := fleet(t, nil, colds(1))
 	p, err := anka.NewProvider(anka.ProviderOptions{
