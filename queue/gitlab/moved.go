@@ -22,6 +22,7 @@ func (s *Source) Moved(by time.Duration) {
 		move(&r.paused)
 		move(&r.over)
 		move(&r.lost)
+		move(&r.idle)
 		s.records[host] = r
 	}
 }
