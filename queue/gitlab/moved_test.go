@@ -60,6 +60,25 @@ func TestALostRegistrationMayArriveThoughTheClockIsSet(t *testing.T) {
 	})
 }
 
+// Nor does a clock that is set back keep a runner's jobs from being read.
+func TestAnIdleRunnerIsAskedAgainThoughTheClockIsSetBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var by time.Duration
+		w := newWorld(t, gitlabtest.Config{}, settable(&by, 0))
+		token := w.start("vm-1")
+		w.server.Contact(token)
+		w.demand()
+		job := w.server.Queue(project, "macos-15")
+		w.server.Take(token)
+		w.server.Finish(job, "success")
+		by = -time.Hour
+		w.source.Moved(by)
+		require.Equal(t, autoscale.HostUse{}, w.demand().Use["vm-1"])
+		time.Sleep(30 * time.Second)
+		require.Equal(t, autoscale.DrainDone, w.demand().Use["vm-1"].Drain)
+	})
+}
+
 // A clock that is set back neither keeps the budget used up nor GitLab blocked.
 func TestTheBudgetReturnsThoughTheClockIsSetBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
