@@ -24,7 +24,7 @@ suite() {
 # tools_missing prints the Debian packages of the tools that are not there.
 tools_missing() {
     command -v gcc >/dev/null || printf '%s\n' gcc libc6-dev
-    command -v promtool >/dev/null || printf '%s\n' prometheus
+    command -v promtool >/dev/null && command -v prometheus >/dev/null || printf '%s\n' prometheus
 }
 
 tools() {
@@ -37,7 +37,7 @@ tools() {
     [ ${#missing[@]} -eq 0 ] && return 0
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
         echo "make test: missing Debian packages: ${missing[*]}" >&2
-        echo "make test: gcc builds tests with the race detector, promtool (package prometheus) checks the alerts" >&2
+        echo "make test: gcc builds tests with the race detector, package prometheus checks the alerts, and is the server of a test" >&2
         echo "make test: install them: sudo apt-get install --no-install-recommends ${missing[*]}" >&2
         return 1
     fi

@@ -28,7 +28,7 @@ type Cluster struct {
 	Name       string      `key:"name" required:"yes" help:"Name in logs, metrics and the journal."`
 	CycleCloud *CycleCloud `key:"cyclecloud" help:"A CycleCloud server. Exactly one of cyclecloud and anka."`
 	Anka       *Anka       `key:"anka" help:"An Anka Build Cloud controller."`
-	Queue      Queue       `key:"queue" required:"yes" help:"Where demand comes from: exactly one of file, http, exec, github, github_rest and gitlab."`
+	Queue      Queue       `key:"queue" required:"yes" help:"Where demand comes from: exactly one of file, http, exec, push, prometheus, github, github_rest and gitlab."`
 	Scaling    Scaling     `key:"policy" required:"yes" help:"What is allowed and wanted. Followed without a restart."`
 }
 
@@ -56,6 +56,9 @@ type Queue struct {
 	File *FileQueue `key:"file" help:"A demand document in a file, read anew when it changes."`
 	HTTP *HTTPQueue `key:"http" help:"A demand document at a URL."`
 	Exec *ExecQueue `key:"exec" help:"A demand document as a command's output."`
+	Push *PushQueue `key:"push" help:"A demand document that others send over HTTP."`
+
+	Prometheus *PrometheusQueue `key:"prometheus" help:"The values of PromQL queries."`
 
 	GitHub     *GitHubQueue     `key:"github" cloud:"anka" help:"The runner scale sets of GitHub Actions: each VM is a runner for one job."`
 	GitHubREST *GitHubRESTQueue `key:"github_rest" cloud:"anka" help:"The jobs of repositories of GitHub Actions, polled: where scale sets can't be used."`

@@ -45,6 +45,12 @@ func (s *source) files(c *Config) {
 			s.secretReadable(at+".queue.gitlab.token", q.Token())
 			s.tlsReadable(at+".queue.gitlab.tls", &q.TLS)
 		}
+		if q := cluster.Queue.Push; q != nil {
+			s.pushReadable(q, at+".queue.push")
+		}
+		if q := cluster.Queue.Prometheus; q != nil {
+			s.prometheusReadable(q, at+".queue.prometheus")
+		}
 		if q := cluster.Queue.HTTP; q != nil {
 			s.secretReadable(at+".queue.http.password", q.Password())
 			s.secretReadable(at+".queue.http.token", q.Token())

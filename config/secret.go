@@ -101,3 +101,17 @@ func (q HTTPQueue) Password() SecretSource {
 func (q HTTPQueue) Token() SecretSource {
 	return SecretSource{File: q.TokenFile, Env: q.TokenEnv}
 }
+
+// credentials checks that there is one way to sign in, or none.
+func (s *source) credentials(at, user string, password, token SecretSource) {
+	s.secret(at, "password", password)
+	s.secret(at, "token", token)
+	switch {
+	case !token.IsZero() && (user != "" || !password.IsZero()):
+		s.add(at, "has both a token and a user or password; keep one")
+	case user == "" && !password.IsZero():
+		s.add(at+".user", "is missing; there is a password")
+	case user != "" && password.IsZero() && !s.within(at+".password"):
+		s.add(at, "has a user and no password; set password_file or password_env")
+	}
+}

@@ -30,7 +30,7 @@ func (s *source) validate(c *Config) {
 		s.add("clusters[1]", fmt.Sprintf("a second cluster: there are %d, and one daemon scales exactly one; start one daemon for each", n))
 	}
 	for i := range c.Clusters {
-		s.cluster(&c.Clusters[i], fmt.Sprintf("clusters[%d]", i))
+		s.cluster(c, &c.Clusters[i], fmt.Sprintf("clusters[%d]", i))
 	}
 }
 
@@ -45,13 +45,13 @@ func (s *source) address(key, address string) {
 	}
 }
 
-func (s *source) cluster(c *Cluster, at string) {
+func (s *source) cluster(top *Config, c *Cluster, at string) {
 	s.required(at+".name", c.Name)
 	if strings.ContainsFunc(c.Name, unicode.IsControl) {
 		s.add(at+".name", "holds a control character")
 	}
 	s.cloud(c, at)
-	s.queue(c, at+".queue")
+	s.queue(top, c, at+".queue")
 	s.scaling(c, at+".policy")
 }
 
@@ -165,9 +165,9 @@ func (s *source) tls(t *TLS, at, address string) {
 	}
 }
 
-const kindsOfQueue = "file, http, exec, github, github_rest and gitlab"
+const kindsOfQueue = "file, http, exec, push, prometheus, github, github_rest and gitlab"
 
-func (s *source) queue(c *Cluster, at string) {
+func (s *source) queue(top *Config, c *Cluster, at string) {
 	q := &c.Queue
 	var set []string
 	if q.File != nil {
@@ -183,6 +183,14 @@ func (s *source) queue(c *Cluster, at string) {
 		if len(q.Exec.Command) == 0 || q.Exec.Command[0] == "" {
 			s.add(at+".exec.command", "names no program")
 		}
+	}
+	if q.Push != nil {
+		set = append(set, "push")
+		s.pushQueue(top, q.Push, at+".push")
+	}
+	if q.Prometheus != nil {
+		set = append(set, "prometheus")
+		s.prometheusQueue(q.Prometheus, at+".prometheus")
 	}
 	if q.GitHub != nil {
 		set = append(set, "github")
@@ -220,16 +228,7 @@ func (s *source) within(start string) bool {
 
 func (s *source) httpQueue(q *HTTPQueue, at string) {
 	s.url(at+".url", q.URL)
-	s.secret(at, "password", q.Password())
-	s.secret(at, "token", q.Token())
-	switch {
-	case !q.Token().IsZero() && (q.User != "" || !q.Password().IsZero()):
-		s.add(at, "has both a token and a user or password; keep one")
-	case q.User == "" && !q.Password().IsZero():
-		s.add(at+".user", "is missing; there is a password")
-	case q.User != "" && q.Password().IsZero() && !s.within(at+".password"):
-		s.add(at, "has a user and no password; set password_file or password_env")
-	}
+	s.credentials(at, q.User, q.Password(), q.Token())
 	s.tls(&q.TLS, at+".tls", q.URL)
 }
 

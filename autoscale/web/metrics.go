@@ -23,13 +23,15 @@ var (
 	infoCallSeconds  = MetricInfo{"autoscaled_api_request_duration_seconds", "histogram", []string{"api", "method", "route"}, "Time until an API call was answered and the answer read."}
 	infoReloadGood   = MetricInfo{"autoscaled_config_last_reload_successful", "gauge", nil, "Whether the last attempt to load the configuration succeeded."}
 	infoReloadedLast = MetricInfo{"autoscaled_config_last_reload_success_timestamp_seconds", "gauge", nil, "When the configuration was last loaded."}
+	infoPushes       = MetricInfo{"autoscaled_queue_pushes_total", "counter", []string{"result"}, "Demand documents that were pushed (queue.push), by how that went."}
+	infoPushedLast   = MetricInfo{"autoscaled_queue_last_push_timestamp_seconds", "gauge", nil, "When the last pushed document that was taken had come; 0 before the first."}
 	infoBuild        = MetricInfo{"autoscaled_build_info", "gauge", []string{"version", "goversion"}, "Which program this is; always 1."}
 )
 
 // MetricInfos lists the metrics of this package in the order of the
 // documentation. Those of the Go runtime and the process are not among them.
 func MetricInfos() []MetricInfo {
-	return []MetricInfo{infoQueueJobs, infoDeliveries, infoDistributions, infoCalls, infoCallSeconds, infoAllowed, infoRemaining, infoReset, infoShort, infoReloadGood, infoReloadedLast, infoBuild}
+	return []MetricInfo{infoQueueJobs, infoDeliveries, infoDistributions, infoCalls, infoCallSeconds, infoAllowed, infoRemaining, infoReset, infoShort, infoReloadGood, infoReloadedLast, infoPushes, infoPushedLast, infoBuild}
 }
 
 // Metrics are those of the process as a whole: its API calls, its
@@ -41,6 +43,8 @@ type Metrics struct {
 	reloadedLast prometheus.Gauge
 	deliveries   *prometheus.CounterVec
 	outside      *outside
+	pushes       *prometheus.CounterVec
+	pushedLast   prometheus.Gauge
 }
 
 // NewMetrics registers them, and the Go runtime's and the process's own. It
@@ -57,12 +61,14 @@ func NewMetrics(r prometheus.Registerer, version string) *Metrics {
 		}, infoCallSeconds.Labels),
 		reloadGood:   gauge(infoReloadGood),
 		reloadedLast: gauge(infoReloadedLast),
+		pushes:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: infoPushes.Name, Help: infoPushes.Help}, infoPushes.Labels),
+		pushedLast:   gauge(infoPushedLast),
 		deliveries:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: infoDeliveries.Name, Help: infoDeliveries.Help}, infoDeliveries.Labels),
 		outside:      newOutside(),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: infoBuild.Name, Help: infoBuild.Help}, infoBuild.Labels)
 	build.WithLabelValues(version, runtime.Version()).Set(1)
-	r.MustRegister(m.calls, m.callSeconds, m.reloadGood, m.reloadedLast, m.deliveries, m.outside, build,
+	r.MustRegister(m.calls, m.callSeconds, m.reloadGood, m.reloadedLast, m.deliveries, m.outside, m.pushes, m.pushedLast, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -86,3 +92,12 @@ func (m *Metrics) ConfigLoaded(at time.Time) {
 
 // ConfigRefused notes that a changed configuration could not be taken.
 func (m *Metrics) ConfigRefused() { m.reloadGood.Set(0) }
+
+// Pushed counts one pushed document by how that went. taken is when it came; zero: it
+// was refused.
+func (m *Metrics) Pushed(result string, taken time.Time) {
+	m.pushes.WithLabelValues(result).Inc()
+	if !taken.IsZero() {
+		m.pushedLast.Set(float64(taken.UnixNano()) / 1e9)
+	}
+}

@@ -16,6 +16,8 @@ func TestMetrics(t *testing.T) {
 	m.Call("cyclecloud", "GET", "/clusters/{cluster}/status", 200, time.Second)
 	m.Call("cyclecloud", "GET", "/clusters/{cluster}/status", 0, time.Second)
 	m.ConfigLoaded(time.Unix(1700000000, 5e8))
+	m.Pushed("taken", time.Unix(1700000001, 0))
+	m.Pushed("mistaken", time.Time{})
 	require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
 # HELP autoscaled_api_requests_total Calls of the cloud's and the queue's API, retries included, by HTTP status; code is error where no answer came.
 # TYPE autoscaled_api_requests_total counter
@@ -27,7 +29,14 @@ autoscaled_config_last_reload_success_timestamp_seconds 1.7000000005e+09
 # HELP autoscaled_config_last_reload_successful Whether the last attempt to load the configuration succeeded.
 # TYPE autoscaled_config_last_reload_successful gauge
 autoscaled_config_last_reload_successful 1
-`), "autoscaled_api_requests_total", "autoscaled_config_last_reload_successful", "autoscaled_config_last_reload_success_timestamp_seconds"))
+# HELP autoscaled_queue_last_push_timestamp_seconds When the last pushed document that was taken had come; 0 before the first.
+# TYPE autoscaled_queue_last_push_timestamp_seconds gauge
+autoscaled_queue_last_push_timestamp_seconds 1.700000001e+09
+# HELP autoscaled_queue_pushes_total Demand documents that were pushed (queue.push), by how that went.
+# TYPE autoscaled_queue_pushes_total counter
+autoscaled_queue_pushes_total{result="mistaken"} 1
+autoscaled_queue_pushes_total{result="taken"} 1
+`), "autoscaled_queue_pushes_total", "autoscaled_queue_last_push_timestamp_seconds", "autoscaled_api_requests_total", "autoscaled_config_last_reload_successful", "autoscaled_config_last_reload_success_timestamp_seconds"))
 
 	m.Delivery("heard")
 	m.Watch("demo", Outside{

@@ -98,6 +98,10 @@ func (c *connection) check(ctx context.Context) error {
 }
 
 func (c *connection) checkQueue(ctx context.Context) {
+	if c.cluster.Queue.Push != nil {
+		c.ok("queue", "%s: comes to the running daemon, so that there is nothing to try", queueName(c.cluster.Queue))
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.queueTimeout())
 	defer cancel()
 	demand, err := c.queue.Demand(ctx)
@@ -119,6 +123,10 @@ func (c *connection) checkQueue(ctx context.Context) {
 func (c *connection) pinQueue(ctx context.Context) {
 	if q := c.cluster.Queue.GitHub; q != nil {
 		c.pin(ctx, "queue", q.URL, "github")
+		return
+	}
+	if q := c.cluster.Queue.Prometheus; q != nil {
+		c.pin(ctx, "queue", q.URL, "prometheus")
 		return
 	}
 	if q := c.cluster.Queue.GitHubREST; q != nil {

@@ -57,7 +57,7 @@ func (s *restSite) deliver(p *process, secret, action string, job int64) int {
 	event := s.ci.Delivery(secret, fmt.Sprint("delivery-", s.count), action, job)
 	body, err := io.ReadAll(event.Body)
 	require.NoError(s.t, err)
-	request, err := http.NewRequest(http.MethodPost, "http://"+p.logged("started")["webhook"].(string)+"/webhook", bytes.NewReader(body))
+	request, err := http.NewRequest(http.MethodPost, "http://"+p.logged("started")["inbox"].(string)+"/webhook", bytes.NewReader(body))
 	require.NoError(s.t, err)
 	request.Header = event.Header
 	answer, err := http.DefaultClient.Do(request)
@@ -141,7 +141,7 @@ func TestRunNeedsTheWebhooksAddress(t *testing.T) {
 	s.polled("{hook}", taken.Addr().String())
 	r := s.command("run")
 	require.Equal(t, exitFailure, r.code)
-	require.Contains(t, r.err, "listen for deliveries (queue.github_rest.webhook.listen): listen tcp "+taken.Addr().String())
+	require.Contains(t, r.err, "listen for what the queue is told (queue.github_rest.webhook.listen): listen tcp "+taken.Addr().String())
 }
 
 func TestCheckConnectsToPolledGitHub(t *testing.T) {

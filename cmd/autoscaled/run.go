@@ -130,9 +130,9 @@ func (d *daemon) listen() (err error) {
 	if d.control, err = web.ListenControl(d.config.StateDir); err != nil {
 		return err
 	}
-	if w := d.parts.webhook; w != nil {
-		if d.heard, err = net.Listen("tcp", w.listen); err != nil {
-			return fmt.Errorf("listen for deliveries (%s): %w", w.key, err)
+	if in := d.parts.inbox; in != nil {
+		if d.heard, err = net.Listen("tcp", in.listen); err != nil {
+			return fmt.Errorf("listen for what the queue is told (%s): %w", in.key, err)
 		}
 	}
 	if d.config.Listen == "" {
@@ -174,8 +174,8 @@ func (d *daemon) run(ctx context.Context) error {
 		handler := web.Handler(web.Options{Metrics: d.registry, Problems: d.problems, Notes: d.notes, Version: programVersion()})
 		group.Go(func() error { return web.Serve(ctx, d.public, handler, d.config.WebConfigFile) })
 	}
-	if w := d.parts.webhook; w != nil {
-		group.Go(func() error { return web.Serve(ctx, d.heard, w.handler, w.configFile) })
+	if in := d.parts.inbox; in != nil {
+		group.Go(func() error { return web.Serve(ctx, d.heard, in.handler, in.configFile) })
 	}
 	if d.parts.watch != nil {
 		group.Go(func() error {
@@ -199,7 +199,7 @@ func (d *daemon) announce() {
 		zap.String("cloud", d.parts.cloudURL()), zap.String("queue", queueName(c.Queue)),
 		zap.String("state_dir", d.config.StateDir), zap.String("listen", addressOf(d.public)),
 		zap.Duration("interval", d.config.Interval.Std()), zap.Bool("dry_run", d.config.DryRun),
-		zap.String("policy_revision", c.Policy().Revision), zap.String("webhook", addressOf(d.heard)))
+		zap.String("policy_revision", c.Policy().Revision), zap.String("inbox", addressOf(d.heard)))
 }
 
 func addressOf(l net.Listener) string {
@@ -288,10 +288,15 @@ func checkedConfig(path string) (*config.Config, error) {
 		return nil, usageError(fmt.Errorf("web_config_file %s: %w", c.WebConfigFile, err))
 	}
 	for i := range c.Clusters {
-		if q := c.Clusters[i].Queue.GitHubREST; q != nil && q.Webhook != nil {
-			if err := web.CheckWebConfig(q.Webhook.WebConfigFile); err != nil {
-				return nil, usageError(fmt.Errorf("clusters[%d].queue.github_rest.webhook.web_config_file %s: %w", i, q.Webhook.WebConfigFile, err))
-			}
+		key, file := "", ""
+		switch q := c.Clusters[i].Queue; {
+		case q.GitHubREST != nil && q.GitHubREST.Webhook != nil:
+			key, file = "github_rest.webhook", q.GitHubREST.Webhook.WebConfigFile
+		case q.Push != nil:
+			key, file = "push", q.Push.WebConfigFile
+		}
+		if err := web.CheckWebConfig(file); err != nil {
+			return nil, usageError(fmt.Errorf("clusters[%d].queue.%s.web_config_file %s: %w", i, key, file, err))
 		}
 	}
 	return c, nil

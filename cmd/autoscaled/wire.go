@@ -32,8 +32,8 @@ type parts struct {
 	script     config.Script // built in
 	ciURL      string
 	background func(context.Context) error
-	// webhook is where the queue is told what happens; nil: nowhere.
-	webhook *webhook
+	// inbox is where the queue is told what happens; nil: nowhere.
+	inbox *inbox
 	// polled is the queue where it polls GitHub, and gitlab where it is GitLab.
 	polled  *githubrest.Source
 	gitlab  *gitlab.Source
@@ -93,13 +93,17 @@ func (p *parts) addQueue(metrics *web.Metrics, dryRun bool) error {
 		p.queue, p.watch = file, file.Watch
 	case q.HTTP != nil:
 		source, err := queue.NewHTTP(queue.HTTPOptions{
-			URL: q.HTTP.URL, Auth: authOf(q.HTTP), TLS: tlsOf(q.HTTP.TLS), Timeout: q.HTTP.Timeout.Std(),
+			URL: q.HTTP.URL, Auth: authOf(q.HTTP.User, q.HTTP.Password(), q.HTTP.Token()), TLS: tlsOf(q.HTTP.TLS), Timeout: q.HTTP.Timeout.Std(),
 			Observer: observer(metrics, "queue"), UserAgent: userAgent(),
 		})
 		if err != nil {
 			return err
 		}
 		p.queue = source
+	case q.Push != nil:
+		return p.addPush(q.Push, metrics)
+	case q.Prometheus != nil:
+		return p.addPrometheus(q.Prometheus, metrics)
 	case q.GitHub != nil:
 		return p.addGitHub(q.GitHub, metrics, dryRun)
 	case q.GitHubREST != nil:
@@ -128,6 +132,8 @@ func (p *parts) queueTimeout() time.Duration {
 		return 2 * q.HTTP.Timeout.Std()
 	case q.Exec != nil:
 		return q.Exec.Timeout.Std() + 5*time.Second
+	case q.Prometheus != nil: // several queries, one after the other
+		return 4 * q.Prometheus.Timeout.Std()
 	case q.GitHub != nil:
 		return 2 * q.GitHub.Timeout.Std()
 	case q.GitHubREST != nil:
@@ -147,6 +153,10 @@ func queueName(q config.Queue) string {
 	case q.HTTP != nil:
 		address, _, _ := strings.Cut(q.HTTP.URL, "?")
 		return address
+	case q.Push != nil:
+		return "pushes to " + q.Push.Listen + queue.PushPath
+	case q.Prometheus != nil:
+		return "queries of " + q.Prometheus.URL
 	case q.GitHub != nil:
 		return fmt.Sprintf("%s of %s", plural(len(q.GitHub.ScaleSets), "scale set", "scale sets"), q.GitHub.URL)
 	case q.GitHubREST != nil:
@@ -164,12 +174,12 @@ func secret(from config.SecretSource) rest.Secret {
 	}
 }
 
-func authOf(q *config.HTTPQueue) rest.Auth {
+func authOf(user string, password, token config.SecretSource) rest.Auth {
 	switch {
-	case !q.Token().IsZero():
-		return rest.Bearer{Token: secret(q.Token())}
-	case q.User != "":
-		return rest.Basic{User: q.User, Password: secret(q.Password())}
+	case !token.IsZero():
+		return rest.Bearer{Token: secret(token)}
+	case user != "":
+		return rest.Basic{User: user, Password: secret(password)}
 	}
 	return nil
 }

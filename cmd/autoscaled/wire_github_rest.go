@@ -33,7 +33,7 @@ func (p *parts) addGitHubREST(q *config.GitHubRESTQueue, metrics *web.Metrics, d
 	p.queue, p.registrar, p.background, p.polled = source, source, source.Run, source
 	p.script, p.ciURL = githubScript, q.URL
 	if q.Webhook != nil {
-		p.webhook, err = newWebhook(q.Webhook, source, metrics)
+		p.inbox, err = newWebhook(q.Webhook, source, metrics)
 	}
 	return err
 }
@@ -47,15 +47,15 @@ func githubRules(list []config.LabelRule) (*labels.Rules, error) {
 	return labels.New(rules)
 }
 
-// webhook is where a queue is told that something happened.
-type webhook struct {
+// inbox is where a queue is told that something happened.
+type inbox struct {
 	key        string // of the configuration, that names the address
 	listen     string
 	configFile string // TLS; may be empty
 	handler    http.Handler
 }
 
-func newWebhook(w *config.Webhook, source *githubrest.Source, metrics *web.Metrics) (*webhook, error) {
+func newWebhook(w *config.Webhook, source *githubrest.Source, metrics *web.Metrics) (*inbox, error) {
 	options := githubrest.WebhookOptions{Secret: secret(w.Secret()), Look: source.Look}
 	if metrics != nil {
 		for _, d := range githubrest.Deliveries() {
@@ -69,5 +69,5 @@ func newWebhook(w *config.Webhook, source *githubrest.Source, metrics *web.Metri
 	}
 	routes := http.NewServeMux()
 	routes.Handle(w.Path, hook)
-	return &webhook{"queue.github_rest.webhook.listen", w.Listen, w.WebConfigFile, routes}, nil
+	return &inbox{"queue.github_rest.webhook.listen", w.Listen, w.WebConfigFile, routes}, nil
 }
