@@ -52,7 +52,11 @@ func TestEverythingIsSaid(t *testing.T) {
 		reflect.TypeFor[autoscale.Selector](), reflect.TypeFor[autoscale.Draw](), reflect.TypeFor[autoscale.HostUse](),
 	} {
 		for i := range typ.NumField() {
-			require.True(t, said[typ.Name()+"."+typ.Field(i).Name], "%s.%s", typ.Name(), typ.Field(i).Name)
+			name := typ.Name() + "." + typ.Field(i).Name
+			if name == "HostUse.Settling" || name == "HostUse.Missing" { // what only a source itself can know
+				continue
+			}
+			require.True(t, said[name], "%s.%s", typ.Name(), typ.Field(i).Name)
 		}
 	}
 	for _, value := range []any{
