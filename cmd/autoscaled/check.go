@@ -112,11 +112,20 @@ func (c *connection) checkQueue(ctx context.Context) {
 		}
 		return
 	}
-	running := "what runs is not told (running: is missing), so no node will be removed"
+	running := "what runs is not told" + missingFrom(c.cluster.Queue) + ", so no node will be removed"
 	if demand.Vouched {
 		running = plural(len(demand.Use), "host", "hosts") + " in use"
 	}
 	c.ok("queue", "%s: %s, %s", queueName(c.cluster.Queue), plural(demand.Jobs(), "pending job", "pending jobs"), running)
+}
+
+// missingFrom names what a document lacks that does not tell what runs. CI services
+// send none.
+func missingFrom(q config.Queue) string {
+	if q.File == nil && q.HTTP == nil && q.Exec == nil {
+		return ""
+	}
+	return " (running: is missing)"
 }
 
 // pinQueue is pin for the queue.

@@ -51,3 +51,9 @@ func TestRecordIsReadOnly(t *testing.T) {
 	require.ErrorIs(t, record{}.Put(t.Context(), autoscale.Operation{}), errReadOnly)
 	require.ErrorIs(t, record{}.Save(t.Context(), autoscale.Memory{}), errReadOnly)
 }
+
+// What a demand document lacks is not said of a CI service.
+func TestMissingFrom(t *testing.T) {
+	require.Equal(t, " (running: is missing)", missingFrom(config.Queue{File: &config.FileQueue{}}))
+	require.Empty(t, missingFrom(config.Queue{GitLab: &config.GitLabQueue{}}))
+}

@@ -274,7 +274,7 @@ func (x *scaleSet) readOnly(ctx context.Context) error {
 	}
 	found, err := x.source.options.Client.FindSet(ctx, group.ID, x.Name)
 	if errors.Is(err, ErrSetNotFound) {
-		return fmt.Errorf("a dry run makes no scale set: %w", err)
+		return fmt.Errorf("a dry run makes no scale set, the daemon makes it when it runs without --dry-run: %w", err)
 	}
 	if err != nil {
 		return err

@@ -160,7 +160,7 @@ func TestJobsThatMustBeAcquired(t *testing.T) {
 
 func TestADryRunOnlyReads(t *testing.T) {
 	inLab(t, githubtest.Config{}, func(b bench) {
-		b.unknown("a dry run makes no scale set")
+		b.unknown("a dry run makes no scale set, the daemon makes it when it runs without --dry-run")
 		b.options.DryRun = false
 		b.end()
 		b.start()
