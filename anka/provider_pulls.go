@@ -46,7 +46,8 @@ func (s *survey) addDistributions(nodes map[string]*mac) {
 	}
 }
 
-// boundPulls counts the Macs that pools may use and those of them that pull.
+// boundPulls counts the Macs that pools may use and those of them that pull. While
+// nobody tells of distributions, no other Mac may be made to pull.
 func (s *survey) boundPulls() {
 	if s.options.PullingPercent == 0 {
 		return
@@ -68,6 +69,9 @@ func (s *survey) boundPulls() {
 		if s.poolOf(x) != nil && waitOf(x) == forMac && s.nodeFor(x) == "" && !s.warm(x) {
 			s.pulls.now++
 		}
+	}
+	if s.untold != nil {
+		s.pulls.now = max(s.pulls.now, s.pulls.bound)
 	}
 }
 

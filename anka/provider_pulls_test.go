@@ -80,6 +80,32 @@ func ready(w world, p *anka.Provider) (n int) {
 
 // Each pool of many that use different Macs has its own limit, and all together have one:
 // not one for each of the sets that there are, which nobody could count.
+// A registry that can't be reached stops pulls, and nothing else: VMs are still seen and
+// ended, and Macs that hold the tag are used.
+func TestPullsWaitForTheRegistry(t *testing.T) {
+	w := fleet(t, nil, arm("warm"), colds(19))
+	pool := w.pool("ios", "macos-15-xcode-16", "v2", "")
+	pool.Distribute = true
+	p := w.bounded(10, pool)
+	_, err := p.Create(w.ctx, grow("r1", "ios", 1))
+	require.NoError(t, err)
+	w.clock.Advance(5 * time.Minute)
+	w.server.SetRegistry(false)
+	require.NoError(t, w.server.Order(ankatest.Fault{Kind: ankatest.FaultStatus, Method: "GET", Path: "/registry/vm/distribute", Times: 12}))
+	s := w.observe(p)
+	require.Equal(t, 1, room(s, "ios"), "the slot that is left on the one that holds it")
+	require.ErrorIs(t, p.Tend(w.ctx), autoscale.ErrUnavailable)
+	require.Empty(t, p.Distributions())
+	_, err = p.Remove(w.ctx, autoscale.Remove{Nodes: s.Nodes})
+	require.NoError(t, err)
+	w.clock.Advance(2 * time.Minute)
+	require.Equal(t, 2, room(w.observe(p), "ios"), "of which nobody tells who pulls")
+	w.server.SetRegistry(true)
+	require.Equal(t, 4, room(w.observe(p), "ios"))
+	require.NoError(t, p.Tend(w.ctx))
+	require.Len(t, p.Distributions(), 2)
+}
+
 func TestPullsOfManyPoolsAreBounded(t *testing.T) {
 	const many = 64
 	var groups []ankatest.GroupConfig

@@ -18,8 +18,11 @@ type reading struct {
 	pools     []PoolOptions // with the ids of what they name
 	// distributions are read only where pulls are bounded or templates distributed.
 	distributions []Distribution
-	reserved      []reservation    // places of starts that are not among the instances
-	stages        map[string]stage // of instances of ours that are not Started, by id
+	// untold is why the distributions are not known: the registry, which the controller
+	// asks for them, can't be reached. nil: they are.
+	untold   error
+	reserved []reservation    // places of starts that are not among the instances
+	stages   map[string]stage // of instances of ours that are not Started, by id
 }
 
 // registered is a template as the registry tells of it, or why it doesn't.
@@ -53,7 +56,11 @@ func (p *Provider) read(ctx context.Context) (r reading, err error) {
 		}
 	}
 	if p.options.PullingPercent > 0 || p.distributes() {
-		if r.distributions, err = client.Distributions(ctx); err != nil {
+		r.distributions, err = client.Distributions(ctx)
+		switch {
+		case errors.Is(err, ErrUnavailable) && ctx.Err() == nil:
+			r.untold = err
+		case err != nil:
 			return r, err
 		}
 	}

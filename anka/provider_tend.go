@@ -97,6 +97,9 @@ func (p *Provider) Tend(ctx context.Context) error {
 		return nil
 	}
 	r, err := p.read(ctx)
+	if err == nil {
+		err = r.untold
+	}
 	if err != nil {
 		return translate("look before distributing", err)
 	}
