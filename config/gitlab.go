@@ -23,10 +23,11 @@ type GitLabQueue struct {
 
 // GitLabRunner says what runners are made.
 type GitLabRunner struct {
-	Type string     `key:"type" default:"project" enum:"project,group,instance" help:"For whom they work: one project, a group's projects, or all."`
-	ID   int        `key:"id" default:"0" least:"0" help:"Number of the project or the group. Required but for instance."`
-	Tags []string   `key:"tags" help:"Tags of each runner, of which it must have all that a job names. ${label} stands for a label of its pool, as ${template}."`
-	Pool []PoolTags `key:"pool_tags" help:"Other tags for runners of some pools."`
+	Type    string     `key:"type" default:"project" enum:"project,group,instance" help:"For whom they work: one project, a group's projects, or all."`
+	ID      int        `key:"id" default:"0" least:"0" help:"Number of the project or the group. Required but for instance."`
+	Tags    []string   `key:"tags" help:"Tags of each runner, of which it must have all that a job names. ${label} stands for a label of its pool, as ${template}."`
+	Pool    []PoolTags `key:"pool_tags" help:"Other tags for runners of some pools."`
+	MaxJobs int        `key:"max_jobs" default:"1" least:"1" help:"How many jobs a VM runs before it goes. With more than one a job sees what those before it left behind, and a start-up script of your own must end its runner after as many."`
 }
 
 // PoolTags are the tags of runners of one pool.

@@ -20,7 +20,7 @@ func TestGitLabQueue(t *testing.T) {
 	require.NoError(t, err)
 	q := c.Clusters[0].Queue.GitLab
 	require.Equal(t, SecretSource{File: "/etc/autoscaled/token"}, q.Token())
-	require.Equal(t, GitLabRunner{Type: "project", ID: 7, Tags: []string{"mac"}}, q.Runner)
+	require.Equal(t, GitLabRunner{Type: "project", ID: 7, Tags: []string{"mac"}, MaxJobs: 1}, q.Runner)
 	require.Equal(t, map[string]string{"pool": "ios"}, q.Rules[0].Select.Asked())
 	require.NoError(t, compiled(t).Validate(instance(t, minimalGitLab)))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 
 	"autoscaled/anka"
 	"autoscaled/autoscale"
@@ -46,15 +47,22 @@ export ACTIONS_RUNNER_INPUT_JITCONFIG={credential}
 nohup ./run.sh </dev/null >"$HOME/actions-runner.log" 2>&1 &
 `
 
-// gitlabScript starts a runner for one job, detached like the one above. The runner's
-// program reads server, token, name and executor from these variables; for the number of
-// jobs it has a flag only. It ends after its job, and waits for one as long as it takes.
-const gitlabScript config.Script = `#!/bin/bash
+// gitlabScript starts a runner for so many jobs, detached like the one above. The
+// runner's program reads server, token, name and executor from these variables; for the
+// number of jobs it has a flag only. It ends after its last job, and waits for each as
+// long as it takes.
+func gitlabScript(jobs int) config.Script {
+	return gitlabScriptHead + config.Script(fmt.Sprintf(gitlabScriptRun, jobs))
+}
+
+const gitlabScriptHead config.Script = `#!/bin/bash
 export PATH="$PATH:/opt/homebrew/bin:/usr/local/bin"
 command -v gitlab-runner >/dev/null || exit 1
 export CI_SERVER_URL={url} CI_SERVER_TOKEN={credential} RUNNER_NAME={host} RUNNER_EXECUTOR=shell
 cd "$HOME" || exit 1
-nohup gitlab-runner run-single --max-builds 1 </dev/null >"$HOME/gitlab-runner.log" 2>&1 &
+`
+
+const gitlabScriptRun = `nohup gitlab-runner run-single --max-builds %d </dev/null >"$HOME/gitlab-runner.log" 2>&1 &
 `
 
 // ankaPools are the policy's pools in the provider's words.

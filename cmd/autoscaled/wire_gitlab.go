@@ -27,13 +27,13 @@ func (p *parts) addGitLab(q *config.GitLabQueue, metrics *web.Metrics, dryRun bo
 		return err
 	}
 	source, err := gitlab.NewSource(gitlab.SourceOptions{
-		Client: client, Projects: q.Projects, All: q.All, Rules: mapped, Runner: gitlabRunner(&q.Runner),
+		Client: client, Projects: q.Projects, All: q.All, Rules: mapped, Runner: gitlabRunner(&q.Runner), MaxJobs: q.Runner.MaxJobs,
 		Store: &p.note, Now: p.now, Wake: p.signals.wakeUp, DryRun: dryRun,
 	})
 	if err != nil {
 		return err
 	}
-	p.queue, p.registrar, p.script, p.ciURL = source, source, gitlabScript, q.URL
+	p.queue, p.registrar, p.script, p.ciURL = source, source, gitlabScript(q.Runner.MaxJobs), q.URL
 	p.gitlab = source
 	return nil
 }
