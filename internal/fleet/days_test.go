@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	seeds     = flag.Int("seeds", 24, "how many days to play")
+	seeds     = flag.Int("seeds", 8, "how many days to play")
 	firstSeed = flag.Uint64("first-seed", 1, "the seed of the first of them")
 )
 
