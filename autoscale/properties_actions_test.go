@@ -235,7 +235,8 @@ func TestPropertyEveryMarkIsWithdrawnOrEndsInRemoval(t *testing.T) {
 				continue
 			}
 			withdrawn := slices.ContainsFunc(w.plan.Undrain, func(d Drained) bool { return d.Node.ID == n.ID })
-			if w.reason(n.ID).Code == ReasonRemovalBackoff {
+			switch code := w.reason(n.ID).Code; {
+			case code == ReasonRemovalBackoff, code == ReasonDraining && use.Settling:
 				going[n.ID] = true
 			}
 			require.NotEqual(t, withdrawn, going[n.ID], "node %s", n.ID)

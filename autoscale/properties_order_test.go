@@ -23,6 +23,7 @@ func tasksServed(p Plan, d Demand) map[JobID]int {
 func TestPropertyLaterJobsTakeNothingFromEarlierOnes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, p := drawState(t)
+		p.FairShare = false // by turns a later job of another group may well be first
 		all := drawJobs(t)
 		slices.SortFunc(all, func(x, y Job) int { return serveOrder(memberOf(&x), memberOf(&y)) })
 		n := rapid.IntRange(0, len(all)).Draw(t, "first")
