@@ -146,6 +146,10 @@ type Demand struct {
 	// nothing. Without it the queue vouches for no host, and none that was
 	// ever ready may be removed.
 	Vouched bool
+	// Releases tells that the queue alone says when a host goes, as Slurm's power saving
+	// does: one whose use is DrainDone goes at once, and every other stays however idle
+	// it is. A managed node that the queue does not list is of no use to it, and goes too.
+	Releases bool
 }
 
 // Jobs counts the pending jobs.

@@ -45,6 +45,9 @@ func (s *source) files(c *Config) {
 			s.secretReadable(at+".queue.gitlab.token", q.Token())
 			s.tlsReadable(at+".queue.gitlab.tls", &q.TLS)
 		}
+		if q := cluster.Queue.Slurm; q != nil {
+			s.slurmReadable(q, at+".queue.slurm")
+		}
 		if q := cluster.Queue.Push; q != nil {
 			s.pushReadable(q, at+".queue.push")
 		}

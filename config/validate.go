@@ -165,7 +165,7 @@ func (s *source) tls(t *TLS, at, address string) {
 	}
 }
 
-const kindsOfQueue = "file, http, exec, push, prometheus, github, github_rest and gitlab"
+const kindsOfQueue = "file, http, exec, push, prometheus, slurm, github, github_rest and gitlab"
 
 func (s *source) queue(top *Config, c *Cluster, at string) {
 	q := &c.Queue
@@ -191,6 +191,10 @@ func (s *source) queue(top *Config, c *Cluster, at string) {
 	if q.Prometheus != nil {
 		set = append(set, "prometheus")
 		s.prometheusQueue(q.Prometheus, at+".prometheus")
+	}
+	if q.Slurm != nil {
+		set = append(set, "slurm")
+		s.slurmQueue(q.Slurm, at+".slurm")
 	}
 	if q.GitHub != nil {
 		set = append(set, "github")

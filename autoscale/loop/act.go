@@ -42,6 +42,7 @@ func (t *tick) act(ctx context.Context) {
 	}
 	if ctx.Err() == nil {
 		t.keepRecords(late)
+		t.tellQueue(late)
 		t.tend(late)
 	}
 }

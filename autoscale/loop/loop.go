@@ -30,7 +30,7 @@ type Options struct {
 	Cluster string
 	// Cloud may also be a HealthReporter and a Tender.
 	Cloud Cloud
-	// Queue may also be a Drainer and a Keeper.
+	// Queue may also be a Drainer, a Keeper and a Reporter.
 	Queue   Queue
 	Journal Journal
 	Policy  autoscale.Policy
@@ -68,6 +68,7 @@ type Loop struct {
 	drainer Drainer        // nil: the queue can't drain
 	health  HealthReporter // nil: the cloud takes no reports
 	keeper  Keeper         // nil: the queue has no records of hosts
+	teller  Reporter       // nil: the queue tells its users nothing
 	tender  Tender         // nil: the cloud has no work of its own
 	planner autoscale.Planner
 	log     *reporter
@@ -100,6 +101,7 @@ func New(o Options) (*Loop, error) {
 	l.drainer, _ = o.Queue.(Drainer)
 	l.health, _ = o.Cloud.(HealthReporter)
 	l.keeper, _ = o.Queue.(Keeper)
+	l.teller, _ = o.Queue.(Reporter)
 	l.tender, _ = o.Cloud.(Tender)
 	l.turn <- struct{}{}
 	l.SetPolicy(o.Policy)

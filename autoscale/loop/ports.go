@@ -54,6 +54,14 @@ type Keeper interface {
 	Keep(ctx context.Context, supply autoscale.Supply, open []autoscale.RequestID) error
 }
 
+// Reporter is a Queue that can tell its users why they wait.
+type Reporter interface {
+	// Report is called after a tick has acted, with what the plan was made of. It tells
+	// what has changed since it told last, and does what the queue needs for jobs to go
+	// elsewhere.
+	Report(ctx context.Context, s autoscale.State, p autoscale.Plan) error
+}
+
 // Tender is a Cloud with work of its own between the daemon's decisions, such as
 // bringing images to machines before they are needed.
 type Tender interface {

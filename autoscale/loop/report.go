@@ -24,6 +24,7 @@ const (
 	StepUndrain Step = "undrain"
 	StepReport  Step = "report" // telling the cloud of a failed node
 	StepKeep    Step = "keep"   // the queue's records of hosts
+	StepTell    Step = "tell"   // telling the queue what the plan means for its users
 	StepTend    Step = "tend"   // the cloud's own upkeep
 )
 

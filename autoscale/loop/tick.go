@@ -123,13 +123,7 @@ func (t *tick) decide(before autoscale.Memory) {
 		r.Memory.Breaker = before.Breaker
 	}
 	r.Orphans = autoscale.FindOrphans(r.Observation, r.Operations, r.Memory, t.policy)
-	r.Plan = t.planner.Decide(autoscale.State{
-		Observation: r.Observation,
-		Operations:  r.Operations,
-		Memory:      r.Memory,
-		CanDrain:    t.drainer != nil,
-		CanReport:   t.health != nil,
-	}, t.policy)
+	r.Plan = t.planner.Decide(t.state(), t.policy)
 	for i := range r.Plan.Grow {
 		r.Plan.Grow[i].Name(t.NewRequestID)
 	}
@@ -138,6 +132,18 @@ func (t *tick) decide(before autoscale.Memory) {
 	}
 	for i := range r.Plan.Remove {
 		r.Plan.Remove[i].Request = t.NewRequestID()
+	}
+}
+
+// state is what is planned on.
+func (t *tick) state() autoscale.State {
+	r := &t.report
+	return autoscale.State{
+		Observation: r.Observation,
+		Operations:  r.Operations,
+		Memory:      r.Memory,
+		CanDrain:    t.drainer != nil,
+		CanReport:   t.health != nil,
 	}
 }
 

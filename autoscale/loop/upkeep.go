@@ -25,6 +25,20 @@ func (t *tick) keepRecords(ctx context.Context) {
 	}
 }
 
+// tellQueue lets the queue tell its users what the plan means for them. Without a plan, or
+// with one that was made blind, there is nothing to tell.
+func (t *tick) tellQueue(ctx context.Context) {
+	r := &t.report
+	if t.teller == nil || r.Observation.DemandProblem != "" || r.Observation.SupplyProblem != "" || r.failed(StepJournal) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.CallTimeout)
+	defer cancel()
+	if err := t.teller.Report(ctx, t.state(), r.Plan); err != nil {
+		t.problem(StepTell, "", err)
+	}
+}
+
 // tend lets the cloud do its own work.
 func (t *tick) tend(ctx context.Context) {
 	if t.tender == nil {

@@ -15,7 +15,7 @@ type Mapping struct {
 	Feature func(name string) autoscale.Selector
 	// Node is for the pool of a node, and its placement group. false: it is none that
 	// comes and goes, such as one that is always on.
-	Node func(name string) (where autoscale.Selector, group string, known bool)
+	Node func(n *Node) (where autoscale.Selector, group string, known bool)
 	// OurMark is how the reason begins that we give for draining a node.
 	OurMark string
 }

@@ -26,8 +26,8 @@ func mapping() *slurm.Mapping {
 			return autoscale.HasLabel("nodearray", name), name != "static"
 		},
 		Feature: func(name string) autoscale.Selector { return autoscale.HasLabel("feature", name) },
-		Node: func(name string) (autoscale.Selector, string, bool) {
-			array, number, _ := strings.Cut(name, "-")
+		Node: func(n *slurm.Node) (autoscale.Selector, string, bool) {
+			array, number, _ := strings.Cut(n.Name, "-")
 			group := ""
 			if array == "hpc" {
 				group = "pg1"

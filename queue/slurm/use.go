@@ -88,7 +88,11 @@ func (r *reckoner) named(j *Job, id autoscale.JobID, names []string) {
 	}
 	var parts []part
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
-		where, group, known := r.Node(name)
+		n := r.states[name]
+		if n == nil {
+			continue // it was deleted since
+		}
+		where, group, known := r.Node(n)
 		if !known {
 			continue
 		}

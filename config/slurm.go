@@ -1,0 +1,93 @@
+package config
+
+import (
+	"fmt"
+
+	"autoscaled/queue/slurm"
+)
+
+// SlurmQueue serves a Slurm cluster.
+type SlurmQueue struct {
+	Mode       string           `key:"mode" default:"power_saving" enum:"power_saving,dynamic" help:"How Slurm asks for nodes. power_saving: it powers CLOUD nodes up and down, each under its own name. dynamic: jobs wait, and nodes are added to Slurm as they come and deleted as they go."`
+	Conf       string           `key:"conf" default:"" path:"yes" help:"slurm.conf for Slurm's commands. Empty: SLURM_CONF of our environment, or as they find it."`
+	Commands   string           `key:"commands" default:"" path:"yes" help:"Folder of squeue and scontrol. Empty: they are looked for on the PATH."`
+	Timeout    Duration         `key:"timeout" default:"30s" least:"1s" help:"Limit of one command or API call."`
+	REST       *SlurmREST       `key:"rest" help:"Read jobs and nodes from slurmrestd. Not set: squeue and scontrol are run. Changes are made by scontrol either way."`
+	Nodes      []SlurmNodes     `key:"nodes" help:"Which of Slurm's nodes are which of the cloud's, for power_saving. The first entry counts that a node matches; one that none matches is never touched."`
+	Partitions []SlurmPartition `key:"partitions" help:"Which nodes a partition has, for jobs that wait. A partition that is not listed has those of the nodearray of its name."`
+}
+
+// SlurmREST is a slurmrestd.
+type SlurmREST struct {
+	URL       string `key:"url" required:"yes" help:"unix:///run/slurmrestd/slurmrestd.socket, or http://host:6820."`
+	User      string `key:"user" default:"" help:"Slurm user for a token (X-SLURM-USER-NAME). Over a socket our own user is known without."`
+	TokenFile string `key:"token_file" default:"" path:"yes" help:"File that holds a JWT. Read again whenever it is needed, so that whoever renews it needs to tell nobody."`
+	TokenEnv  string `key:"token_env" default:"" help:"Environment variable that holds the JWT."`
+	Renew     bool   `key:"renew" default:"false" help:"Get the JWT from scontrol token, and a new one before it ends."`
+	TLS       TLS    `key:"tls" help:"How the server proves itself, and how we do."`
+}
+
+// SlurmNodes says what nodes of Slurm are in the cloud.
+type SlurmNodes struct {
+	Names       string `key:"names" default:"" help:"Host list such as htc-[1-100]. With feature, nodes must match both."`
+	Feature     string `key:"feature" default:"" help:"A feature that the nodes have."`
+	Nodearray   string `key:"nodearray" required:"yes" help:"Nodearray in which they are created."`
+	MachineType string `key:"machine_type" default:"" help:"Their machine type. Empty: the one of the nodearray's that a node has as a feature, or its only one."`
+	Group       string `key:"placement_group" default:"" help:"Placement group in which they are created. Empty: none."`
+}
+
+// SlurmPartition says what nodes a partition has.
+type SlurmPartition struct {
+	Name       string   `key:"name" required:"yes" help:"The partition."`
+	Nodearrays []string `key:"nodearrays" required:"yes" help:"Nodearrays of its nodes."`
+}
+
+// Token is where the JWT is.
+func (r SlurmREST) Token() SecretSource { return SecretSource{File: r.TokenFile, Env: r.TokenEnv} }
+
+func (s *source) slurmQueue(q *SlurmQueue, at string) {
+	if r := q.REST; r != nil {
+		s.slurmREST(r, at+".rest")
+	}
+	if q.Mode == "power_saving" && len(q.Nodes) == 0 && !s.within(at+".nodes") {
+		s.add(at+".nodes", "is missing: power_saving needs to know which of Slurm's nodes are which of the cloud's")
+	}
+	if q.Mode == "dynamic" && len(q.Nodes) > 0 {
+		s.add(at+".nodes", "has no effect: in mode dynamic nodes have the names that the cloud gives them")
+	}
+	for i := range q.Nodes {
+		n, key := &q.Nodes[i], fmt.Sprintf("%s.nodes[%d]", at, i)
+		if n.Names == "" && n.Feature == "" && !s.within(key) {
+			s.add(key, "matches nothing; set names or feature")
+		}
+		if _, err := slurm.Expand(n.Names); err != nil {
+			s.add(key+".names", err.Error())
+		}
+	}
+	var names []string
+	for i := range q.Partitions {
+		p, key := &q.Partitions[i], fmt.Sprintf("%s.partitions[%d]", at, i)
+		names = s.name(key, p.Name, names)
+		if len(p.Nodearrays) == 0 && !s.within(key) {
+			s.add(key+".nodearrays", "must have an entry")
+		}
+	}
+}
+
+func (s *source) slurmREST(r *SlurmREST, at string) {
+	s.secret(at, "token", r.Token())
+	if r.Renew && !r.Token().IsZero() {
+		s.add(at+".renew", "has no effect: token_file or token_env says where the token is")
+	}
+	if (r.Renew || !r.Token().IsZero()) && r.User == "" {
+		s.add(at+".user", "is missing: a token needs the user whose it is")
+	}
+}
+
+func (s *source) slurmReadable(q *SlurmQueue, at string) {
+	s.readable(at+".conf", q.Conf)
+	if q.REST != nil {
+		s.secretReadable(at+".rest.token", q.REST.Token())
+		s.tlsReadable(at+".rest.tls", &q.REST.TLS)
+	}
+}
