@@ -26,7 +26,7 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 	next.First = Blocked{Job: m.First.Job, Since: past(m.First.Since, o.At)}
 	next.Blocked = Blocked{Job: m.Blocked.Job, Since: past(m.Blocked.Since, o.At)}
 	next.Removed, next.Created = recent(m.Removed, o.At), recent(m.Created, o.At)
-	hosts := newHosts(&o.Demand)
+	hosts := newHosts(&o.Demand, o.Supply.Nodes)
 	policies := poolPolicies(o.Supply.Pools, &p)
 	var up, in []NodeID
 	for i := range o.Supply.Nodes {

@@ -122,7 +122,7 @@ func newBoard(planner *Planner, s *State, p *Policy, unwanted map[RequestID]bool
 	b.ledger = newLedger(s.Supply.Limits, p.Limits)
 	poolIndex := b.addPools(offers)
 	b.holds = make([]Reason, len(b.pools))
-	b.hosts = newHosts(&s.Demand)
+	b.hosts = newHosts(&s.Demand, s.Supply.Nodes)
 	b.addNodes(poolIndex)
 	b.addFlights(poolIndex, unwanted)
 	b.addMax()

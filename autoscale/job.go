@@ -174,6 +174,9 @@ type HostUse struct {
 	// Settling: its drain mark keeps new work away, but work that was on its way before
 	// the mark may yet arrive. The host does not go before that is over.
 	Settling bool
+	// Node is the cloud's id of the node that this host is, where the host tells it, as
+	// by PBS's resource ccnodeid. Empty: it does not.
+	Node NodeID
 	// Missing: the queue expects this host and has not heard of it yet, as of a CI
 	// runner that is registered and has not connected.
 	Missing bool

@@ -6,7 +6,7 @@ package autoscale
 // Unmarked are those of the nodes that may get work until they go: they are not
 // deallocated, and the queue does not show our mark on them, nor that they are done.
 func Unmarked(o Observation, nodes []Node) (list []Node) {
-	hosts := newHosts(&o.Demand)
+	hosts := newHosts(&o.Demand, o.Supply.Nodes)
 	for i := range nodes {
 		use, _ := hosts.useOf(&nodes[i])
 		if use.Drain != DrainOurs && use.Drain != DrainDone && nodes[i].Phase != PhaseDeallocated {
@@ -27,7 +27,7 @@ func Overtaken(nodes []Node, was, now Observation) map[NodeID]bool {
 	for i := range now.Supply.Nodes {
 		there[now.Supply.Nodes[i].ID] = &now.Supply.Nodes[i]
 	}
-	before, since := newHosts(&was.Demand), newHosts(&now.Demand)
+	before, since := newHosts(&was.Demand, was.Supply.Nodes), newHosts(&now.Demand, now.Supply.Nodes)
 	for i := range nodes {
 		n := there[nodes[i].ID]
 		if blind || n != nil && n.Phase != PhaseGone && changed(&nodes[i], n, before, since) {

@@ -87,7 +87,7 @@ func TestHostsAreFoundByFullAndByShortName(t *testing.T) {
 // Of two hosts with one short name the one that works counts.
 func TestShortNameOfTwoHosts(t *testing.T) {
 	d := Demand{Vouched: true, Use: map[string]HostUse{"n1.a": {Drain: DrainOurs}, "n1.b": {Whole: true}, "n1.c": {Drain: DrainOurs}}}
-	use, known := newHosts(&d).useOf(&Node{Host: "N1"})
+	use, known := newHosts(&d, nil).useOf(&Node{Host: "N1"})
 	require.True(t, known)
 	require.True(t, use.Whole)
 }

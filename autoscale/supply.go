@@ -134,12 +134,15 @@ const (
 type Node struct {
 	ID      NodeID
 	Name    string
-	Host    string // host name, as the queue calls it; empty until known
+	Host    string // the VM's host name; empty until known
 	Address string // private address; empty until known
-	Pool    PoolID
-	Group   string // placement group; empty: none
-	Phase   Phase
-	Request RequestID // the request that made it; empty: not known
+	// QueueHost is what the queue calls it, where the cloud's record of the node says so.
+	// Empty: it may be by its name, host name or address.
+	QueueHost string
+	Pool      PoolID
+	Group     string // placement group; empty: none
+	Phase     Phase
+	Request   RequestID // the request that made it; empty: not known
 	// Owned: it carries our owner mark.
 	Owned bool
 	// KeepAlive: an operator forbade its removal, on the server.

@@ -101,7 +101,7 @@ func FuzzNode(f *testing.F) {
 
 var typed = map[string]bool{"Name": true, "NodeId": true, "Template": true, "MachineType": true, "Status": true, "State": true, "TargetState": true,
 	"StatusMessage": true, "PlacementGroupId": true, "Hostname": true, "PrivateIp": true, "InstanceId": true, "Region": true, "RequestId": true,
-	"ShutdownPolicy": true, "CoreCount": true, "Memory": true, "Interruptible": true, "KeepAlive": true, "Fixed": true, "AutoscaledOwner": true}
+	"ShutdownPolicy": true, "CoreCount": true, "Memory": true, "Interruptible": true, "KeepAlive": true, "Fixed": true, "AutoscaledOwner": true, "AutoscaledHost": true}
 
 // No answer to any call makes the client panic, or an error that isn't one line.
 func FuzzAnswers(f *testing.F) {

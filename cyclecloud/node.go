@@ -28,6 +28,7 @@ type Node struct {
 	RequestID        string // of the request that made it
 	ShutdownPolicy   string // Terminate or Deallocate
 	Owner            string // AutoscaledOwner: our mark on nodes that a Provider made
+	QueueHost        string // AutoscaledHost: what the scheduler calls the node, where the record says so
 	CoreCount        int
 	Memory           float64 // GB
 	Interruptible    bool    // a spot VM
@@ -169,6 +170,8 @@ func (n *Node) text(name []byte) (field *string, shared bool) {
 		return &n.ShutdownPolicy, true
 	case OwnerAttribute:
 		return &n.Owner, true
+	case HostAttribute:
+		return &n.QueueHost, false
 	}
 	return nil, false
 }

@@ -26,6 +26,11 @@ const (
 	// stands by itself and not under Configuration, since there a server might
 	// put what we send in place of what the node inherits.
 	OwnerAttribute = "AutoscaledOwner"
+	// HostAttribute is the attribute of a node's record that says what the scheduler calls
+	// the node, where that is neither its Name nor its host name. It is for the cluster's
+	// template or whoever joins the node to set: what we send on creation is for all nodes
+	// of a set alike.
+	HostAttribute = "AutoscaledHost"
 	// DefaultOwner is the mark of a daemon that was given none.
 	DefaultOwner = "autoscaled"
 )

@@ -309,3 +309,12 @@ func TestStatusWithoutNodesIsReadTwice(t *testing.T) {
 	_, err = s.provider(t).Observe(t.Context())
 	require.ErrorIs(t, err, autoscale.ErrMalformed, "no nodes told is not no nodes")
 }
+
+func TestRecordThatSaysWhatTheQueueCallsTheNode(t *testing.T) {
+	supply := observeBody(t, `{"state":"Started",`+someArray+`,"nodes":[
+		{"Name":"n","NodeId":"1","Template":"execute","MachineType":"Standard_F4s_v2","TargetState":"Started","AutoscaledHost":"vnode-7"},
+		{"Name":"m","NodeId":"2","Template":"execute","MachineType":"Standard_F4s_v2","TargetState":"Started","AutoscaledHost":7}]}`)
+	require.Equal(t, "vnode-7", supply.Nodes[0].QueueHost)
+	require.Empty(t, supply.Nodes[1].QueueHost)
+	require.Contains(t, supply.Nodes[1].Protected, cyclecloud.HostAttribute)
+}

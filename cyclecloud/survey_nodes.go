@@ -18,6 +18,7 @@ func (s *survey) addNodes() {
 			Name:      record.Name,
 			Host:      record.Hostname,
 			Address:   record.PrivateIP,
+			QueueHost: record.QueueHost,
 			Group:     record.PlacementGroupID,
 			Phase:     phaseOf(record),
 			State:     record.Status,
