@@ -36,5 +36,9 @@ func checkSize(name string, size int, most int64) error {
 	if int64(size) <= most {
 		return nil
 	}
+	return tooLong(name, most)
+}
+
+func tooLong(name string, most int64) error {
 	return &DocumentError{Name: name, Mistakes: []Mistake{{What: fmt.Sprintf("is longer than %d bytes", most)}}}
 }

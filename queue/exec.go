@@ -1,16 +1,14 @@
 package queue
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"strings"
 	"time"
-	"unicode"
 
 	"autoscaled/autoscale"
+	"autoscaled/internal/command"
 )
 
 // DefaultExecTimeout is how long a command may run.
@@ -56,152 +54,16 @@ func NewExec(o ExecOptions) (*Exec, error) {
 
 // Demand runs the command and reads what it printed.
 func (e *Exec) Demand(ctx context.Context) (autoscale.Demand, error) {
-	name := "queue command " + e.options.Command[0]
-	output, err := e.run(ctx)
-	if err == nil {
-		if err := checkSize(name, len(output), e.options.MaxBytes); err != nil {
-			return autoscale.Demand{}, err
-		}
-		return Parse(output, name)
-	}
-	return autoscale.Demand{}, &sourceError{name, autoscale.ErrUnavailable, err}
-}
-
-func (e *Exec) run(ctx context.Context) ([]byte, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, e.options.Timeout,
-		fmt.Errorf("was ended after %s: %w", e.options.Timeout, context.DeadlineExceeded))
-	defer cancel()
-	stdout, err := newOutput()
-	if err != nil {
-		return nil, err
-	}
-	defer stdout.close()
-	stderr, err := newOutput()
-	if err != nil {
-		return nil, err
-	}
-	defer stderr.close()
-
-	cmd := exec.CommandContext(ctx, e.options.Command[0], e.options.Command[1:]...)
-	cmd.Dir = e.options.Dir
-	cmd.Env = append(ownEnvironment(os.Environ()), e.options.Env...)
-	cmd.Stdout, cmd.Stderr = stdout.writer, stderr.writer
-	ownGroup(cmd)
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start: %w", err)
-	}
-	var document []byte
-	var tail tail
-	stdout.read(func(part []byte) {
-		if int64(len(document)) <= e.options.MaxBytes { // else it is too long already
-			document = append(document, part...)
-		}
-		if int64(len(document)) > e.options.MaxBytes {
-			cancel()
-		}
+	o := &e.options
+	name := "queue command " + o.Command[0]
+	output, err := command.Run(ctx, command.Options{
+		Command: o.Command, Dir: o.Dir, Env: o.Env, Timeout: o.Timeout, MaxBytes: o.MaxBytes,
 	})
-	stderr.read(tail.add)
-	err = cmd.Wait()
-	killGroup(cmd)
-	stdout.finish()
-	stderr.finish()
-	tooLong := int64(len(document)) > e.options.MaxBytes
 	switch {
-	case tooLong:
-		return document, nil // told apart by its caller
-	case ctx.Err() != nil:
-		return nil, tail.explain(context.Cause(ctx))
+	case errors.Is(err, command.ErrTooLong):
+		return autoscale.Demand{}, tooLong(name, o.MaxBytes)
 	case err != nil:
-		return nil, tail.explain(err)
+		return autoscale.Demand{}, &sourceError{name, autoscale.ErrUnavailable, err}
 	}
-	return document, nil
-}
-
-// ownEnvironment leaves out the daemon's configuration.
-func ownEnvironment(all []string) []string {
-	kept := make([]string, 0, len(all))
-	for _, variable := range all {
-		if !strings.HasPrefix(variable, "AUTOSCALED_") {
-			kept = append(kept, variable)
-		}
-	}
-	return kept
-}
-
-// lingerTime is how long an output is still read after its command has ended
-// while something else keeps it open, such as a connection that ssh shares.
-const lingerTime = 500 * time.Millisecond
-
-// output is a pipe that a command writes to. It is not exec.Cmd's own, whose
-// Wait would last as long as any process holds the other end.
-type output struct {
-	reader, writer *os.File
-	done           chan struct{}
-}
-
-func newOutput() (*output, error) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, fmt.Errorf("make a pipe: %w", err)
-	}
-	return &output{reader: r, writer: w, done: make(chan struct{})}, nil
-}
-
-func (o *output) close() {
-	o.writer.Close()
-	o.reader.Close()
-}
-
-// read hands on what is written from now on. It closes our copy of the writing
-// end, which the started command has inherited.
-func (o *output) read(add func([]byte)) {
-	o.writer.Close()
-	go func() {
-		defer close(o.done)
-		buffer := make([]byte, 64<<10)
-		for {
-			n, err := o.reader.Read(buffer)
-			add(buffer[:n])
-			if err != nil {
-				return
-			}
-		}
-	}()
-}
-
-// finish waits for the rest of the output.
-func (o *output) finish() {
-	// Pipes can have deadlines; without one a wait could only last longer.
-	_ = o.reader.SetReadDeadline(time.Now().Add(lingerTime))
-	<-o.done
-}
-
-// maxTail bounds what is kept of standard error, in bytes.
-const maxTail = 1 << 10
-
-// tail keeps the end of what is added.
-type tail struct {
-	text []byte
-	cut  bool
-}
-
-func (t *tail) add(part []byte) {
-	t.text = append(t.text, part...)
-	if more := len(t.text) - maxTail; more > 0 {
-		t.text, t.cut = append(t.text[:0], t.text[more:]...), true
-	}
-}
-
-// explain adds the tail to an error, on one line.
-func (t *tail) explain(err error) error {
-	line := strings.Join(strings.FieldsFunc(strings.ToValidUTF8(string(t.text), "\uFFFD"), func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r)
-	}), " ")
-	switch {
-	case line == "":
-		return err
-	case t.cut:
-		line = "…" + line
-	}
-	return fmt.Errorf("%w; it said: %s", err, line)
+	return Parse(bytes.Join(output, nil), name)
 }
