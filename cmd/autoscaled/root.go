@@ -89,6 +89,7 @@ func newRootCommand() *cobra.Command {
 		newCheckCommand(),
 		newJournalCommand(),
 		newSchemaCommand(),
+		newSlurmCommand(),
 		newSimulatorCommand(),
 		newDemoCommand(),
 		newVersionCommand(),
