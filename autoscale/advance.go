@@ -43,7 +43,7 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 			use, known := hosts.useOf(node)
 			now.used(use, known, o.At, policy)
 			now.Drain = now.Drain.advance(node.Phase, use, known, o.At, policy.drainTimeout())
-			now.Unjoined = managed && unjoined(node, &now, use, o.At, policy.JoinTimeout)
+			now.Unjoined = managed && !o.Demand.Releases && unjoined(node, &now, use, o.At, policy.JoinTimeout)
 		}
 		next.Nodes[node.ID] = now
 		if booted(&was, &now) {

@@ -39,6 +39,9 @@ type old struct {
 // that go for it: the oldest first, and only as many as min can spare or as there is
 // room to replace, so that none stands aside for a replacement that can't come.
 func (b *board) pickAged() {
+	if !b.timed() {
+		return
+	}
 	outdated := b.outdatedPolicies()
 	for p := range b.policy.Pools {
 		if (b.policy.Pools[p].MaxAge > 0 || outdated[p]) && !b.pausedPolicy(p) {

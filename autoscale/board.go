@@ -200,7 +200,7 @@ func (b *board) look(n *nodeState, poolIndex map[PoolID]int, leaving map[NodeID]
 	}
 	n.released = b.release(n)
 	n.overworked = b.isOverworked(n)
-	n.supply = n.counts() && n.pool >= 0 && node.Protected == "" && n.takesWork() && !b.late(n)
+	n.supply = n.counts() && n.pool >= 0 && node.Protected == "" && n.takesWork() && !b.late(n) && !b.misnamed(n)
 }
 
 // takesWork tells whether the queue gives a node work, now or once marks of ours are
@@ -239,7 +239,7 @@ func (n *nodeState) counts() bool {
 // late tells whether a node that was never ready has taken longer than its pool
 // allows.
 func (b *board) late(n *nodeState) bool {
-	return n.pool >= 0 && late(n.node, n.memory, b.state.At, b.bootTimeout(n.pool))
+	return n.pool >= 0 && b.timed() && late(n.node, n.memory, b.state.At, b.bootTimeout(n.pool))
 }
 
 // addMax enters the policy's max of each pool and of all, and looks up what a node

@@ -5,6 +5,9 @@ package autoscale
 // for do.
 func (b *board) fillMinimums() {
 	b.addHeadroom()
+	if !b.timed() {
+		return // the queue names each node that it can use
+	}
 	for p := range b.policy.Pools {
 		lack := b.target(p) - b.standing(p)
 		lack = b.wantAbsent(p, lack)

@@ -4,12 +4,13 @@ package autoscale
 // the queue does not show marked for drain may have come up and got work meanwhile.
 
 // Unmarked are those of the nodes that may get work until they go: they are not
-// deallocated, and the queue does not show our mark on them, nor that they are done.
+// deallocated, and the queue does not show our mark on them, nor that they are done. A
+// queue that releases its hosts can want any of them again.
 func Unmarked(o Observation, nodes []Node) (list []Node) {
 	hosts := newHosts(&o.Demand, o.Supply.Nodes)
 	for i := range nodes {
 		use, _ := hosts.useOf(&nodes[i])
-		if use.Drain != DrainOurs && use.Drain != DrainDone && nodes[i].Phase != PhaseDeallocated {
+		if (use.Drain != DrainOurs && use.Drain != DrainDone || o.Demand.Releases) && nodes[i].Phase != PhaseDeallocated {
 			list = append(list, nodes[i])
 		}
 	}
@@ -43,6 +44,8 @@ func changed(was, now *Node, before, since hosts) bool {
 	use, listed := since.listed(now)
 	switch {
 	case now.Phase != was.Phase, now.KeepAlive, now.Protected != was.Protected:
+		return true
+	case since.demand.Releases && use.Missing != useBefore.Missing:
 		return true
 	case listed != listedBefore, (use.Busy() || useBefore.Busy()) && !sameWork(useBefore, use), use.Drain != useBefore.Drain:
 		return true

@@ -18,7 +18,7 @@ func (p *PoolPolicy) overlong(m *NodeMemory, at time.Time) bool {
 // foreign, kept alive, drained by an administrator, or of a paused pool never does.
 func (b *board) isOverworked(n *nodeState) bool {
 	switch {
-	case n.pool < 0, !n.use.Busy(), !b.poolPolicy(n.pool).overlong(&n.memory, b.state.At):
+	case n.pool < 0, !b.timed(), !n.use.Busy(), !b.poolPolicy(n.pool).overlong(&n.memory, b.state.At):
 		return false
 	case n.node.Protected != "", n.node.KeepAlive, n.use.Drain == DrainForeign, !b.ours(n):
 		return false

@@ -76,7 +76,7 @@ func (x leaver) since() time.Time {
 // dead tells whether the node failed, did not come up in time or is of no use any more.
 func (x leaver) dead() bool {
 	switch x.reason.Code {
-	case ReasonFailed, ReasonBootTimeout, ReasonJoinTimeout, ReasonDone, ReasonMaxBusy:
+	case ReasonFailed, ReasonBootTimeout, ReasonJoinTimeout, ReasonDone, ReasonMisnamed, ReasonMaxBusy:
 		return true
 	}
 	return false

@@ -21,6 +21,7 @@ const (
 	ReasonJoinTimeout  ReasonCode = "join_timeout"  // the queue did not hear of the node in time
 	ReasonDone         ReasonCode = "done"          // the queue gives it no work ever again
 	ReasonFailed       ReasonCode = "failed"        // the cloud says the node failed
+	ReasonMisnamed     ReasonCode = "misnamed"      // the queue knows no node of its name
 	ReasonSurplus      ReasonCode = "surplus"       // its pool keeps enough deallocated nodes without it
 	ReasonMaxAge       ReasonCode = "max_age"       // it is older than its pool lets it grow
 	ReasonMaxBusy      ReasonCode = "max_busy"      // it has been running something for longer than its pool allows
@@ -73,6 +74,7 @@ const (
 	ReasonGangHeld     ReasonCode = "gang_held"     // kept for a gang that lacks the rest of its nodes
 	ReasonBusy         ReasonCode = "busy"          // the queue runs something on it
 	ReasonKeepAlive    ReasonCode = "keep_alive"    // an operator forbade its removal
+	ReasonQueueKeeps   ReasonCode = "queue_keeps"   // the queue alone says when it goes, and has not
 	ReasonIdleShort    ReasonCode = "idle_short"    // idle, but not for its idle time
 	ReasonIdleOnce     ReasonCode = "idle_once"     // idle in one read; a second must agree
 	ReasonUseUnknown   ReasonCode = "use_unknown"   // the queue does not say what it runs
@@ -239,10 +241,10 @@ func Reasons() []ReasonInfo {
 }
 
 var reasonOrder = []ReasonCode{
-	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonJoinTimeout, ReasonDone, ReasonFailed, ReasonSurplus, ReasonMaxAge, ReasonMaxBusy, ReasonOutdated, ReasonMakesWay, ReasonNotGone, ReasonRetry, ReasonWantedAgain, ReasonDrained,
+	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonJoinTimeout, ReasonDone, ReasonFailed, ReasonMisnamed, ReasonSurplus, ReasonMaxAge, ReasonMaxBusy, ReasonOutdated, ReasonMakesWay, ReasonNotGone, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnDeallocated, ReasonOnNew, ReasonPart,
 	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonNameTaken, ReasonNameUnnumbered, ReasonPoolInvalid, ReasonGangWaits, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonCreateRate, ReasonDemandJump, ReasonPaused, ReasonBudget, ReasonNoPrice,
-	ReasonWanted, ReasonGangHeld, ReasonBusy, ReasonKeepAlive, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining, ReasonDrainUnseen, ReasonDrainTimeout,
+	ReasonWanted, ReasonGangHeld, ReasonBusy, ReasonKeepAlive, ReasonQueueKeeps, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining, ReasonDrainUnseen, ReasonDrainTimeout,
 	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonAged, ReasonAgedTurn, ReasonAgedKept, ReasonOutdatedGoing, ReasonOutdatedTurn, ReasonOutdatedKept, ReasonRemovalRate, ReasonRemovalBackoff, ReasonGroupStays, ReasonReporting, ReasonFailedKept, ReasonLeaving, ReasonOddState, ReasonStartFailed, ReasonDeallocated,
 	ReasonGrows, ReasonStarts, ReasonShrinks, ReasonNotNeeded,
 	ReasonSupplyUnknown, ReasonDemandUnknown, ReasonClusterStopped,
@@ -257,6 +259,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonBootTimeout:  {"not ready {for} after it was asked for (limit {of}): {detail}", "Look at the node's status message in CycleCloud or on the Anka controller; raise boot_timeout if nodes really take that long."},
 	ReasonJoinTimeout:  {"up for {for} and the queue has not heard of it (limit {of})", "Look at what starts on the node: a CI runner that can't reach its service, or a start-up script that failed. Raise join_timeout if it really takes that long."},
 	ReasonDone:         {"the queue gives it no more work: its work is done, or it was taken out of service", ""},
+	ReasonMisnamed:     {"the queue knows no node of the name {subject}, so it can't be used", "If the name should be known, add it to the queue's own configuration. The cloud gives another name than the one asked for where that was taken."},
 	ReasonFailed:       {"the cloud says it failed: {detail}", "Look at the node's status message in CycleCloud or on the Anka controller."},
 	ReasonSurplus:      {"deallocated for longest; pool {subject} keeps {want} deallocated", "Raise keep_deallocated if its disk is worth keeping."},
 	ReasonMaxAge:       {"{for} old (limit {of})", ""},
@@ -299,6 +302,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonWanted:         {"the plan gives it work", ""},
 	ReasonGangHeld:       {"kept for job {subject}, which lacks the rest of its nodes, for {for} of {of}", ""},
 	ReasonBusy:           {"the queue runs {job} on it", ""},
+	ReasonQueueKeeps:     {"the queue alone says when it goes, and has not", "Power it down in the queue if it is to go (scontrol update nodename=NAME state=power_down)."},
 	ReasonKeepAlive:      {"KeepAlive is set on it", "Clear KeepAlive in CycleCloud when it may go."},
 	ReasonIdleShort:      {"idle for {for} of {of}{, schedule}", ""},
 	ReasonIdleOnce:       {"idle long enough; a second read of the queue must agree", ""},

@@ -54,6 +54,8 @@ type scenario struct {
 	Jobs       []scenarioJob       `yaml:"jobs"`
 	// Unvouched: the queue does not say what runs.
 	Unvouched bool `yaml:"unvouched"`
+	// Releases: the queue alone says when hosts go.
+	Releases  bool `yaml:"releases"`
 	CanDrain  bool `yaml:"can_drain"`
 	CanReport bool `yaml:"can_report"`
 	// Blocked is the gang that waits, and First the first job, and for how many seconds.
@@ -296,7 +298,7 @@ func (s scenario) state() State {
 	for _, p := range s.Pools {
 		p.add(&st.Supply)
 	}
-	st.Demand.Vouched = !s.Unvouched
+	st.Demand.Vouched, st.Demand.Releases = !s.Unvouched, s.Releases
 	st.Demand.Use = make(map[string]HostUse)
 	for _, n := range s.Nodes {
 		n.add(&st)

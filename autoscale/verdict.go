@@ -20,12 +20,14 @@ func (b *board) verdict(n *nodeState) (reason Reason, goes bool) {
 		return Reason{Code: ReasonGangHeld, Subject: string(n.keptFor), For: b.state.At.Sub(n.held), Of: b.policy.GangHold}, false
 	case n.node.KeepAlive:
 		return Reason{Code: ReasonKeepAlive}, false
-	case n.use.Drain == DrainForeign:
+	case n.use.Drain == DrainForeign && b.timed():
 		return Reason{Code: ReasonForeignDrain}, false
 	case !b.ours(n):
 		return Reason{Code: ReasonForeign}, false
 	case b.pools[n.pool].paused.Code != "":
 		return b.pools[n.pool].paused, false
+	case !b.timed():
+		return b.releaseVerdict(n)
 	case n.node.Phase == PhaseDeallocated:
 		return b.deallocatedVerdict(n)
 	case n.node.Phase == PhaseFailed:

@@ -220,7 +220,7 @@ func yieldRank(n *nodeState) int {
 // mayYield tells whether a node is up, does nothing, is given nothing by the plan so
 // far, and is ours to remove.
 func (b *board) mayYield(n *nodeState) bool {
-	idle := n.supply && n.node.Phase == PhaseReady && n.vouched && !n.use.Busy() && !n.wanted && n.keptFor == "" && n.yields == nil
+	idle := b.timed() && n.supply && n.node.Phase == PhaseReady && n.vouched && !n.use.Busy() && !n.wanted && n.keptFor == "" && n.yields == nil
 	if !idle || n.node.KeepAlive || !b.ours(n) || b.pools[n.pool].paused.Code != "" || b.names.find(n.node.Name) != nil {
 		return false
 	}

@@ -104,6 +104,8 @@ func (p *parts) addQueue(metrics *web.Metrics, dryRun bool) error {
 		return p.addPush(q.Push, metrics)
 	case q.Prometheus != nil:
 		return p.addPrometheus(q.Prometheus, metrics)
+	case q.Slurm != nil:
+		return p.addSlurm(q.Slurm, dryRun)
 	case q.GitHub != nil:
 		return p.addGitHub(q.GitHub, metrics, dryRun)
 	case q.GitHubREST != nil:
@@ -134,6 +136,8 @@ func (p *parts) queueTimeout() time.Duration {
 		return q.Exec.Timeout.Std() + 5*time.Second
 	case q.Prometheus != nil: // several queries, one after the other
 		return 4 * q.Prometheus.Timeout.Std()
+	case q.Slurm != nil: // jobs, nodes and settings, one after the other
+		return 4 * q.Slurm.Timeout.Std()
 	case q.GitHub != nil:
 		return 2 * q.GitHub.Timeout.Std()
 	case q.GitHubREST != nil:
@@ -157,6 +161,8 @@ func queueName(q config.Queue) string {
 		return "pushes to " + q.Push.Listen + queue.PushPath
 	case q.Prometheus != nil:
 		return "queries of " + q.Prometheus.URL
+	case q.Slurm != nil:
+		return slurmName(q.Slurm)
 	case q.GitHub != nil:
 		return fmt.Sprintf("%s of %s", plural(len(q.GitHub.ScaleSets), "scale set", "scale sets"), q.GitHub.URL)
 	case q.GitHubREST != nil:

@@ -149,6 +149,16 @@ func (s *signals) tell(err error) {
 	}
 }
 
+// note logs what happened in the queue.
+func (s *signals) note(what string, fields ...zap.Field) {
+	s.mu.Lock()
+	log := s.log
+	s.mu.Unlock()
+	if log != nil {
+		log.Info(what, fields...)
+	}
+}
+
 // listen lets the queue work in the background while something is done with it, as a
 // daemon does all the time.
 func (p *parts) listen(ctx context.Context, do func(context.Context) error) error {

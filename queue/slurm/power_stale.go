@@ -1,0 +1,143 @@
+package slurm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"autoscaled/autoscale"
+)
+
+// A VM that stood behind a name when Slurm suspended it is of no use once the name is
+// resumed: the controller ignores the registration of a slurmd that booted before the
+// resume (tried on 22.05). Such a VM goes first, and the new one waits for the name.
+
+// shadows tells which VM stood behind a name when.
+type shadows struct {
+	// behind are the VMs behind each name, in lower case, after the last tick. nil: no
+	// tick has told.
+	behind map[string][]autoscale.NodeID
+	// stale are VMs that were suspended, by id.
+	stale map[autoscale.NodeID]bool
+	// early are names that hooks suspended before any tick told what stands behind them.
+	early map[string]bool
+}
+
+// suspendedByHook marks what stands behind names as suspended.
+func (s *shadows) suspendedByHook(names []string) {
+	for _, name := range names {
+		key := strings.ToLower(name)
+		if s.behind == nil {
+			if s.early == nil {
+				s.early = make(map[string]bool)
+			}
+			s.early[key] = true
+			continue
+		}
+		s.suspend(key)
+	}
+}
+
+func (s *shadows) suspend(key string) {
+	for _, id := range s.behind[key] {
+		if s.stale == nil {
+			s.stale = make(map[autoscale.NodeID]bool)
+		}
+		s.stale[id] = true
+	}
+}
+
+// noteSuspended marks what stands behind the names that are seen suspended, and clears
+// what Slurm uses: a node that is neither coming nor going has its VM.
+func (s *shadows) noteSuspended(nodes []Node) {
+	for i := range nodes {
+		n := &nodes[i]
+		key := strings.ToLower(n.Name)
+		switch {
+		case suspended(n):
+			s.suspend(key)
+		case !n.Is("POWERING_UP") && !n.Is("DOWN"):
+			delete(s.early, key)
+			for _, id := range s.behind[key] {
+				delete(s.stale, id)
+			}
+		}
+	}
+}
+
+// markStale tells the planner that the VM behind a name that is being resumed is done
+// for, where it was suspended before.
+func (p *PowerSaving) markStale(use map[string]autoscale.HostUse, states map[string]*Node) {
+	for name, n := range states {
+		key := strings.ToLower(name)
+		if resumed(n) && p.hasStale(key) {
+			use[key] = autoscale.HostUse{Drain: autoscale.DrainDone}
+		}
+	}
+}
+
+func (s *shadows) hasStale(key string) bool {
+	return slices.ContainsFunc(s.behind[key], func(id autoscale.NodeID) bool { return s.stale[id] })
+}
+
+// Keep learns what stands behind each name, and forgets the hooks that are answered for.
+// A suspend stays as long as a VM is there that it was about, so that a restart knows.
+func (p *PowerSaving) Keep(_ context.Context, supply autoscale.Supply, _ []autoscale.RequestID) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.behold(supply.Nodes)
+	if p.Hooks == nil || p.DryRun || len(p.answered) == 0 {
+		return nil
+	}
+	var done, left []Hook
+	for _, h := range p.answered {
+		if h.Kind == HookSuspend && p.pending(h.Nodes) {
+			left = append(left, h)
+		} else {
+			done = append(done, h)
+		}
+	}
+	p.answered = left
+	if len(done) == 0 {
+		return nil
+	}
+	if err := p.Hooks.Remove(done); err != nil {
+		return fmt.Errorf("forget hooks that are answered for: %w", err)
+	}
+	return nil
+}
+
+func (s *shadows) pending(list string) bool {
+	names, err := Expand(list)
+	return err == nil && slices.ContainsFunc(names, func(name string) bool { return s.hasStale(strings.ToLower(name)) })
+}
+
+// behold notes what stands behind each name after a tick.
+func (p *PowerSaving) behold(nodes []autoscale.Node) {
+	first := p.behind == nil
+	p.behind = make(map[string][]autoscale.NodeID, len(nodes))
+	there := make(map[autoscale.NodeID]bool, len(nodes))
+	for i := range nodes {
+		if n := &nodes[i]; n.Phase != autoscale.PhaseGone {
+			key := strings.ToLower(n.Name)
+			p.behind[key] = append(p.behind[key], n.ID)
+			there[n.ID] = true
+		}
+	}
+	for id := range p.stale {
+		if !there[id] {
+			delete(p.stale, id)
+		}
+	}
+	if !first {
+		return
+	}
+	for key := range p.early {
+		p.suspend(key)
+		if p.hasStale(key) {
+			p.Observe(Note{Event: NoteStale, Nodes: []string{key}, Detail: "suspended while nobody looked"})
+		}
+	}
+	p.early = nil
+}
