@@ -25,6 +25,17 @@ suite() {
 tools_missing() {
     command -v gcc >/dev/null || printf '%s\n' gcc libc6-dev
     command -v promtool >/dev/null && command -v prometheus >/dev/null || printf '%s\n' prometheus
+    slurm_missing
+}
+
+# slurm_missing is what a private Slurm needs; only root can start one.
+slurm_missing() {
+    [ "$(id -u)" -eq 0 ] || return 0
+    local need
+    for need in slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client slurmrestd:slurmrestd munged:munge ip:iproute2 debootstrap:debootstrap; do
+        PATH=$PATH:/usr/sbin:/sbin command -v "${need%%:*}" >/dev/null || printf '%s\n' "${need#*:}"
+    done
+    compgen -G '/usr/lib/*/slurm-wlm/rest_auth_jwt.so' >/dev/null || printf '%s\n' slurm-wlm-jwt-plugin
 }
 
 tools() {
@@ -82,6 +93,18 @@ killed() (
     "$GO" test -count=1 -timeout "$test_timeout" -run TestKill -kills=200
 )
 
+# left_out says why a suite does not run. In CI each of them runs.
+left_out() {
+    printf 'LEFT OUT: %s\n' "$1" >&2
+    [ -z "${CI:-}" ]
+}
+
+# The program against this system's Slurm, in namespaces that go with the tests.
+slurm_here() {
+    [ "$(id -u)" -eq 0 ] || { left_out 'a private Slurm needs root'; return; }
+    "$GO" test -count=1 -timeout "$test_timeout" -parallel 8 ./internal/slurmlab -slurm
+}
+
 suite 'tools' tools
 suite 'gofmt' formatted
 suite 'go mod tidy' "$GO" mod tidy -diff
@@ -100,4 +123,6 @@ suite 'kill -9' killed
 suite 'simulation' "$GO" test -count=1 -timeout "$test_timeout" ./internal/simulation -seeds=2000
 # Days of a Mac fleet that serves CI, with faults and kills on every side.
 suite 'fleet' "$GO" test -count=1 -timeout "$test_timeout" ./internal/fleet -run TestDays -seeds=120
+# The real programs: daemon, hooks and Slurm, with a simulated cloud.
+suite 'slurm 22.05' slurm_here
 printf '== all suites passed: %d s\n' "$SECONDS"

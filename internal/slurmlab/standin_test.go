@@ -1,0 +1,150 @@
+package slurmlab
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// standIn does what today's integration does for Slurm's power saving: each resumed node is
+// created under its name, gets its address told, and each suspended one is terminated.
+type standIn struct {
+	*lab
+	read    int             // how many lines of the hooks' file are done
+	wanted  []string        // names that are resumed and not yet created
+	told    map[string]bool // names whose address Slurm knows
+	creates int
+}
+
+// hooksFile is where the stand-in's hooks leave word.
+const hooksFile = "spool/hooks"
+
+// standIn installs the stand-in and lets it work until the test's context ends.
+func (l *lab) standIn() (stop func()) {
+	l.t.Helper()
+	for _, name := range []string{"resume", "suspend"} {
+		require.NoError(l.t, l.Program(name, fmt.Sprintf(`scontrol show hostnames "$1" | sed 's/^/%s /' >>%s`, name, l.path(hooksFile))))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	s := &standIn{lab: l, told: map[string]bool{}}
+	go func() { ended <- s.work(ctx) }()
+	stopped := false
+	stop = func() {
+		if !stopped {
+			stopped = true
+			cancel()
+			require.NoError(l.t, <-ended)
+		}
+	}
+	l.t.Cleanup(stop)
+	return stop
+}
+
+func (s *standIn) work(ctx context.Context) error {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if err := s.step(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *standIn) step() error {
+	text, err := os.ReadFile(s.path(hooksFile))
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	lines := strings.Split(string(text), "\n")
+	for ; s.read < len(lines)-1; s.read++ {
+		kind, name, _ := strings.Cut(lines[s.read], " ")
+		if kind == "resume" {
+			s.wanted = append(s.wanted, name)
+		} else if err := s.post("terminate", map[string]any{"names": []string{name}}); err != nil {
+			return err
+		}
+	}
+	if err := s.create(); err != nil {
+		return err
+	}
+	return s.tellAddresses()
+}
+
+// create creates what is wanted and whose name is free.
+func (s *standIn) create() error {
+	taken := map[string]bool{}
+	for _, n := range s.cloud.Nodes(cluster) {
+		taken[n.Name] = true
+	}
+	var left []string
+	for _, name := range s.wanted {
+		if taken[name] {
+			left = append(left, name)
+			continue
+		}
+		array, number, _ := strings.Cut(name, "-")
+		offset, err := strconv.Atoi(number)
+		if err != nil {
+			return err
+		}
+		set := map[string]any{"nodearray": array, "count": 1, "nameFormat": array + "-%d", "nameOffset": offset}
+		if array == "hpc" {
+			set["placementGroupId"] = "pg0"
+		}
+		s.creates++
+		if err := s.post("create", map[string]any{"requestId": fmt.Sprint("stand-in-", s.creates), "sets": []any{set}}); err != nil {
+			return err
+		}
+	}
+	s.wanted = left
+	return nil
+}
+
+// tellAddresses tells Slurm where the nodes are.
+func (s *standIn) tellAddresses() error {
+	for _, n := range s.cloud.Nodes(cluster) {
+		if n.Head || !n.Usable() || s.told[n.ID] {
+			continue
+		}
+		s.told[n.ID] = true
+		if _, err := s.Run(context.Background(), "scontrol", "update", "nodename="+n.Name, "nodeaddr="+n.PrivateIP, "nodehostname="+n.Hostname); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *standIn) post(call string, body any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequest(http.MethodPost, s.url+"/clusters/"+cluster+"/nodes/"+call, bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	request.SetBasicAuth("admin", "demo-password")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode/100 != 2 {
+		return fmt.Errorf("%s: %s", call, answer.Status)
+	}
+	return nil
+}
