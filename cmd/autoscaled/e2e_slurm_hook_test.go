@@ -33,7 +33,7 @@ func hookSite(t *testing.T) (s *site, spool slurm.Spool) {
 }
 
 // spooled are the hooks that were left.
-func spooled(t *testing.T, spool slurm.Spool) []slurm.Spooled {
+func spooled(t *testing.T, spool slurm.Spool) []slurm.Hook {
 	t.Helper()
 	list, err := spool.List(time.Now())
 	require.NoError(t, err)
@@ -158,7 +158,7 @@ func BenchmarkSlurmHook(b *testing.B) {
 		list, err := spool.List(time.Now())
 		require.NoError(b, err)
 		require.Len(b, list, 1)
-		require.NoError(b, spool.Remove(list...))
+		require.NoError(b, spool.Remove(list))
 		b.StartTimer()
 	}
 }

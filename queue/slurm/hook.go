@@ -28,6 +28,8 @@ type Hook struct {
 	At time.Time `json:"at"`
 	// Jobs say which of them wants which nodes (SLURM_RESUME_FILE). None: not told.
 	Jobs []HookJob `json:"jobs,omitempty"`
+
+	file string // of the spool that it was read from
 }
 
 // HookJob is a job that waits for nodes which are being resumed.

@@ -53,12 +53,6 @@ type Spool struct {
 // NewSpool is the spool in a state directory. Nothing is made yet.
 func NewSpool(stateDir string) Spool { return Spool{filepath.Join(stateDir, "hooks")} }
 
-// Spooled is a hook and the file that holds it.
-type Spooled struct {
-	Hook
-	file string
-}
-
 // Make makes the folder, or gives it the mode that it must have. Only the daemon does,
 // for the folder must be its own.
 func (s Spool) Make() error {
@@ -148,13 +142,13 @@ func (s Spool) leave(at time.Time, text []byte) error {
 // List returns the hooks that are there, in the order in which they came, and removes
 // those that are older than a day: Slurm gave these up long ago. The error tells of each
 // file that could not be used, and does not keep the others from being returned.
-func (s Spool) List(at time.Time) ([]Spooled, error) {
+func (s Spool) List(at time.Time) ([]Hook, error) {
 	entries, err := os.ReadDir(s.dir) // sorted by name
 	if err != nil {
 		return nil, fmt.Errorf("read the spool of hooks: %w", err)
 	}
 	var (
-		list    []Spooled
+		list    []Hook
 		damaged []string
 		wrong   []error
 	)
@@ -177,7 +171,8 @@ func (s Spool) List(at time.Time) ([]Spooled, error) {
 			case at.Sub(h.At) > maxHookAge:
 				wrong = append(wrong, removeFile(path))
 			default:
-				list = append(list, Spooled{h, path})
+				h.file = path
+				list = append(list, h)
 			}
 		}
 	}
@@ -190,12 +185,36 @@ func (s Spool) List(at time.Time) ([]Spooled, error) {
 }
 
 // Remove removes hooks that List returned. Those that are gone are success.
-func (s Spool) Remove(list ...Spooled) error {
+func (s Spool) Remove(list []Hook) error {
 	var wrong []error
 	for _, h := range list {
-		wrong = append(wrong, removeFile(h.file))
+		if h.file != "" {
+			wrong = append(wrong, removeFile(h.file))
+		}
 	}
 	return errors.Join(wrong...)
+}
+
+// SpoolReader is a spool as a daemon reads it. What is wrong with it is told and is no
+// error: hooks are hints, and what they would have said is seen in Slurm.
+type SpoolReader struct {
+	Spool
+	Now func() time.Time
+	// Wrong is told of the folder or of a file that could not be used.
+	Wrong func(error)
+}
+
+// List returns the hooks that are there, in order. A folder that somebody removed is made
+// again. The error is always nil.
+func (r SpoolReader) List() ([]Hook, error) {
+	list, err := r.Spool.List(r.Now())
+	if errors.Is(err, fs.ErrNotExist) {
+		err = r.Make()
+	}
+	if err != nil {
+		r.Wrong(err)
+	}
+	return list, nil
 }
 
 func removeFile(path string) error {

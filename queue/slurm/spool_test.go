@@ -33,9 +33,9 @@ func hookAt(after time.Duration, nodes string) slurm.Hook {
 }
 
 // hooks are those of a list, without their files.
-func hooks(list []slurm.Spooled) (out []slurm.Hook) {
+func hooks(list []slurm.Hook) (out []slurm.Hook) {
 	for _, h := range list {
-		out = append(out, h.Hook)
+		out = append(out, slurm.Hook{Kind: h.Kind, Nodes: h.Nodes, At: h.At, Jobs: h.Jobs})
 	}
 	return out
 }
@@ -54,12 +54,12 @@ func TestSpoolReturnsHooksInOrder(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []slurm.Hook{early, late}, hooks(list))
 
-	require.NoError(t, s.Remove(list[0]))
-	require.NoError(t, s.Remove(list[0]), "it is gone already")
+	require.NoError(t, s.Remove(list[:1]))
+	require.NoError(t, s.Remove(list[:1]), "it is gone already")
 	list, err = s.List(hookTime)
 	require.NoError(t, err)
 	require.Equal(t, []slurm.Hook{late}, hooks(list))
-	require.NoError(t, s.Remove(list...))
+	require.NoError(t, s.Remove(list))
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Empty(t, entries)
@@ -122,7 +122,7 @@ func TestSpoolIsBounded(t *testing.T) {
 	list, err := s.List(hookTime)
 	require.NoError(t, err)
 	require.Len(t, list, 1000)
-	require.NoError(t, s.Remove(list[0]))
+	require.NoError(t, s.Remove(list[:1]))
 	require.NoError(t, s.Write(hookAt(time.Hour, "a")))
 
 	list, err = s.List(hookTime.Add(24*time.Hour + time.Minute))
@@ -269,9 +269,37 @@ func BenchmarkSpoolWrite(b *testing.B) {
 				b.StopTimer()
 				list, err := s.List(hookTime)
 				require.NoError(b, err)
-				require.NoError(b, s.Remove(list[there]))
+				require.NoError(b, s.Remove(list[there:]))
 				b.StartTimer()
 			}
 		})
 	}
+}
+
+// What is wrong with the spool is told, and keeps no daemon from working.
+func TestSpoolReader(t *testing.T) {
+	s, dir := newSpool(t)
+	var wrong []error
+	r := slurm.SpoolReader{Spool: s, Now: func() time.Time { return hookTime }, Wrong: func(err error) { wrong = append(wrong, err) }}
+	require.NoError(t, s.Write(hookAt(0, "a")))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "1.json"), []byte("{"), 0o600))
+	list, err := r.List()
+	require.NoError(t, err)
+	require.Equal(t, []slurm.Hook{hookAt(0, "a")}, hooks(list))
+	require.Len(t, wrong, 1)
+	require.ErrorIs(t, wrong[0], slurm.ErrHookDamaged)
+	require.NoError(t, r.Remove(list))
+	require.NoError(t, r.Remove([]slurm.Hook{hookAt(0, "a")}), "one that is in no spool is gone")
+
+	require.NoError(t, os.RemoveAll(dir))
+	list, err = r.List()
+	require.NoError(t, err)
+	require.Empty(t, list)
+	require.Len(t, wrong, 1)
+	require.NoError(t, s.Write(hookAt(0, "a")), "the folder is there again")
+
+	require.NoError(t, os.RemoveAll(filepath.Dir(dir)))
+	_, err = r.List()
+	require.NoError(t, err)
+	require.Len(t, wrong, 2)
 }
