@@ -53,15 +53,17 @@ PartitionName=hpc Nodes=hpc-[1-40] OverSubscribe=EXCLUSIVE MaxTime=24:00:00 Stat
 func newLab(t *testing.T, p plan) *lab {
 	t.Helper()
 	l := &lab{t: t}
+	dir, err := os.MkdirTemp("", "slurm") // short: the daemon's control socket is in it
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	options := Options{
-		Dir: t.TempDir(), Port: 26000 + 10*int(ports.Add(1)), Root: *slurmRoot, Lines: powerLines, Power: true,
+		Dir: dir, Port: 26000 + 10*int(ports.Add(1)), Root: *slurmRoot, Lines: powerLines, Power: true,
 		SuspendTime: 8 * time.Second, SuspendTimeout: 4 * time.Second, ResumeTimeout: 90 * time.Second, Lost: 20 * time.Second,
 	}
 	if p.slurm != nil {
 		p.slurm(&options)
 	}
 	require.NoError(t, os.Chmod(options.Dir, 0o755))
-	var err error
 	l.Slurm, err = Start(t.Context(), options)
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -170,7 +172,7 @@ func (l *lab) submit(command string, args ...string) job {
 		l.Bin(), runs, command)
 	file := filepath.Join(runs, "script")
 	require.NoError(l.t, os.WriteFile(file, []byte(script), 0o755))
-	text := l.run("sbatch", append(append([]string{"--parsable", "-o", runs + "/%a.out"}, args...), file)...)
+	text := l.run("sbatch", append(append([]string{"--parsable", "-o", runs + "/0.out"}, args...), file)...)
 	return job{strings.TrimSpace(text), runs}
 }
 
@@ -190,6 +192,14 @@ func (j job) lines(t *testing.T, suffix string) map[string][]string {
 		lines[strings.TrimSuffix(filepath.Base(file), suffix)] = strings.Fields(strings.ReplaceAll(strings.TrimSpace(string(text)), " ", "@"))
 	}
 	return lines
+}
+
+// output is what a task's script printed.
+func (j job) output(t *testing.T, task int) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(j.runs, fmt.Sprint(task)+".out"))
+	require.NoError(t, err)
+	return string(text)
 }
 
 // finished waits until tasks of the job are done, each started once only.

@@ -2,6 +2,7 @@ package slurm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -81,13 +82,22 @@ func (s *shadows) hasStale(key string) bool {
 	return slices.ContainsFunc(s.behind[key], func(id autoscale.NodeID) bool { return s.stale[id] })
 }
 
-// Keep learns what stands behind each name, and forgets the hooks that are answered for.
-// A suspend stays as long as a VM is there that it was about, so that a restart knows.
-func (p *PowerSaving) Keep(_ context.Context, supply autoscale.Supply, _ []autoscale.RequestID) error {
+// Keep learns what stands behind each name, tells Slurm where it is, and forgets the hooks
+// that are answered for.
+func (p *PowerSaving) Keep(ctx context.Context, supply autoscale.Supply, _ []autoscale.RequestID) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.behold(supply.Nodes)
-	if p.Hooks == nil || p.DryRun || len(p.answered) == 0 {
+	if p.DryRun {
+		return nil
+	}
+	return errors.Join(p.tellAddresses(ctx, supply.Nodes), p.forget())
+}
+
+// forget forgets the hooks that are answered for. A suspend stays as long as a VM is there
+// that it was about, so that a restart knows.
+func (p *PowerSaving) forget() error {
+	if p.Hooks == nil || len(p.answered) == 0 {
 		return nil
 	}
 	var done, left []Hook

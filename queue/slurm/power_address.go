@@ -1,0 +1,45 @@
+package slurm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"autoscaled/autoscale"
+)
+
+// A powered-down node has no address but its name, which need not be its VM's. The controller
+// starts no job on a node that it can't reach, so it is told where each VM is as soon as the
+// cloud knows; it forgets that itself when it powers the node down.
+
+// tellAddresses tells Slurm where the VMs are of nodes that are coming or up. Slurm takes
+// an update of one node's address at a time. One that it refuses does not keep the others
+// from theirs, and is told again after the next tick.
+func (p *PowerSaving) tellAddresses(ctx context.Context, vms []autoscale.Node) error {
+	at := make(map[string]*autoscale.Node, len(vms))
+	for i := range vms {
+		if vm := &vms[i]; vm.Address != "" && vm.Phase == autoscale.PhaseReady && vm.Protected == "" {
+			at[strings.ToLower(vm.Name)] = vm
+		}
+	}
+	var failed []error
+	for i := range p.nodes {
+		n := &p.nodes[i]
+		vm := at[strings.ToLower(n.Name)]
+		if _, _, ours := p.Mapping.Node(n); vm == nil || !ours || suspended(n) || p.stale[vm.ID] || located(n, vm) {
+			continue
+		}
+		err := p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: []string{n.Name}, Address: vm.Address, Host: vm.Host})
+		if errors.Is(err, autoscale.ErrUnavailable) {
+			return fmt.Errorf("tell addresses of nodes: %w", err) // the others fare no better
+		}
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
+}
+
+// located tells whether Slurm knows where a node's VM is.
+func located(n *Node, vm *autoscale.Node) bool {
+	return n.Address == vm.Address && (vm.Host == "" || strings.EqualFold(n.Host, vm.Host))
+}

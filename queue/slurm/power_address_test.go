@@ -1,0 +1,71 @@
+package slurm_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"autoscaled/autoscale"
+	"autoscaled/queue/slurm"
+)
+
+// located is a cluster that takes addresses.
+type located struct {
+	fixed
+	told    []slurm.NodeUpdate
+	failing map[string]error
+}
+
+func (l *located) UpdateNodes(_ context.Context, u slurm.NodeUpdate) error {
+	l.told = append(l.told, u)
+	return l.failing[u.Names[0]]
+}
+
+func TestAddressesAreTold(t *testing.T) {
+	c := &located{}
+	c.set("htc-1", "ALLOCATED+CLOUD+POWERING_UP")
+	c.set("htc-2", "IDLE+CLOUD+POWERED_DOWN")  // Slurm wants no VM
+	c.set("htc-3", "IDLE+CLOUD")               // told before
+	c.set("static-1", "IDLE")                  // none of ours
+	c.set("htc-4", "MIXED+CLOUD+POWERING_UP")  // not Ready
+	c.set("htc-5", "IDLE+CLOUD+POWERING_DOWN") // going
+	c.nodes[2].Address, c.nodes[2].Host = "10.0.0.3", "IP-3"
+	vms := []autoscale.Node{
+		{ID: "1", Name: "HTC-1", Address: "10.0.0.1", Host: "ip-1", Phase: autoscale.PhaseReady},
+		{ID: "2", Name: "htc-2", Address: "10.0.0.2", Host: "ip-2", Phase: autoscale.PhaseReady},
+		{ID: "3", Name: "htc-3", Address: "10.0.0.3", Host: "ip-3", Phase: autoscale.PhaseReady},
+		{ID: "4", Name: "htc-4", Address: "10.0.0.4", Phase: autoscale.PhaseStarting},
+		{ID: "5", Name: "htc-5", Address: "10.0.0.5", Phase: autoscale.PhaseReady},
+		{ID: "9", Name: "static-1", Address: "10.0.0.9", Phase: autoscale.PhaseReady},
+	}
+	source := powerSource(t, c, nil)
+	demandOf(t, source)
+	require.NoError(t, source.Keep(t.Context(), autoscale.Supply{Nodes: vms}, nil))
+	require.Equal(t, []slurm.NodeUpdate{{Names: []string{"htc-1"}, Address: "10.0.0.1", Host: "ip-1"}}, c.told)
+
+	c.told = nil
+	source = powerSource(t, c, func(o *slurm.PowerSavingOptions) { o.DryRun = true })
+	demandOf(t, source)
+	require.NoError(t, source.Keep(t.Context(), autoscale.Supply{Nodes: vms}, nil))
+	require.Empty(t, c.told)
+}
+
+func TestAddressThatIsRefused(t *testing.T) {
+	c := &located{failing: map[string]error{"htc-1": errors.New("no such host")}}
+	c.set("htc-1", "ALLOCATED+CLOUD+POWERING_UP")
+	c.set("htc-2", "ALLOCATED+CLOUD+POWERING_UP")
+	vms := []autoscale.Node{
+		{ID: "1", Name: "htc-1", Address: "10.0.0.1", Phase: autoscale.PhaseReady},
+		{ID: "2", Name: "htc-2", Address: "10.0.0.2", Phase: autoscale.PhaseReady},
+	}
+	source := powerSource(t, c, nil)
+	demandOf(t, source)
+	require.ErrorContains(t, source.Keep(t.Context(), autoscale.Supply{Nodes: vms}, nil), "no such host")
+	require.Len(t, c.told, 2, "the other is told all the same")
+
+	c.told, c.failing["htc-1"] = nil, autoscale.ErrUnavailable
+	require.ErrorIs(t, source.Keep(t.Context(), autoscale.Supply{Nodes: vms}, nil), autoscale.ErrUnavailable)
+	require.Len(t, c.told, 1)
+}
