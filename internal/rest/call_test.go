@@ -2,8 +2,12 @@ package rest_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -84,4 +88,30 @@ func TestACallIsShownTheHeadersOfEveryAnswer(t *testing.T) {
 		require.Equal(t, "7", left)
 		require.Equal(t, status == 200, err == nil)
 	}
+}
+
+// TestSocket: a server may listen on a unix socket; the address's host is then only a name.
+func TestSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "server.socket")
+	listener, err := net.Listen("unix", path)
+	require.NoError(t, err)
+	server := httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.Host)
+	})}}
+	server.Start()
+	defer server.Close()
+	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	c := client(t, rest.Options{Socket: path, BaseURL: "http://named.test"})
+	var host []byte
+	_, err = c.Do(t.Context(), rest.Call{Method: http.MethodGet, Path: "/", Into: func(r io.Reader) (err error) {
+		host, err = io.ReadAll(r)
+		return err
+	}})
+	require.NoError(t, err)
+	require.Equal(t, "named.test", string(host))
+
+	_, err = rest.New(rest.Options{BaseURL: "http://a.test", Socket: path, Transport: scripted(nil)})
+	require.ErrorIs(t, err, rest.ErrConfig)
+	absent := client(t, rest.Options{Socket: path + "-gone", Retries: -1})
+	require.ErrorIs(t, get(absent, t.Context()), rest.ErrUnavailable)
 }

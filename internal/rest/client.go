@@ -35,6 +35,9 @@ type Options struct {
 	// Auth adds credentials; nil: none.
 	Auth Auth
 	TLS  TLS
+	// Socket is the path of a unix socket on which the server listens; the host of
+	// BaseURL is then only its name. Empty: it listens on that host.
+	Socket string
 	// Transport replaces sockets and TLS, for tests in virtual time.
 	Transport http.RoundTripper
 	// Timeout limits one attempt, reading its answer included.
@@ -163,13 +166,13 @@ func orDefault[T comparable](v *T, d T) {
 func (o *Options) transport() (http.RoundTripper, error) {
 	next := o.Transport
 	if next == nil {
-		sockets, err := newTransport(o.TLS)
+		sockets, err := newTransport(o.TLS, o.Socket)
 		if err != nil {
 			return nil, err
 		}
 		next = sockets
-	} else if o.TLS != (TLS{}) {
-		return nil, fmt.Errorf("%w: TLS options and a transport of one's own exclude each other", ErrConfig)
+	} else if o.TLS != (TLS{}) || o.Socket != "" {
+		return nil, fmt.Errorf("%w: TLS options or a socket and a transport of one's own exclude each other", ErrConfig)
 	}
 	return authorizer{auth: o.Auth, next: next}, nil
 }

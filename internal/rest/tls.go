@@ -151,20 +151,29 @@ func isCertificateError(err error) bool {
 	return errors.As(err, &verify) || errors.As(err, &pin)
 }
 
-// newTransport makes the sockets' side: Go's defaults, with our TLS.
-func newTransport(t TLS) (*http.Transport, error) {
+// newTransport makes the sockets' side: Go's defaults, with our TLS, or by way of a unix
+// socket.
+func newTransport(t TLS, socket string) (*http.Transport, error) {
 	config, err := t.config()
 	if err != nil {
 		return nil, err
 	}
-	return &http.Transport{
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	transport := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:           dialer.DialContext,
 		TLSClientConfig:       config,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   4,
 		IdleConnTimeout:       90 * time.Second,
 		ExpectContinueTimeout: time.Second,
-	}, nil
+	}
+	if socket != "" {
+		transport.Proxy = nil
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", socket)
+		}
+	}
+	return transport, nil
 }

@@ -19,8 +19,11 @@ func (r *reckoner) add(j *Job, job autoscale.Job) {
 		r.jobs = append(r.jobs, job)
 		return
 	}
-	if j.ArrayLimit > 0 {
+	switch {
+	case j.ArrayLimit > 0:
 		count = min(count, j.ArrayLimit-r.running[j.ArrayID])
+	case j.Reason == "JobArrayTaskLimit":
+		count = 0 // squeue hides the limit once tasks were requeued; it is reached
 	}
 	switch {
 	case count <= 0:

@@ -126,10 +126,17 @@ func JobsFormat() string {
 // lists of array tasks in full, which it cuts at 64 bytes otherwise.
 func Environment() []string { return []string{"SLURM_TIME_FORMAT=%s", "SLURM_BITSTR_LEN=0"} }
 
+// nodesDown begins the sentence that squeue has for a job that lacks nodes where these
+// are out of service. Its reason is Resources then, as the JSON tells.
+const nodesDown = "Nodes required for job are DOWN"
+
 // readReason takes the word before what Slurm adds to some reasons, as in
 // "ReqNodeNotAvail, UnavailableNodes:htc-8".
 func readReason(t *textReader, j *Job, value string) error {
 	word, _, more := strings.Cut(value, ",")
+	if word == nodesDown {
+		word = "Resources"
+	}
 	j.Reason = t.share(word)
 	if more {
 		j.Description = t.share(value)

@@ -63,6 +63,11 @@ func TestDelimitedLine(t *testing.T) {
 		Submitted: time.Unix(1795365158, 0).UTC(), TimeLimit: 26*time.Hour + 3*time.Minute + 4*time.Second,
 		Reason: "ReqNodeNotAvail", Description: "ReqNodeNotAvail, UnavailableNodes:a|b", Shared: "none", Features: `a|"b"`,
 	}}, jobs)
+	down := "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions"
+	jobs, err = slurm.ReadDelimitedJobs(strings.NewReader(line(map[int]string{6: down})))
+	require.NoError(t, err)
+	require.Equal(t, "Resources", jobs[0].Reason, "as the JSON tells")
+	require.Equal(t, down, jobs[0].Description)
 	none, err := slurm.ReadDelimitedJobs(strings.NewReader(""))
 	require.NoError(t, err)
 	require.Empty(t, none)

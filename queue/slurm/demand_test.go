@@ -284,6 +284,9 @@ func TestArrays(t *testing.T) {
 	started := slurm.Job{ID: 8, ArrayID: 7, State: "RUNNING", Nodes: "htc-1"}
 	jobs := jobsIn(slurm.Demand([]slurm.Job{parent, started}, nil, mapping()))
 	require.Equal(t, 3, jobs["7"].Tasks, "four may run, and one does")
+	hidden := parent
+	hidden.ArrayLimit, hidden.Reason = 0, "JobArrayTaskLimit"
+	require.Contains(t, jobsIn(slurm.Demand([]slurm.Job{hidden}, nil, mapping()))["7"].Held, "JobArrayTaskLimit", "a limit that is not told is reached")
 	parent.NodeCount, parent.ArrayLimit = 2, 0
 	jobs = jobsIn(slurm.Demand([]slurm.Job{parent, started}, nil, mapping()))
 	require.Len(t, jobs, 9)

@@ -32,13 +32,46 @@ var ErrAnswer = fmt.Errorf("slurm's answer can't be used: %w", autoscale.ErrUnav
 // {set, infinite, number} for numbers and lists for states. Members it doesn't know are
 // skipped. An error is [ErrAnswer] and tells of the job and what was read.
 func ReadJobs(r io.Reader) ([]Job, error) {
-	return readAnswer(r, "jobs", jobFields, func(j *Job) string { return fmt.Sprintf("job_id %d", j.ID) }, checkJob)
+	a, err := readAnswer(r, jobRecords)
+	return a.list, err
 }
 
 // ReadNodes reads what scontrol show node --json and the REST service's /nodes answer,
 // and what sinfo --json did up to Slurm 22.05. Otherwise it is as [ReadJobs].
 func ReadNodes(r io.Reader) ([]Node, error) {
-	return readAnswer(r, "nodes", nodeFields, func(n *Node) string { return fmt.Sprintf("name %q", n.Name) }, checkNode)
+	a, err := readAnswer(r, nodeRecords)
+	return a.list, err
+}
+
+// ReadPartitions reads what scontrol show partition --json and the REST service's
+// /partitions answer since 23.11. What came before does not tell whether jobs share
+// nodes, and is refused. Otherwise it is as [ReadJobs].
+func ReadPartitions(r io.Reader) ([]Partition, error) {
+	a, err := readAnswer(r, partitionRecords)
+	return a.list, err
+}
+
+// recordKind is a kind of records: the member of an answer that lists them, and how one
+// is read, told of and checked.
+type recordKind[T any] struct {
+	key      string
+	fields   fields[T]
+	describe func(*T) string
+	check    func(*T) error
+}
+
+var (
+	jobRecords       = recordKind[Job]{"jobs", jobFields, func(j *Job) string { return fmt.Sprintf("job_id %d", j.ID) }, checkJob}
+	nodeRecords      = recordKind[Node]{"nodes", nodeFields, func(n *Node) string { return fmt.Sprintf("name %q", n.Name) }, checkNode}
+	partitionRecords = recordKind[Partition]{"partitions", partitionFields, func(p *Partition) string { return fmt.Sprintf("name %q", p.Name) }, checkPartition}
+)
+
+// answered is what an answer tells.
+type answered[T any] struct {
+	list []T
+	// updated is the controller's time, in seconds of Unix time, to be asked for what
+	// changed since. 0: nothing changed since the time that was asked for. -1: not told.
+	updated int64
 }
 
 func checkJob(j *Job) error {
@@ -64,29 +97,31 @@ func checkNode(n *Node) error {
 // fields read the members of a record by their names.
 type fields[T any] map[string]func(d *decoder, t *T) error
 
-// readAnswer reads the records under key.
-func readAnswer[T any](r io.Reader, key string, known fields[T], describe func(*T) string, check func(*T) error) ([]T, error) {
+// readAnswer reads the records of a kind.
+func readAnswer[T any](r io.Reader, k recordKind[T]) (answered[T], error) {
 	d := &decoder{Decoder: jsontext.NewDecoder(r, syntax), words: make(map[string]string)}
-	list, err := answer(d, key, known, describe, check)
+	a, err := answer(d, k)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w: %w", key, ErrAnswer, err)
+		return answered[T]{}, fmt.Errorf("read %s: %w: %w", k.key, ErrAnswer, err)
 	}
-	return list, nil
+	return a, nil
 }
 
-func answer[T any](d *decoder, key string, known fields[T], describe func(*T) string, check func(*T) error) ([]T, error) {
+func answer[T any](d *decoder, k recordKind[T]) (answered[T], error) {
 	var (
-		list  []T
+		a     = answered[T]{updated: -1}
 		found bool
 		told  error
 	)
 	err := d.members(func(name string) (err error) {
 		switch name {
-		case key:
+		case k.key:
 			found = true
-			list, err = records(d, known, describe, check)
+			a.list, err = records(d, k)
 		case "errors":
 			told, err = d.errors()
+		case "last_update":
+			a.updated, err = d.number()
 		default:
 			err = d.SkipValue()
 		}
@@ -102,32 +137,32 @@ func answer[T any](d *decoder, key string, known fields[T], describe func(*T) st
 	}
 	switch {
 	case told != nil:
-		return nil, told
+		return a, told
 	case err != nil:
-		return nil, err
+		return a, err
 	case !found:
-		return nil, fmt.Errorf("it has no %s", key)
+		return a, fmt.Errorf("it has no %s", k.key)
 	}
-	return list, nil
+	return a, nil
 }
 
 // records reads a list of records. The first that is wrong ends it.
-func records[T any](d *decoder, known fields[T], describe func(*T) string, check func(*T) error) ([]T, error) {
+func records[T any](d *decoder, k recordKind[T]) ([]T, error) {
 	list := make([]T, 0, 64)
 	err := d.elements("a list", func() error {
 		if len(list) == maxRecords {
 			return fmt.Errorf("it has more than %d records", maxRecords)
 		}
 		var one T
-		wrong, err := record(d, known, &one)
+		wrong, err := record(d, k.fields, &one)
 		if err == nil {
 			err = wrong
 			if err == nil {
-				err = check(&one)
+				err = k.check(&one)
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("record %d (%s): %w", len(list)+1, describe(&one), err)
+			return fmt.Errorf("record %d (%s): %w", len(list)+1, k.describe(&one), err)
 		}
 		list = append(list, one)
 		return nil
