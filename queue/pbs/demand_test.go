@@ -13,7 +13,7 @@ import (
 	"autoscaled/autoscale"
 )
 
-func mapping() *Mapping { return &Mapping{OurMark: "autoscaled"} }
+func mapping() *Mapping { return &Mapping{} }
 
 // of is the demand of jobs alone.
 func of(t *testing.T, m *Mapping, s *snapshot) map[autoscale.JobID]autoscale.Shape {
@@ -63,12 +63,12 @@ func TestDemandOfTheSample(t *testing.T) {
 	require.Equal(t, []autoscale.JobID{"101", "102"}, shapes["104"].DependsOn)
 
 	use := s.demand(mapping()).Use
-	require.Equal(t, autoscale.HostUse{Jobs: []autoscale.JobID{"103[1]", "105"}, Used: autoscale.Resources{Cores: 4, Memory: 4 << 30}, Whole: true}, use["exec-1"])
+	require.Equal(t, autoscale.HostUse{Jobs: []autoscale.JobID{"103[1]", "105"}, Used: autoscale.Resources{Cores: 4, Memory: 4 << 30}, Whole: true, Node: "5f1c0a"}, use["exec-1"])
 	require.Equal(t, autoscale.DrainOurs, use["exec-2"].Drain)
 	require.Equal(t, []autoscale.JobID{"105"}, use["exec-2"].Jobs)
-	require.Equal(t, autoscale.HostUse{Drain: autoscale.DrainForeign}, use["exec-3"])
+	require.Equal(t, autoscale.HostUse{Drain: autoscale.DrainForeign, Node: "5f1c0c"}, use["exec-3"])
 	require.Equal(t, autoscale.HostUse{Missing: true}, use["exec-4"])
-	require.Equal(t, autoscale.HostUse{}, use["exec-5"])
+	require.Equal(t, autoscale.HostUse{Node: "5f1c0d"}, use["exec-5"])
 }
 
 func TestShapesOfPlaces(t *testing.T) {
@@ -239,10 +239,10 @@ func TestUseByJobs(t *testing.T) {
 	j.State, j.ExecVnode = "R", "(n1[0]:ncpus=1+n1[1]:ncpus=1)+(n2:ncpus=1)"
 	nodes := []Node{
 		{Name: "n1[0]", Host: "N1", NodeID: "a", State: "free", Assigned: []Amount{{"ncpus", "1"}}},
-		{Name: "n1[1]", Host: "N1", NodeID: "a", State: "offline", Comment: "autoscaled: idle"},
+		{Name: "n1[1]", Host: "N1", NodeID: "a", State: "offline", Comment: "autoscaled: drains, idle"},
 	}
 	use := (&snapshot{jobs: []Job{j}, nodes: nodes}).demand(mapping()).Use
-	require.Equal(t, autoscale.HostUse{Jobs: []autoscale.JobID{"1"}, Used: autoscale.Resources{Cores: 1}, Drain: autoscale.DrainOurs}, use["n1"])
+	require.Equal(t, autoscale.HostUse{Jobs: []autoscale.JobID{"1"}, Used: autoscale.Resources{Cores: 1}, Drain: autoscale.DrainOurs, Node: "a"}, use["n1"])
 	require.True(t, use["n2"].Busy())
 }
 
@@ -260,6 +260,7 @@ func TestUseOfVnodes(t *testing.T) {
 		"full":          {Node{State: "job-exclusive", NodeID: "a"}, autoscale.HostUse{Whole: true}},
 		"for a booking": {Node{State: "resv-exclusive", NodeID: "a"}, autoscale.HostUse{Whole: true}},
 	} {
+		c.want.Node = autoscale.NodeID(c.node.NodeID)
 		require.Equal(t, c.want, vnodeUse(&c.node, newPacker(mapping())), name)
 	}
 }

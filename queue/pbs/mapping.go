@@ -67,8 +67,6 @@ type Mapping struct {
 	Queue func(name string) (autoscale.Selector, bool)
 	// Resources are beside those of Standard, or stand in for them.
 	Resources []Resource
-	// OurMark is how our comments on vnodes begin.
-	OurMark string
 }
 
 // resources are all of a mapping, by name.

@@ -7,9 +7,14 @@ import (
 	"autoscaled/autoscale"
 )
 
-// Marks are comments on a vnode: what we say when we take it out of service, and while it
-// is not complete yet.
-const joining = ": joins"
+// Comments on vnodes by which we know them again. What counts is how one begins. A vnode
+// that is back in service has another comment, so that one which an administrator then
+// takes out of service without a word is not taken for ours.
+const (
+	drainMark = "autoscaled: drains"
+	joinMark  = "autoscaled: joins"
+	serveMark = "autoscaled: in service"
+)
 
 // cycleMark is how the comment of CycleCloud's own autoscaler begins where it takes a vnode
 // out of service. It counts as ours: who hands the cluster over to us would otherwise have
@@ -83,27 +88,25 @@ func (u *use) run(j *Job) {
 //   - One that is down, or of which the server does not know, is missing until it reports.
 //   - One without ccnodeid was not joined yet: it is missing too.
 func vnodeUse(n *Node, p *packer) (now autoscale.HostUse) {
-	ourMark := p.OurMark
-	ours := ourMark != "" && strings.HasPrefix(n.Comment, ourMark) || strings.HasPrefix(n.Comment, cycleMark)
 	switch {
-	case n.Is("offline") && isJoining(n, ourMark):
+	case n.Is("offline") && strings.HasPrefix(n.Comment, joinMark):
 		now.Missing = true
-	case n.Is("offline") && ours:
+	case n.Is("offline") && drainedByUs(n):
 		now.Drain = autoscale.DrainOurs
 	case n.Is("offline"):
 		now.Drain = autoscale.DrainForeign
 	case lost(n) || n.NodeID == "":
 		now.Missing = true
 	}
-	now.Used = p.assigned(n)
+	now.Used, now.Node = p.assigned(n), autoscale.NodeID(n.NodeID)
 	for _, state := range [...]string{"job-busy", "job-exclusive", "resv-exclusive", "busy", "provisioning", "wait-provisioning"} {
 		now.Whole = now.Whole || n.Is(state)
 	}
 	return now
 }
 
-func isJoining(n *Node, ourMark string) bool {
-	return ourMark != "" && strings.HasPrefix(n.Comment, ourMark+joining)
+func drainedByUs(n *Node) bool {
+	return strings.HasPrefix(n.Comment, drainMark) || strings.HasPrefix(n.Comment, cycleMark)
 }
 
 // lost tells whether the server has not heard of a vnode.
@@ -141,6 +144,9 @@ func joined(a, b autoscale.HostUse) autoscale.HostUse {
 	a.Used = a.Used.Plus(b.Used)
 	a.Whole = a.Whole && b.Whole
 	a.Missing = a.Missing || b.Missing
+	if a.Node == "" {
+		a.Node = b.Node
+	}
 	for _, drain := range [...]autoscale.Drain{autoscale.DrainForeign, autoscale.DrainOurs} {
 		if slices.Contains([]autoscale.Drain{a.Drain, b.Drain}, drain) {
 			a.Drain = drain
