@@ -15,6 +15,7 @@ import (
 	"autoscaled/queue"
 	"autoscaled/queue/githubrest"
 	"autoscaled/queue/gitlab"
+	"autoscaled/queue/slurm"
 )
 
 // parts is what a configured cluster becomes: what a loop needs beside its
@@ -39,6 +40,8 @@ type parts struct {
 	gitlab  *gitlab.Source
 	note    note
 	signals signals
+	// awaited lists the nodes that Slurm's power saving waits for; nil: it is not the queue.
+	awaited func(context.Context) ([]slurm.Awaited, error)
 	// watch wakes the loop when the queue changes, until its context ends. nil:
 	// the queue can't tell.
 	watch func(ctx context.Context, wake func()) error
@@ -61,7 +64,7 @@ type fittings struct {
 func assemble(c *config.Config, metrics *web.Metrics, fit fittings) (*parts, error) {
 	p := &parts{cluster: &c.Clusters[0], clock: loop.NewClock(nil)}
 	p.now = p.clock.Now
-	if err := p.addQueue(metrics, c.DryRun || metrics == nil); err != nil {
+	if err := p.addQueue(c.StateDir, metrics, c.DryRun || metrics == nil); err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", p.cluster.Name, err)
 	}
 	if err := p.addCloud(metrics, fit); err != nil {
@@ -83,7 +86,7 @@ func (p *parts) options(c *config.Config, journal loop.Journal) loop.Options {
 	}
 }
 
-func (p *parts) addQueue(metrics *web.Metrics, dryRun bool) error {
+func (p *parts) addQueue(stateDir string, metrics *web.Metrics, dryRun bool) error {
 	switch q := p.cluster.Queue; {
 	case q.File != nil:
 		file, err := queue.NewFile(queue.FileOptions{Path: q.File.Path, MaxAge: q.File.MaxAge.Std()})
@@ -105,7 +108,7 @@ func (p *parts) addQueue(metrics *web.Metrics, dryRun bool) error {
 	case q.Prometheus != nil:
 		return p.addPrometheus(q.Prometheus, metrics)
 	case q.Slurm != nil:
-		return p.addSlurm(q.Slurm, dryRun)
+		return p.addSlurm(q.Slurm, stateDir, metrics != nil, dryRun)
 	case q.GitHub != nil:
 		return p.addGitHub(q.GitHub, metrics, dryRun)
 	case q.GitHubREST != nil:

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -12,19 +13,29 @@ import (
 )
 
 // addSlurm makes a queue of a Slurm cluster. Nothing is sent yet.
-func (p *parts) addSlurm(q *config.SlurmQueue, dryRun bool) error {
+// daemon tells that one runs, in the state directory: only it reads the hooks.
+func (p *parts) addSlurm(q *config.SlurmQueue, stateDir string, daemon, dryRun bool) error {
 	cluster, err := slurmCluster(q)
 	if err != nil {
 		return err
 	}
-	source, err := slurm.NewPowerSaving(slurm.PowerSavingOptions{
-		Cluster: cluster, Mapping: slurmMapping(q), Now: p.now, Observe: p.slurmNote, DryRun: dryRun,
-	})
+	options := slurm.PowerSavingOptions{Cluster: cluster, Mapping: slurmMapping(q), Now: p.now, Observe: p.slurmNote, DryRun: dryRun}
+	if daemon {
+		options.Hooks = slurm.SpoolReader{Spool: slurm.NewSpool(stateDir), Now: time.Now, Wrong: p.slurmSpoolWrong}
+	}
+	if q.KeepAlive != "" {
+		options.KeepAlive = slurm.NewKeepAlive(q.KeepAlive, cluster)
+	}
+	source, err := slurm.NewPowerSaving(options)
 	if err != nil {
 		return err
 	}
-	p.queue = source
+	p.queue, p.awaited = source, source.Awaited
 	return nil
+}
+
+func (p *parts) slurmSpoolWrong(err error) {
+	p.signals.note("slurm: hooks can't be read; what they say is seen in Slurm all the same", zap.Error(err))
 }
 
 func slurmCluster(q *config.SlurmQueue) (slurm.Cluster, error) {

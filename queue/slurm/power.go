@@ -23,7 +23,9 @@ type PowerSavingOptions struct {
 	Mapping Mapping
 	// Hooks are hints: what they miss is seen by polling. nil: there are none.
 	Hooks Hooks
-	Now   func() time.Time
+	// KeepAlive is where KeepAlive is mirrored to. nil: nowhere.
+	KeepAlive *KeepAlive
+	Now       func() time.Time
 	// Observe is told what is worth a line in the log. nil: nobody is.
 	Observe func(Note)
 	// DryRun changes nothing, and leaves the hooks where they are.
@@ -72,6 +74,7 @@ type PowerSaving struct {
 	told []Job
 	hooked
 	shadows
+	awaited awaited
 }
 
 // NewPowerSaving makes the source. Nothing is asked yet.
@@ -82,7 +85,7 @@ func NewPowerSaving(o PowerSavingOptions) (*PowerSaving, error) {
 	if o.Observe == nil {
 		o.Observe = func(Note) {}
 	}
-	return &PowerSaving{PowerSavingOptions: o}, nil
+	return &PowerSaving{PowerSavingOptions: o, awaited: make(awaited)}, nil
 }
 
 // Demand reads jobs and nodes. Jobs that can't be read don't hide which nodes are waking:
@@ -111,6 +114,7 @@ func (p *PowerSaving) Demand(ctx context.Context) (autoscale.Demand, error) {
 	p.nodes, p.jobsProblem = nodes, jobsErr
 	states := statesOf(nodes)
 	p.answer(hooks, states)
+	p.awaited.follow(nodes, hooks, p.Now())
 	p.noteMissed(nodes)
 	p.noteSuspended(nodes)
 	d := powerDemand(jobs, p.told, nodes, &p.Mapping)

@@ -82,8 +82,8 @@ func (s *shadows) hasStale(key string) bool {
 	return slices.ContainsFunc(s.behind[key], func(id autoscale.NodeID) bool { return s.stale[id] })
 }
 
-// Keep learns what stands behind each name, tells Slurm where it is, and forgets the hooks
-// that are answered for.
+// Keep learns what stands behind each name, tells Slurm where it is and what an operator
+// keeps alive, and forgets the hooks that are answered for.
 func (p *PowerSaving) Keep(ctx context.Context, supply autoscale.Supply, _ []autoscale.RequestID) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,7 +91,15 @@ func (p *PowerSaving) Keep(ctx context.Context, supply autoscale.Supply, _ []aut
 	if p.DryRun {
 		return nil
 	}
-	return errors.Join(p.tellAddresses(ctx, supply.Nodes), p.forget())
+	return errors.Join(p.tellAddresses(ctx, supply.Nodes), p.mirror(ctx, supply), p.forget())
+}
+
+// mirror keeps what an operator keeps alive from being powered down.
+func (p *PowerSaving) mirror(ctx context.Context, supply autoscale.Supply) error {
+	if p.KeepAlive == nil || p.nodes == nil {
+		return nil
+	}
+	return p.KeepAlive.Mirror(ctx, supply, p.nodes)
 }
 
 // forget forgets the hooks that are answered for. A suspend stays as long as a VM is there
