@@ -53,8 +53,8 @@ type Settings struct {
 // NodeUpdate is a change of nodes.
 type NodeUpdate struct {
 	Names []string
-	// State is as "scontrol update nodename= state=" takes it: DRAIN, RESUME, DOWN,
-	// POWER_DOWN. Empty: it stays.
+	// State is as "scontrol update nodename= state=" takes it: DRAIN, UNDRAIN, RESUME,
+	// DOWN, POWER_DOWN. RESUME makes a FUTURE node an IDLE one, and UNDRAIN does not. Empty: it stays.
 	State string
 	// Reason is for people. Empty: it stays.
 	Reason string
@@ -72,7 +72,9 @@ type NewNode struct {
 	State    string
 	Features []string
 	CPUs     int
-	Memory   autoscale.Bytes
+	// Weight orders nodes: those of less get jobs first. 0: as Slurm takes it, which is 1.
+	Weight int
+	Memory autoscale.Bytes
 	// Gres is such as "gpu:4".
 	Gres string
 }

@@ -85,6 +85,9 @@ func (n *NewNode) words() []string {
 	}
 	add("feature", strings.Join(n.Features, ","))
 	add("gres", n.Gres)
+	if n.Weight > 0 {
+		add("weight", strconv.Itoa(n.Weight))
+	}
 	add("state", n.State)
 	return words
 }

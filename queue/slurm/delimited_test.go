@@ -133,7 +133,7 @@ func TestNodeLines(t *testing.T) {
 func TestPartitionLines(t *testing.T) {
 	list, err := slurm.ReadPartitionLines(strings.NewReader(sample(t, "22.05-partitions.lines")))
 	require.NoError(t, err)
-	require.Contains(t, list, slurm.Partition{Name: "hpc", State: "UP", Nodes: "hpc-[1-16]", OverSubscribe: "EXCLUSIVE", MaxTime: 24 * time.Hour})
+	require.Contains(t, list, slurm.Partition{Name: "hpc", State: "UP", Nodes: "hpc-[1-16]", OverSubscribe: "EXCLUSIVE", MaxTime: 24 * time.Hour, Tier: 1})
 	require.Len(t, list, 4)
 	for text, want := range map[string]string{
 		"":                                   "it has no partitions",

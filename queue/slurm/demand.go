@@ -18,18 +18,39 @@ type Mapping struct {
 	Node func(n *Node) (where autoscale.Selector, group string, known bool)
 	// OurMark is how the reason begins that we give for draining a node.
 	OurMark string
+	// Grows tells that partitions have as many nodes as there happen to be: a job that
+	// asks for more is demand.
+	Grows bool
 }
 
 // maxElements bounds how many of an array's tasks are told one by one, which those of
 // several nodes are. More are demand once these have started.
 const maxElements = 1000
 
-// Demand is what a snapshot of Slurm's jobs and nodes means. It vouches for all nodes.
+// Snapshot is what was read of a cluster. Partitions are nil where they were not.
+type Snapshot struct {
+	Jobs       []Job
+	Nodes      []Node
+	Partitions []Partition
+}
+
+// Demand is what a snapshot of Slurm's jobs and nodes means, whatever their partitions
+// allow.
+func Demand(jobs []Job, nodes []Node, m *Mapping) autoscale.Demand {
+	return Snapshot{Jobs: jobs, Nodes: nodes}.Demand(m)
+}
+
+// Demand is what a snapshot means. It vouches for all nodes.
 //
 // The documentation has a table of what each kind of job becomes.
-func Demand(jobs []Job, nodes []Node, m *Mapping) autoscale.Demand {
+func (s Snapshot) Demand(m *Mapping) autoscale.Demand {
+	jobs, nodes := s.Jobs, s.Nodes
 	r := &reckoner{Mapping: m, use: make(map[string]autoscale.HostUse, len(nodes)), states: make(map[string]*Node, len(nodes)), running: make(map[int64]int64)}
+	r.partitions = newPartitions(s.Partitions)
 	for i := range nodes {
+		if _, announces := announced(&nodes[i]); announces {
+			continue
+		}
 		r.states[nodes[i].Name] = &nodes[i]
 		if use, tell := useOf(&nodes[i], m.OurMark); tell {
 			r.use[strings.ToLower(nodes[i].Name)] = use
@@ -51,9 +72,10 @@ func Demand(jobs []Job, nodes []Node, m *Mapping) autoscale.Demand {
 // reckoner gathers demand.
 type reckoner struct {
 	*Mapping
-	jobs   []autoscale.Job
-	use    map[string]autoscale.HostUse
-	states map[string]*Node
+	jobs       []autoscale.Job
+	partitions partitions
+	use        map[string]autoscale.HostUse
+	states     map[string]*Node
 	// running counts the started tasks of an array.
 	running map[int64]int64
 	// waits is why a heterogeneous job waits of which one component is no demand.
@@ -80,12 +102,31 @@ func (r *reckoner) survey(jobs []Job) {
 		case j.ArrayID > 0 && occupies(j):
 			r.running[j.ArrayID]++
 		case j.HetID > 0 && j.Is("PENDING") && r.waits[j.HetID] == "":
-			r.waits[j.HetID] = heldBy(j)
+			r.waits[j.HetID] = r.heldBy(j)
 		}
 	}
 }
 
 // heldBy is why a pending job is no demand, in Slurm's word and ours; empty: it may be.
+func (r *reckoner) heldBy(j *Job) string {
+	names, refusal := r.partitions.open(j)
+	why := heldBy(j)
+	word, _, _ := strings.Cut(why, ":")
+	switch {
+	case refusal != "" && len(names) == 0 && (why == "" || ofPartition[word]):
+		return refusal
+	case word == "PartitionNodeLimit" && r.Grows, word != "PartitionNodeLimit" && ofPartition[word] && r.partitions.knows(j):
+		// Slurm looked at one of its partitions, and another may run it; or at how many
+		// nodes there are, which is about to change.
+		return ""
+	}
+	return why
+}
+
+// ofPartition are the reasons that a partition's own settings tell too.
+var ofPartition = map[string]bool{"PartitionDown": true, "PartitionInactive": true, "PartitionTimeLimit": true, "PartitionNodeLimit": true}
+
+// heldBy is what Slurm's reason and the job itself tell.
 func heldBy(j *Job) string {
 	why := Explain(j.Reason)
 	switch {
@@ -123,12 +164,21 @@ func dependencies(text string) []autoscale.JobID {
 
 func (r *reckoner) pending(j *Job) {
 	job := autoscale.Job{ID: autoscale.JobID(strconv.FormatInt(j.ID, 10)), Priority: j.Priority, Submitted: j.Submitted}
-	shape, err := shapeOf(j, r.Mapping)
+	names, _ := r.partitions.open(j)
+	open := *j
+	if len(names) > 0 {
+		open.Partition = strings.Join(names, ",")
+		if r.partitions.exclusive(names) {
+			open.Shared = "none"
+		}
+		job.Priority += r.partitions.above(names) << 32
+	}
+	shape, err := shapeOf(&open, r.Mapping)
 	job.Shape = shape
 	if j.Reason == "BeginTime" { // else it is past, and would only tell equal jobs apart
 		job.EarliestStart = j.Eligible
 	}
-	held := heldBy(j)
+	held := r.heldBy(j)
 	if j.HetID > 0 && held == "" {
 		held = r.waits[j.HetID]
 	}

@@ -71,6 +71,8 @@ type Node struct {
 	Memory, AllocMemory int64
 	// Reason is what an administrator, Slurm or we gave for taking it out of service.
 	Reason string
+	// Comment is anybody's.
+	Comment string
 }
 
 // Is tells whether the node's state or one of its flags is so called.
@@ -87,6 +89,11 @@ type Partition struct {
 	OverSubscribe string
 	// MaxTime is the longest time limit, 0: none.
 	MaxTime time.Duration
+	// MinNodes and MaxNodes are how many nodes a job may have, a MaxNodes of 0 being any
+	// number.
+	MinNodes, MaxNodes int64
+	// Tier is its PriorityTier: jobs of a higher one come before those of a lower.
+	Tier int64
 }
 
 func hasWord(list, separator, word string) bool {

@@ -139,6 +139,7 @@ var nodeFields = fields[Node]{
 	"real_memory":     into(func(n *Node) *int64 { return &n.Memory }),
 	"alloc_memory":    into(func(n *Node) *int64 { return &n.AllocMemory }),
 	"reason":          textInto(",", func(n *Node) *string { return &n.Reason }),
+	"comment":         textInto(",", func(n *Node) *string { return &n.Comment }),
 	"state":           stateOfNode(textInto("+", func(n *Node) *string { return &n.State })),
 	// state_flags is beside state up to 22.05, and within it since.
 	"state_flags": func(d *decoder, n *Node) error {

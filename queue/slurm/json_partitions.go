@@ -20,7 +20,14 @@ var partitionFields = fields[Partition]{
 			p.MaxTime = minutes(n)
 			return err
 		},
+		"nodes":         into(func(p *Partition) *int64 { return &p.MaxNodes }),
 		"oversubscribe": readPartitionSharing,
+	}),
+	"minimums": within(fields[Partition]{
+		"nodes": into(func(p *Partition) *int64 { return &p.MinNodes }),
+	}),
+	"priority": within(fields[Partition]{
+		"tier": into(func(p *Partition) *int64 { return &p.Tier }),
 	}),
 }
 

@@ -79,8 +79,13 @@ func pairs(line string, read func(key, value string) error) error {
 }
 
 func (t *textReader) node(n *Node, line string) error {
-	fields, reason, _ := strings.Cut(line, " Reason=")
-	n.Reason, _, _ = strings.Cut(reason, " Comment=")
+	fields, reason, given := strings.Cut(line, " Reason=")
+	if given {
+		n.Reason, n.Comment, _ = strings.Cut(reason, " Comment=")
+	} else {
+		fields, n.Comment, _ = strings.Cut(line, " Comment=")
+	}
+	n.Comment, _, _ = strings.Cut(n.Comment, " Extra=")
 	if at := strings.LastIndex(n.Reason, " ["); at >= 0 && strings.HasSuffix(n.Reason, "]") {
 		n.Reason = n.Reason[:at] // who gave it, and when
 	}
@@ -109,6 +114,18 @@ func (t *textReader) node(n *Node, line string) error {
 	return checkNode(n)
 }
 
+// limitOf reads a number of a partition; UNLIMITED is 0.
+func limitOf(text string) (int64, error) {
+	if text == "UNLIMITED" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return 0, errors.New("want a whole number or UNLIMITED")
+	}
+	return amount(n), nil
+}
+
 func partitionOf(line string) (p Partition, err error) {
 	err = pairs(line, func(key, value string) (err error) {
 		switch key {
@@ -122,6 +139,12 @@ func partitionOf(line string) (p Partition, err error) {
 			p.OverSubscribe, _, _ = strings.Cut(value, ":")
 		case "MaxTime":
 			p.MaxTime, err = span(value)
+		case "MaxNodes":
+			p.MaxNodes, err = limitOf(value)
+		case "MinNodes":
+			p.MinNodes, err = limitOf(value)
+		case "PriorityTier":
+			p.Tier, err = limitOf(value)
 		}
 		return err
 	})

@@ -17,10 +17,14 @@ var slurmsOwn = []string{"Not responding", "ResumeTimeout reached", "Node unexpe
 //   - A node with the DRAIN flag is drained: by us where the reason carries our mark.
 //   - One that is DOWN or FAIL is out of service by an administrator, unless Slurm says in
 //     its own words, or without any, that it lost it: then it is missing.
-//   - One that is powering up is missing until it registers.
+//   - One that is powering up, or FUTURE, is missing until it registers.
 //   - One that is powered down and in service has no host: nothing is said of it.
 func useOf(n *Node, ourMark string) (use autoscale.HostUse, tell bool) {
-	ours := ourMark != "" && strings.HasPrefix(n.Reason, ourMark)
+	owner, registered := claimed(n)
+	use.Node = owner
+	// Slurm forgets the reason when a node registers that was drained before it did.
+	forgot := registered && n.Reason == "" && n.Is("DRAIN")
+	ours := forgot || ourMark != "" && strings.HasPrefix(n.Reason, ourMark)
 	down := n.Is("DOWN") || n.Is("FAIL") || n.Is("FAILING") || n.Is("ERROR")
 	switch {
 	case ours && (down || n.Is("DRAIN")):
@@ -31,6 +35,10 @@ func useOf(n *Node, ourMark string) (use autoscale.HostUse, tell bool) {
 		return use, false
 	case down, waking(n):
 		use.Missing = true
+	}
+	if n.Is("FUTURE") {
+		use.Missing = true
+		return use, true
 	}
 	if waking(n) || n.Is("POWERED_DOWN") {
 		return use, true // what is allocated there waits for it

@@ -1,0 +1,45 @@
+package slurm
+
+import (
+	"strings"
+
+	"autoscaled/autoscale"
+)
+
+// What a dynamic node is for stands in its comment, which Slurm keeps as long as the node:
+// a daemon that starts with nothing finds there which records are ours to delete.
+const (
+	claimMark    = Mark + "node "
+	announceMark = Mark + "pool "
+)
+
+// claimed is the VM for which a node was registered. false: it was not, or not by us.
+func claimed(n *Node) (autoscale.NodeID, bool) {
+	id, ours := strings.CutPrefix(n.Comment, claimMark)
+	return autoscale.NodeID(id), ours && id != ""
+}
+
+// announced is the pool whose nodes a node in state FUTURE stands for. false: it is
+// none of that kind.
+func announced(n *Node) (autoscale.PoolID, bool) {
+	id, ours := strings.CutPrefix(n.Comment, announceMark)
+	return autoscale.PoolID(id), ours && id != ""
+}
+
+// dynamic tells whether a node was added while Slurm ran, and may be deleted.
+func dynamic(n *Node) bool { return n.Is("DYNAMIC_NORM") || n.Is("FUTURE") }
+
+// works tells whether anything runs on a node, or is being cleaned up there.
+func works(n *Node) bool {
+	return n.AllocCPUs > 0 || n.Is("ALLOCATED") || n.Is("MIXED") || n.Is("COMPLETING")
+}
+
+// down tells whether a node is out of service altogether.
+func down(n *Node) bool { return n.Is("DOWN") }
+
+// deletable tells whether Slurm gives a node up, and no longer plans with it: Slurm 22.05's
+// controller crashes when its backfill scheduler meets a node that was deleted while it
+// was PLANNED.
+func deletable(n *Node) bool {
+	return (down(n) || n.Is("DRAIN")) && !works(n) && !n.Is("PLANNED")
+}
