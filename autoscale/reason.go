@@ -240,6 +240,9 @@ func Reasons() []ReasonInfo {
 	return list
 }
 
+// HelpOf is what an operator can do about a reason; empty: nothing needs doing.
+func HelpOf(code ReasonCode) string { return reasonText[code].help }
+
 var reasonOrder = []ReasonCode{
 	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonJoinTimeout, ReasonDone, ReasonFailed, ReasonMisnamed, ReasonSurplus, ReasonMaxAge, ReasonMaxBusy, ReasonOutdated, ReasonMakesWay, ReasonNotGone, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnDeallocated, ReasonOnNew, ReasonPart,

@@ -35,15 +35,19 @@ func (p Plan) Jobs(d Demand) iter.Seq[JobReport] {
 	return func(yield func(JobReport) bool) {
 		for i := range p.Outcomes {
 			o := &p.Outcomes[i]
-			class := &d.Classes[o.Class]
 			for m := o.From; m < o.To; m++ {
-				r := JobReport{ID: class.Members[m].ID, ServedBy: p.servedBy(o, m-o.From), Tasks: o.Tasks, Of: class.Tasks, Reason: o.Reason}
-				if !yield(r) {
+				if !yield(p.Job(d, o, m)) {
 					return
 				}
 			}
 		}
 	}
+}
+
+// Job is the report of one member of the class of an outcome, which is of its range.
+func (p Plan) Job(d Demand, o *Outcome, member int) JobReport {
+	class := &d.Classes[o.Class]
+	return JobReport{ID: class.Members[member].ID, ServedBy: p.servedBy(o, member-o.From), Tasks: o.Tasks, Of: class.Tasks, Reason: o.Reason}
 }
 
 // servedBy is the share of the nth job of an outcome. All jobs of an outcome

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -69,6 +70,18 @@ func (c *Client) Wake(ctx context.Context) error {
 func (c *Client) Orphans(ctx context.Context) (json.RawMessage, error) {
 	var orphans json.RawMessage
 	return orphans, c.call(ctx, http.MethodGet, "/v1/orphans", &orphans)
+}
+
+// Status asks how the daemon stands, in the form of `status -o json`.
+func (c *Client) Status(ctx context.Context) (json.RawMessage, error) {
+	var status json.RawMessage
+	return status, c.call(ctx, http.MethodGet, "/v1/status", &status)
+}
+
+// Why asks what becomes of a job, in the form of `why -o json`.
+func (c *Client) Why(ctx context.Context, job string) (json.RawMessage, error) {
+	var why json.RawMessage
+	return why, c.call(ctx, http.MethodGet, "/v1/why?"+url.Values{"job": {job}}.Encode(), &why)
 }
 
 // Pause keeps a pool as it is, and returns once nothing is sent for it any more. That

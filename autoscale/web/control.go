@@ -53,6 +53,10 @@ type Control struct {
 	// Orphans lists what the daemon does not know, and what it does not find; not ok:
 	// there was no tick yet.
 	Orphans func() (orphans json.RawMessage, ok bool)
+	// Status is how the daemon stands, and Why what becomes of a job, in the form of
+	// `status -o json` and `why -o json`.
+	Status func(context.Context) (json.RawMessage, error)
+	Why    func(job string) (json.RawMessage, error)
 }
 
 // PauseRequest asks for a pause.
@@ -125,6 +129,12 @@ func ControlHandler(c Control) http.Handler {
 		}
 		answerJSON(w, http.StatusOK, orphans)
 	})
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+		answerOr(w, func() (json.RawMessage, error) { return c.Status(r.Context()) })
+	})
+	mux.HandleFunc("GET /v1/why", func(w http.ResponseWriter, r *http.Request) {
+		answerOr(w, func() (json.RawMessage, error) { return c.Why(r.URL.Query().Get("job")) })
+	})
 	mux.HandleFunc("POST /v1/pause", func(w http.ResponseWriter, r *http.Request) {
 		answerTo(w, r, c.Pause)
 	})
@@ -132,6 +142,16 @@ func ControlHandler(c Control) http.Handler {
 		answerTo(w, r, c.Resume)
 	})
 	return mux
+}
+
+// answerOr answers what can be had, or why it can't.
+func answerOr(w http.ResponseWriter, get func() (json.RawMessage, error)) {
+	text, err := get()
+	if err != nil {
+		answerJSON(w, http.StatusInternalServerError, failure{err.Error()})
+		return
+	}
+	answerJSON(w, http.StatusOK, text)
 }
 
 // maxRequest bounds what is read of a request, in bytes.

@@ -17,6 +17,8 @@
 //
 //	GET  /v1/state    operations that are not final, and memory
 //	GET  /v1/plan     the last plan and its explanations
+//	GET  /v1/status   how the daemon stands
+//	GET  /v1/why      ?job=: what becomes of a job
 //	GET  /v1/orphans  nodes and operations that nobody accounts for
 //	POST /v1/wake     a tick as soon as possible
 //	POST /v1/pause    keep a pool as it is, or all

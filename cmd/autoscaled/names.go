@@ -86,9 +86,11 @@ func pow10(n int) int64 {
 
 // sortNatural sorts names so that node-9 stands before node-10.
 func sortNatural[T ~string](names []T) {
-	slices.SortFunc(names, func(a, b T) int {
-		prefixA, numberA, _ := splitNumber(string(a))
-		prefixB, numberB, _ := splitNumber(string(b))
-		return cmp.Or(cmp.Compare(prefixA, prefixB), cmp.Compare(numberA, numberB), cmp.Compare(a, b))
-	})
+	slices.SortFunc(names, compareNatural)
+}
+
+func compareNatural[T ~string](a, b T) int {
+	prefixA, numberA, _ := splitNumber(string(a))
+	prefixB, numberB, _ := splitNumber(string(b))
+	return cmp.Or(cmp.Compare(prefixA, prefixB), cmp.Compare(numberA, numberB), cmp.Compare(a, b))
 }

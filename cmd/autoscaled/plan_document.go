@@ -209,13 +209,11 @@ func newPlanDocument(cluster string, r loop.Report) planDocument {
 		Remove: each(r.Plan.Remove, func(x autoscale.Remove) planRemove {
 			return planRemove{x.Pool, each(x.Nodes, nodeName), x.Removal, reasonOf(x.Reason)}
 		}),
-		Retry:  each(r.Plan.Retry, func(x autoscale.Retry) planOperation { return operationOf(x.Operation, x.Reason) }),
-		Paused: each(r.Memory.Paused, pauseOf),
-		Hold:   anyReason(r.Plan.Hold),
-		Nodes:  each(r.Plan.Nodes, func(v autoscale.NodeVerdict) planNode { return planNodeOf(s.node(v.Node), v.Reason) }),
-		Pools: each(s.pools(), func(p poolCount) planPool {
-			return planPool{ID: p.id, Offers: resourcesOf(p.verdict.Offers), Now: p.now, Grow: p.grow, Gone: p.remove, Boots: bootsOf(r.Memory, p.id), Held: p.verdict.Held, Reason: anyReason(p.verdict.Reason)}
-		}),
+		Retry:      each(r.Plan.Retry, func(x autoscale.Retry) planOperation { return operationOf(x.Operation, x.Reason) }),
+		Paused:     each(r.Memory.Paused, pauseOf),
+		Hold:       anyReason(r.Plan.Hold),
+		Nodes:      each(r.Plan.Nodes, func(v autoscale.NodeVerdict) planNode { return planNodeOf(s.node(v.Node), v.Reason) }),
+		Pools:      s.planPools(),
 		Operations: each(r.Operations, func(op autoscale.Operation) planOperation { return operationOf(op, op.Reason) }),
 		Money:      s.money(),
 	}
@@ -232,6 +230,15 @@ func each[T, U any](list []T, convert func(T) U) []U {
 		out[i] = convert(list[i])
 	}
 	return out
+}
+
+func (s *summary) planPools() []planPool {
+	return each(s.pools(), func(p poolCount) planPool {
+		return planPool{
+			ID: p.id, Offers: resourcesOf(p.verdict.Offers), Now: p.now, Grow: p.grow, Gone: p.remove, Boots: bootsOf(s.report.Memory, p.id),
+			Held: p.verdict.Held, Reason: anyReason(p.verdict.Reason),
+		}
+	})
 }
 
 func growOf(g autoscale.Grow) planGrow {

@@ -224,23 +224,25 @@ func (p *planPrinter) operations() {
 	}
 }
 
+// shownPhases have a column of their own.
+var shownPhases = []autoscale.Phase{autoscale.PhaseReady, autoscale.PhaseStarting, autoscale.PhaseStopping, autoscale.PhaseFailed}
+
 // poolTable counts nodes by phase, and tells what each pool did or what stopped it.
 func (p *planPrinter) poolTable() {
 	pools := p.pools()
 	if len(pools) == 0 {
 		return
 	}
-	phases := []autoscale.Phase{autoscale.PhaseReady, autoscale.PhaseStarting, autoscale.PhaseStopping, autoscale.PhaseFailed}
 	p.row("POOL", "READY", "STARTING", "STOPPING", "FAILED", "OTHER", "CREATE", "REMOVE", "")
 	for _, pool := range pools {
 		cells := []string{string(pool.id)}
 		other := 0
 		for phase, n := range pool.now {
-			if !slices.Contains(phases, phase) {
+			if !slices.Contains(shownPhases, phase) {
 				other += n
 			}
 		}
-		for _, phase := range phases {
+		for _, phase := range shownPhases {
 			cells = append(cells, count(pool.now[phase]))
 		}
 		cells = append(cells, count(other), count(pool.grow), count(pool.remove), withHelp(pool.verdict.Reason))
@@ -291,10 +293,8 @@ func withHelp(r autoscale.Reason) string {
 	if r.Code == autoscale.ReasonDemandUnknown || r.Code == autoscale.ReasonSupplyUnknown {
 		r.Detail = ""
 	}
-	for _, info := range autoscale.Reasons() {
-		if info.Code == r.Code && info.Help != "" {
-			return r.String() + ". " + info.Help
-		}
+	if help := autoscale.HelpOf(r.Code); help != "" {
+		return r.String() + ". " + help
 	}
 	return r.String()
 }

@@ -83,6 +83,8 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(
 		newRunCommand(fittings{}),
 		newPlanCommand(),
+		newStatusCommand(),
+		newWhyCommand(),
 		newPauseCommand(),
 		newResumeCommand(),
 		newOrphansCommand(),

@@ -237,6 +237,8 @@ func (d *daemon) controls() web.Control {
 		Check:  func(ctx context.Context) (any, error) { return d.journal.Check(ctx) },
 		Pause:  d.pause,
 		Resume: d.resume,
+		Status: d.status,
+		Why:    d.why,
 		Orphans: func() (json.RawMessage, bool) {
 			last := d.loop.Last()
 			if last.At.IsZero() {
