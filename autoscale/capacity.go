@@ -56,6 +56,19 @@ func (o Offering) nextProbe() time.Time {
 	return o.Probed.Add(max(backoff(o.Failures-1), o.Notice))
 }
 
+// NextTry is when the offering may be tried again after its latest failure. Zero: it
+// has come up since, and is tried as room allows.
+func (o Offering) NextTry() time.Time {
+	if o.Failures == 0 {
+		return time.Time{}
+	}
+	return o.nextProbe()
+}
+
+// OfferingOf names the nodes of a pool that stand in placement groups, or those that
+// do not.
+func OfferingOf(pool PoolID, grouped bool) OfferingID { return offeringOf(pool, grouped) }
+
 // offerings folds what an observation tells of capacity into what is remembered.
 type offerings struct {
 	at  time.Time

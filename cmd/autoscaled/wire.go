@@ -108,7 +108,7 @@ func (p *parts) addQueue(stateDir string, metrics *web.Metrics, dryRun bool) err
 	case q.Prometheus != nil:
 		return p.addPrometheus(q.Prometheus, metrics)
 	case q.Slurm != nil:
-		return p.addSlurm(q.Slurm, stateDir, metrics != nil, dryRun)
+		return p.addSlurm(q.Slurm, stateDir, metrics, dryRun)
 	case q.GitHub != nil:
 		return p.addGitHub(q.GitHub, metrics, dryRun)
 	case q.GitHubREST != nil:

@@ -8,19 +8,23 @@ import (
 	"go.uber.org/zap"
 
 	"autoscaled/autoscale"
+	"autoscaled/autoscale/web"
 	"autoscaled/config"
+	"autoscaled/internal/rest"
 	"autoscaled/queue/slurm"
 )
 
 // addSlurm makes a queue of a Slurm cluster. Nothing is sent yet.
-// daemon tells that one runs, in the state directory: only it reads the hooks.
-func (p *parts) addSlurm(q *config.SlurmQueue, stateDir string, daemon, dryRun bool) error {
-	cluster, err := slurmCluster(q)
+// metrics are nil where no daemon runs: only one reads the hooks in its state directory.
+func (p *parts) addSlurm(q *config.SlurmQueue, stateDir string, metrics *web.Metrics, dryRun bool) error {
+	cluster, err := slurmCluster(q, observer(metrics, "slurm"))
 	if err != nil {
 		return err
 	}
-	options := slurm.PowerSavingOptions{Cluster: cluster, Mapping: slurmMapping(q), Now: p.now, Observe: p.slurmNote, DryRun: dryRun}
-	if daemon {
+	options := slurm.PowerSavingOptions{
+		Cluster: cluster, Details: cluster, Mapping: slurmMapping(q), Now: p.now, Observe: p.slurmNote, DryRun: dryRun,
+	}
+	if metrics != nil {
 		options.Hooks = slurm.SpoolReader{Spool: slurm.NewSpool(stateDir), Now: time.Now, Wrong: p.slurmSpoolWrong}
 	}
 	if q.KeepAlive != "" {
@@ -38,8 +42,22 @@ func (p *parts) slurmSpoolWrong(err error) {
 	p.signals.note("slurm: hooks can't be read; what they say is seen in Slurm all the same", zap.Error(err))
 }
 
-func slurmCluster(q *config.SlurmQueue) (slurm.Cluster, error) {
-	return slurm.NewCommands(slurm.CommandsOptions{Folder: q.Commands, Conf: q.Conf, Timeout: q.Timeout.Std()})
+// slurmAccess is all that the source asks of a cluster.
+type slurmAccess interface {
+	slurm.Cluster
+	slurm.Detailer
+}
+
+func slurmCluster(q *config.SlurmQueue, observe func(rest.Observation)) (slurmAccess, error) {
+	commands, err := slurm.NewCommands(slurm.CommandsOptions{Folder: q.Commands, Conf: q.Conf, Timeout: q.Timeout.Std()})
+	if err != nil || q.REST == nil {
+		return commands, err
+	}
+	options := slurm.RESTOptions{URL: q.REST.URL, TLS: tlsOf(q.REST.TLS), User: q.REST.User, Renew: q.REST.Renew, Timeout: q.Timeout.Std(), Observer: observe}
+	if token := q.REST.Token(); !token.IsZero() {
+		options.Token = secret(token)
+	}
+	return slurm.NewREST(options, commands)
 }
 
 // slurmNote logs what the source tells.

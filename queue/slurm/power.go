@@ -25,7 +25,9 @@ type PowerSavingOptions struct {
 	Hooks Hooks
 	// KeepAlive is where KeepAlive is mirrored to. nil: nowhere.
 	KeepAlive *KeepAlive
-	Now       func() time.Time
+	// Details are of jobs. nil: no comment is written, and no node taken out of service.
+	Details Detailer
+	Now     func() time.Time
 	// Observe is told what is worth a line in the log. nil: nobody is.
 	Observe func(Note)
 	// DryRun changes nothing, and leaves the hooks where they are.
@@ -75,6 +77,7 @@ type PowerSaving struct {
 	hooked
 	shadows
 	awaited awaited
+	telling // of Report alone, which no other call may overlap
 }
 
 // NewPowerSaving makes the source. Nothing is asked yet.

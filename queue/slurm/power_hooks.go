@@ -60,8 +60,8 @@ func (p *PowerSaving) answerOne(h *Hook, states map[string]*Node, again bool) {
 		p.drop(again, h, nil, "its host list can't be read: "+err.Error())
 		return
 	}
-	if h.Kind == HookSuspend {
-		p.suspendedByHook(names)
+	if h.Kind == HookSuspend && !again {
+		p.suspendedByHook(names, h.At)
 	}
 	var stale []string
 	for _, name := range names {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"autoscaled/autoscale"
 )
@@ -21,19 +22,19 @@ type shadows struct {
 	behind map[string][]autoscale.NodeID
 	// stale are VMs that were suspended, by id.
 	stale map[autoscale.NodeID]bool
-	// early are names that hooks suspended before any tick told what stands behind them.
-	early map[string]bool
+	// early is when hooks suspended names before any tick told what stands behind them.
+	early map[string]time.Time
 }
 
 // suspendedByHook marks what stands behind names as suspended.
-func (s *shadows) suspendedByHook(names []string) {
+func (s *shadows) suspendedByHook(names []string, at time.Time) {
 	for _, name := range names {
 		key := strings.ToLower(name)
 		if s.behind == nil {
 			if s.early == nil {
-				s.early = make(map[string]bool)
+				s.early = make(map[string]time.Time)
 			}
-			s.early[key] = true
+			s.early[key] = at
 			continue
 		}
 		s.suspend(key)
@@ -133,11 +134,10 @@ func (s *shadows) pending(list string) bool {
 
 // behold notes what stands behind each name after a tick.
 func (p *PowerSaving) behold(nodes []autoscale.Node) {
-	first := p.behind == nil
 	p.behind = make(map[string][]autoscale.NodeID, len(nodes))
 	there := make(map[autoscale.NodeID]bool, len(nodes))
 	for i := range nodes {
-		if n := &nodes[i]; n.Phase != autoscale.PhaseGone {
+		if n := &nodes[i]; n.Phase != autoscale.PhaseGone && n.Phase != autoscale.PhaseDeallocated { // a start boots it anew
 			key := strings.ToLower(n.Name)
 			p.behind[key] = append(p.behind[key], n.ID)
 			there[n.ID] = true
@@ -148,14 +148,23 @@ func (p *PowerSaving) behold(nodes []autoscale.Node) {
 			delete(p.stale, id)
 		}
 	}
-	if !first {
-		return
-	}
-	for key := range p.early {
-		p.suspend(key)
-		if p.hasStale(key) {
-			p.Observe(Note{Event: NoteStale, Nodes: []string{key}, Detail: "suspended while nobody looked"})
+}
+
+// settleEarly marks the VMs of names that a hook suspended while no daemon ran, if they
+// were asked for before that.
+func (p *PowerSaving) settleEarly(m autoscale.Memory) {
+	for key, at := range p.early {
+		for _, id := range p.behind[key] {
+			if n, known := m.Nodes[id]; known && n.Asked.Before(at) {
+				if p.stale == nil {
+					p.stale = make(map[autoscale.NodeID]bool)
+				}
+				p.stale[id] = true
+				p.Observe(Note{Event: NoteStale, Nodes: []string{key}, Detail: "its VM was suspended while no daemon ran"})
+			}
 		}
 	}
-	p.early = nil
+	if p.behind != nil {
+		p.early = nil
+	}
 }

@@ -1,0 +1,374 @@
+package slurm
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"autoscaled/autoscale"
+)
+
+// Nodes that can't be had are set DOWN with our mark and the limit in their reason. Slurm
+// then puts the jobs that wait for them back into the queue and starts them elsewhere, as
+// in the next of their partitions, and gives no other job these nodes. What was tried on
+// Slurm 22.05:
+//
+//   - A requeued job may begin 120 s later. Nodes that are back by then are given to it
+//     again, so none is back before leastOut.
+//   - DOWN leaves a node POWERING_UP, and POWER_DOWN makes it IDLE again on its way to
+//     POWERED_DOWN: it is set DOWN once more.
+//   - state=IDLE returns it, and takes the reason away.
+//
+// The marks in Slurm are all that is remembered of this: a daemon that starts anew finds
+// them, and returns the nodes if no limit that it knows of is against it.
+
+// leastOut is how long nodes stay out at the least: Slurm's delay of requeued jobs, and
+// what its scheduler takes to look at all of them again.
+const leastOut = 3 * time.Minute
+
+// outs is what is known of nodes that are out.
+type outs struct {
+	// held is until when what is out stays out, by offering.
+	held map[autoscale.OfferingID]hold
+	// probes are the nodes that were returned first, by offering.
+	probes map[autoscale.OfferingID]string
+}
+
+// hold is one limit that keeps nodes out.
+type hold struct {
+	// failed is when the offering failed; zero: it is another limit.
+	failed, until time.Time
+	text          string
+}
+
+// hopeless tells whether waiting is of no help to a job that could go elsewhere.
+func hopeless(code autoscale.ReasonCode) bool {
+	switch code {
+	case autoscale.ReasonCapacity, autoscale.ReasonLimit, autoscale.ReasonBudget, autoscale.ReasonPoolInvalid, autoscale.ReasonNoPool,
+		autoscale.ReasonNoGroups, autoscale.ReasonGroupTooSmall, autoscale.ReasonNameUnnumbered, autoscale.ReasonNoPrice:
+		return true
+	}
+	return false
+}
+
+// settle takes nodes out of service and returns them.
+func (p *PowerSaving) settle(ctx context.Context, v *view) error {
+	if p.held == nil {
+		p.held, p.probes = make(map[autoscale.OfferingID]hold), make(map[autoscale.OfferingID]string)
+	}
+	p.hold(v)
+	lists := p.sort(v, p.giveUp(v))
+	failed := []error{p.setDown(ctx, lists.gone, true), p.setDown(ctx, lists.down, false)}
+	if len(lists.again) > 0 {
+		failed = append(failed, p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: lists.again, State: "POWER_DOWN"}))
+	}
+	for _, id := range sortedKeys(lists.back) {
+		failed = append(failed, p.putBack(ctx, v, id, lists.back[id]))
+	}
+	return errors.Join(failed...)
+}
+
+// lists are nodes by what is to be done about them.
+type lists struct {
+	// gone are waking ones that are given up, and down those that nobody has, by why.
+	gone, down map[string][]string
+	// again are those that are given up and still powering up.
+	again []string
+	// back are those that nothing keeps out any more. Of some no offering is known.
+	back map[autoscale.OfferingID][]string
+}
+
+func (p *PowerSaving) sort(v *view, gone map[string][]string) lists {
+	l := lists{gone: gone, down: make(map[string][]string), back: make(map[autoscale.OfferingID][]string)}
+	going := make(map[string]bool)
+	for _, names := range gone {
+		for _, name := range names {
+			going[name] = true
+		}
+	}
+	for i := range v.nodes {
+		n := &v.nodes[i]
+		marked := strings.HasPrefix(n.Reason, Mark)
+		if going[n.Name] || !marked && len(p.held) == 0 {
+			continue
+		}
+		id, text, out := p.troubleOf(v, n)
+		switch {
+		case marked && n.Is("DOWN") && n.Is("POWERING_UP"):
+			l.again = append(l.again, n.Name)
+		case out && spare(n) && p.probes[id] != n.Name:
+			l.down[text] = append(l.down[text], n.Name)
+		case marked && suspended(n) && !out:
+			l.back[id] = append(l.back[id], n.Name)
+		}
+	}
+	return l
+}
+
+func sortedKeys[K ~string, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// spare tells whether a node may be taken out: nobody has it, and nobody took it out.
+func spare(n *Node) bool {
+	return suspended(n) && n.Is("IDLE") && !n.Is("DRAIN") && !n.Is("MAINT") && !n.Is("RESERVED") && (n.Reason == "" || strings.HasPrefix(n.Reason, Mark))
+}
+
+// offeringsOf are those that a node could be of. Several: the mapping names no machine type.
+func (v *view) offeringsOf(n *Node) []autoscale.OfferingID {
+	where, group, known := v.mapping.Node(n)
+	if !known {
+		return nil
+	}
+	var ids []autoscale.OfferingID
+	for i := range v.state.Supply.Pools {
+		pool := &v.state.Supply.Pools[i]
+		if _, ok := where.Match(pool.Labels); ok {
+			ids = append(ids, autoscale.OfferingOf(pool.ID, group != ""))
+		}
+	}
+	return ids
+}
+
+// troubleOf is what keeps a node from being had: out tells that it is to be out of
+// service. Of a node that could be of several offerings all must be held.
+func (p *PowerSaving) troubleOf(v *view, n *Node) (id autoscale.OfferingID, text string, out bool) {
+	ids := v.offeringsOf(n)
+	if len(ids) == 0 {
+		return "", "", false
+	}
+	for _, id := range ids {
+		h, held := p.held[id]
+		if !held || !h.until.After(v.state.At) {
+			return id, "", false
+		}
+		text = h.text
+	}
+	return ids[0], text, true
+}
+
+// hold finds out which offerings can't be had, and until when.
+func (p *PowerSaving) hold(v *view) {
+	at := v.state.At
+	for i := range v.state.Supply.Pools {
+		pool := &v.state.Supply.Pools[i]
+		for _, grouped := range [...]bool{false, true} {
+			id := autoscale.OfferingOf(pool.ID, grouped)
+			if pool.Invalid != "" {
+				r := autoscale.Reason{Code: autoscale.ReasonPoolInvalid, Subject: string(pool.ID), Detail: pool.Invalid}
+				p.held[id] = hold{until: at.Add(time.Second), text: r.String()}
+				continue
+			}
+			o, known := v.state.Memory.Offerings[id]
+			if known && o.Failures > 0 && shortOf(o.Class) {
+				p.holdOffering(id, o, at)
+			} else if h := p.held[id]; !h.failed.IsZero() {
+				delete(p.held, id) // it has come up since
+				delete(p.probes, id)
+			}
+		}
+	}
+	for id, h := range p.held {
+		if h.failed.IsZero() && !h.until.After(at) {
+			delete(p.held, id)
+		}
+	}
+}
+
+// shortOf tells whether a failure of such a class means that other nodes of the offering
+// can't be had either. One that did not boot, or an answer that credentials were wrong,
+// says nothing of them.
+func shortOf(class autoscale.ErrorClass) bool {
+	return class == "" || class == autoscale.ErrorCapacity || class == autoscale.ErrorQuota || class == autoscale.ErrorConfig
+}
+
+func (p *PowerSaving) holdOffering(id autoscale.OfferingID, o autoscale.Offering, at time.Time) {
+	h := p.held[id]
+	if !h.failed.Equal(o.Failed) {
+		delete(p.probes, id) // it failed, or was none
+		h = hold{failed: o.Failed}
+	}
+	h.until = o.Failed.Add(leastOut)
+	if next := o.NextTry(); next.After(h.until) {
+		h.until = next
+	}
+	class := o.Class
+	if class == "" {
+		class = autoscale.ErrorCapacity
+	}
+	r := autoscale.Reason{Code: autoscale.ReasonCapacity, Subject: string(id), Of: max(0, h.until.Sub(at)), Class: class, Detail: o.Detail}
+	h.text = sentence(r, at)
+	p.held[id] = h
+}
+
+// giveUp are the nodes of jobs that can't be had, by why: of jobs that Slurm may requeue,
+// and none that some other job has which it may not. The whole job is given up.
+func (p *PowerSaving) giveUp(v *view) map[string][]string {
+	gone, taken := make(map[string][]string), make(map[string]bool)
+	for _, id := range sortedIDs(v.waits) {
+		w := v.waits[id]
+		if !p.lost(v, &w) || !v.requeues(id) {
+			continue
+		}
+		text := sentence(w.reason, v.state.At)
+		if w.reason.Code == autoscale.ReasonLimit || w.reason.Code == autoscale.ReasonBudget {
+			p.holdLimited(w.of, hold{until: v.state.At.Add(leastOut), text: text})
+		}
+		if w.reason.Code == autoscale.ReasonNameTaken {
+			text = p.held[w.of[0]].text
+		}
+		for _, name := range w.names {
+			if !taken[name] && v.yields(name) {
+				taken[name] = true
+				gone[text] = append(gone[text], name)
+			}
+		}
+	}
+	return gone
+}
+
+// holdLimited notes a limit, where no failure is known that says more.
+func (p *PowerSaving) holdLimited(ids []autoscale.OfferingID, h hold) {
+	for _, id := range ids {
+		if p.held[id].failed.IsZero() {
+			p.held[id] = h
+		}
+	}
+}
+
+// yields tells whether a node may be given up: it has no VM, nobody but Slurm and us gave
+// a reason for it, and no job has it that would end by that.
+func (v *view) yields(name string) bool {
+	n := v.states[name]
+	if n == nil || !resumed(n) || v.alive[strings.ToLower(name)] || n.Is("DRAIN") || n.Reason != "" && !strings.HasPrefix(n.Reason, Mark) {
+		return false
+	}
+	return !slices.ContainsFunc(v.on[name], func(other int64) bool { return !v.requeues(other) })
+}
+
+func sortedIDs(m map[int64]wait) []int64 {
+	ids := make([]int64, 0, len(m))
+	for id := range m {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// lost tells whether waiting is of no help to a job. What is on its way out may yet lift
+// a limit, and an offering that has come up again gives more and more. A name that is
+// taken by a node which failed for want of capacity is lost too.
+func (p *PowerSaving) lost(v *view, w *wait) bool {
+	switch {
+	case len(w.names) == 0:
+		return false
+	case w.reason.Code == autoscale.ReasonLimit:
+		return !v.leaving
+	case w.reason.Code == autoscale.ReasonCapacity, w.reason.Code == autoscale.ReasonNameTaken:
+		return len(w.of) > 0 && !slices.ContainsFunc(w.of, func(id autoscale.OfferingID) bool {
+			h := p.held[id]
+			return h.failed.IsZero() || !h.until.After(v.state.At)
+		})
+	}
+	return hopeless(w.reason.Code)
+}
+
+// requeues tells whether a job that has nodes, and does not run yet, may lose them.
+func (v *view) requeues(id int64) bool {
+	j := v.byID[id]
+	return j != nil && j.Is("CONFIGURING") && v.details[id].Requeue
+}
+
+// setDown takes nodes out. Those that were waking are powered down as well: else they
+// would be POWERING_UP until ResumeTimeout.
+func (p *PowerSaving) setDown(ctx context.Context, lists map[string][]string, waking bool) error {
+	var failed []error
+	for _, text := range sortedKeys(lists) {
+		names := lists[text]
+		err := p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: names, State: "DOWN", Reason: Mark + text})
+		if err == nil && waking {
+			err = p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: names, State: "POWER_DOWN"})
+		}
+		failed = append(failed, err)
+		if err == nil {
+			p.Observe(Note{Event: NoteOut, Nodes: names, Detail: text})
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// putBack returns the nodes of an offering whose time is over. While it is on trial, and
+// there is demand, one goes first as the probe: once it came up all follow, and likewise
+// if nothing took it in a tick.
+func (p *PowerSaving) putBack(ctx context.Context, v *view, id autoscale.OfferingID, names []string) error {
+	slices.Sort(names)
+	probe, sent := p.probes[id]
+	switch n := v.states[probe]; {
+	case p.held[id].failed.IsZero():
+	case sent && n != nil && resumed(n):
+		return nil // its outcome is awaited
+	case sent:
+	case v.wantsAny(id):
+		p.probes[id] = names[0]
+		return p.restore(ctx, v, names[:1])
+	}
+	if err := p.restore(ctx, v, names); err != nil {
+		return err
+	}
+	delete(p.held, id)
+	delete(p.probes, id)
+	return nil
+}
+
+// wantsAny tells whether a job waits in Slurm that could use an offering's nodes now.
+func (v *view) wantsAny(id autoscale.OfferingID) bool {
+	for i := range v.jobs {
+		j := &v.jobs[i]
+		if !j.Is("PENDING") || j.Reason == "BeginTime" || heldBy(j) != "" {
+			continue
+		}
+		shape, err := shapeOf(j, v.mapping)
+		if err != nil {
+			continue
+		}
+		for k := range v.state.Supply.Pools {
+			pool := &v.state.Supply.Pools[k]
+			_, ok := shape.Selector.Match(pool.Labels)
+			if ok && (autoscale.OfferingOf(pool.ID, false) == id || autoscale.OfferingOf(pool.ID, true) == id) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// restore returns nodes: those that are DOWN, and those of which only our reason is left.
+func (p *PowerSaving) restore(ctx context.Context, v *view, names []string) error {
+	var down, rest []string
+	for _, name := range names {
+		if v.states[name].Is("DOWN") {
+			down = append(down, name)
+		} else {
+			rest = append(rest, name)
+		}
+	}
+	var err error
+	if len(down) > 0 {
+		if err = p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: down, State: "IDLE"}); err == nil {
+			p.Observe(Note{Event: NoteBack, Nodes: down})
+		}
+	}
+	if len(rest) > 0 { // tried on 22.05: the reason goes, and the state is said to be wrong
+		if cleared := p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: rest, State: "RESUME"}); !errors.Is(cleared, autoscale.ErrRejected) {
+			err = errors.Join(err, cleared)
+		}
+	}
+	return err
+}

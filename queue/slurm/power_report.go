@@ -1,0 +1,288 @@
+package slurm
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"autoscaled/autoscale"
+)
+
+// Detailer tells of jobs what is needed before they are acted on.
+type Detailer interface {
+	Details(ctx context.Context) (map[int64]JobDetail, error)
+}
+
+// maxComments bounds how many jobs' comments change in one tick, since each is a call of
+// its own. The others follow in the next ticks. Our own choice.
+const maxComments = 50
+
+// telling is what was told to users.
+type telling struct {
+	// comments are ours, by job, and what they say without times. nil: those of an
+	// earlier daemon were not looked for yet.
+	comments map[int64]string
+	outs
+}
+
+// wait is why a job waits.
+type wait struct {
+	reason autoscale.Reason
+	// names are the nodes that it waits for; none: it is pending.
+	names []string
+	// of are the offerings that these would be of.
+	of []autoscale.OfferingID
+}
+
+// Report tells users why they wait: in the comment of each job that waits for nodes which
+// can't be had now, and of each pending one that nothing in the cloud could serve. A
+// user's own comment stays. Nodes that can't be had for a while are taken out of service
+// (see [PowerSaving.settle]), so that jobs go elsewhere.
+func (p *PowerSaving) Report(ctx context.Context, s autoscale.State, plan autoscale.Plan) error {
+	p.mu.Lock()
+	p.settleEarly(s.Memory)
+	v := view{state: &s, jobs: p.jobs, nodes: p.nodes, jobsKnown: p.jobsProblem == nil, mapping: &p.Mapping}
+	p.mu.Unlock()
+	if len(plan.Outcomes) == 0 && len(s.Demand.Classes) > 0 || plan.Hold.Code != "" {
+		return nil // nothing was planned, so nobody knows
+	}
+	v.waits = waitsOf(&s, &plan)
+	v.look()
+	if !v.jobsKnown {
+		return nil // whose nodes they are is not known
+	}
+	details, err := p.detailsFor(ctx, &v)
+	if err != nil {
+		return err
+	}
+	v.details = details
+	settled := p.settle(ctx, &v)
+	return errors.Join(settled, p.comment(ctx, &v))
+}
+
+// view is what one report is made of.
+type view struct {
+	state     *autoscale.State
+	jobs      []Job
+	nodes     []Node
+	jobsKnown bool
+	mapping   *Mapping
+	waits     map[int64]wait
+	details   map[int64]JobDetail
+	states    map[string]*Node
+	byID      map[int64]*Job
+	// on are the jobs that have a node, by its name.
+	on map[string][]int64
+	// alive are the names, in lower case, behind which a VM is, or is asked for.
+	alive map[string]bool
+	// leaving tells that some VM is on its way out: what it takes of limits is not free yet.
+	leaving bool
+}
+
+// look finds what a report asks about more than once.
+func (v *view) look() {
+	v.states = statesOf(v.nodes)
+	v.byID, v.on, v.alive = make(map[int64]*Job, len(v.jobs)), make(map[string][]int64), make(map[string]bool)
+	for i := range v.jobs {
+		j := &v.jobs[i]
+		v.byID[j.ID] = j
+		if !occupies(j) {
+			continue
+		}
+		names, _ := Expand(j.Nodes) // what can't be read names no node that is acted on
+		for _, name := range names {
+			v.on[name] = append(v.on[name], j.ID)
+		}
+	}
+	for i := range v.state.Supply.Nodes {
+		switch n := &v.state.Supply.Nodes[i]; n.Phase {
+		case autoscale.PhaseStopping:
+			v.leaving = true
+		case autoscale.PhaseStarting, autoscale.PhaseReady, autoscale.PhaseUnknown:
+			v.alive[strings.ToLower(n.Name)] = true
+		}
+	}
+	for i := range v.state.Operations {
+		op := &v.state.Operations[i]
+		if op.Kind != autoscale.OperationCreate {
+			continue
+		}
+		names := op.Names
+		if op.Phase == autoscale.OpAccepted { // of fewer than were asked for the cloud makes the first
+			names = names[:max(0, min(op.Added, len(names)))]
+		}
+		for _, name := range names {
+			v.alive[strings.ToLower(name)] = true
+		}
+	}
+}
+
+// waitsOf are the jobs that the plan leaves waiting. A job in several parts waits for the
+// first reason of any, and for the names of those parts that wait.
+func waitsOf(s *autoscale.State, plan *autoscale.Plan) map[int64]wait {
+	waits := make(map[int64]wait)
+	for i := range plan.Outcomes {
+		o := &plan.Outcomes[i]
+		class := &s.Demand.Classes[o.Class]
+		if o.Tasks >= class.Tasks && len(o.Served) > 0 {
+			continue
+		}
+		reason := o.Reason
+		if len(class.Names) == 0 {
+			var none bool
+			if reason, none = unservable(&class.Shape, s.Supply.Pools); !none {
+				continue
+			}
+		}
+		for _, m := range class.Members[o.From:o.To] {
+			head, _, _ := strings.Cut(string(m.ID), "/")
+			id, err := strconv.ParseInt(head, 10, 64)
+			if err != nil {
+				continue // a node that is powered up for no job
+			}
+			w := waits[id]
+			if w.reason.Code == "" {
+				w.reason = reason
+			}
+			w.names = append(w.names, class.Names...)
+			if o.Pool != "" && len(class.Names) > 0 {
+				w.of = append(w.of, autoscale.OfferingOf(o.Pool, class.Group != ""))
+			}
+			waits[id] = w
+		}
+	}
+	return waits
+}
+
+// unservable tells why no pool could ever serve a pending job. One that Slurm, its user
+// or an administrator holds waits for them.
+func unservable(s *autoscale.Shape, pools []autoscale.Pool) (why autoscale.Reason, none bool) {
+	word, _, _ := strings.Cut(s.Held, ":")
+	if !Explain(word).Demand || s.Tasks == 0 {
+		return why, false
+	}
+	if s.PerTask.IsZero() && s.Selector.IsZero() {
+		return why, false // its shape can't be told
+	}
+	why = autoscale.Reason{Code: autoscale.ReasonNoPool}
+	for i := range pools {
+		pool := &pools[i]
+		if _, ok := s.Selector.Match(pool.Labels); !ok {
+			continue
+		}
+		switch {
+		case pool.Invalid != "":
+			why = autoscale.Reason{Code: autoscale.ReasonPoolInvalid, Subject: string(pool.ID), Detail: pool.Invalid}
+		case pool.Node.Cores < s.PerTask.Cores || pool.Node.GPUs < s.PerTask.GPUs:
+			if why.Code == autoscale.ReasonNoPool {
+				why = autoscale.Reason{Code: autoscale.ReasonNoMachine}
+			}
+		default:
+			return why, false
+		}
+	}
+	return why, true
+}
+
+// detailsFor asks about jobs where one is to be acted on, or once at the start, when an
+// earlier daemon may have left comments. nil: nobody needs to know.
+func (p *PowerSaving) detailsFor(ctx context.Context, v *view) (map[int64]JobDetail, error) {
+	if p.Details == nil {
+		return nil, nil
+	}
+	news := p.comments == nil
+	for id, w := range v.waits {
+		if p.comments[id] != sentenceKey(w.reason) || len(w.names) > 0 {
+			news = true
+		}
+	}
+	if !news {
+		return nil, nil
+	}
+	details, err := p.Details.Details(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if p.comments == nil {
+		p.comments = make(map[int64]string)
+		for id, d := range details {
+			if strings.HasPrefix(d.Comment, Mark) {
+				p.comments[id] = ""
+			}
+		}
+	}
+	return details, nil
+}
+
+// comment writes the comments that changed, and clears those whose time is over: their
+// job runs, or nodes are on their way for it. A pending job keeps its, for that is why it
+// was put back.
+func (p *PowerSaving) comment(ctx context.Context, v *view) error {
+	if p.Details == nil {
+		return nil
+	}
+	var failed []error
+	left := maxComments
+	for _, id := range slices.Sorted(maps.Keys(v.waits)) {
+		w := v.waits[id]
+		key := sentenceKey(w.reason)
+		old, ours := p.comments[id]
+		if left == 0 || ours && old == key || v.byID[id] == nil || v.details == nil {
+			continue
+		}
+		d, known := v.details[id]
+		if !known || d.Comment != "" && !strings.HasPrefix(d.Comment, Mark) {
+			continue
+		}
+		left--
+		if err := p.Cluster.UpdateJob(ctx, id, Mark+sentence(w.reason, v.state.At)); err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		p.comments[id] = key
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.comments)) {
+		j, waits := v.byID[id], false
+		if _, waits = v.waits[id]; waits || j != nil && j.Is("PENDING") {
+			continue
+		}
+		if j != nil && occupies(j) {
+			if left == 0 {
+				continue
+			}
+			left--
+			if err := p.Cluster.UpdateJob(ctx, id, ""); err != nil && !errors.Is(err, autoscale.ErrNotFound) {
+				failed = append(failed, err)
+				continue
+			}
+		}
+		delete(p.comments, id)
+	}
+	return errors.Join(failed...)
+}
+
+// sentenceKey is what makes a reason another one, without the times that pass.
+func sentenceKey(r autoscale.Reason) string {
+	r.For, r.Of, r.Have, r.Need = 0, 0, 0, 0
+	return string(r.Code) + "|" + r.Subject + "|" + string(r.Class) + "|" + r.Detail + "|" + strconv.FormatInt(r.Want, 10)
+}
+
+// sentence is a reason for users, who read it whenever they look: with the time of the
+// next try instead of how long it is until then.
+func sentence(r autoscale.Reason, at time.Time) string {
+	if r.Code != autoscale.ReasonCapacity {
+		return r.String()
+	}
+	text := r.Subject + " has run out (" + string(r.Class) + ")"
+	if r.Of > 0 {
+		text += "; it is tried again at " + at.Add(r.Of).UTC().Format("15:04:05 UTC")
+	}
+	if r.Detail != "" {
+		text += ": " + r.Detail
+	}
+	return text
+}
