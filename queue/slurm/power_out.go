@@ -24,6 +24,14 @@ import (
 // The marks in Slurm are all that is remembered of this: a daemon that starts anew finds
 // them, and returns the nodes if no limit that it knows of is against it.
 
+// Slurm leaves a node DOWN that did not come up in ResumeTimeout. It is returned too, once
+// its VM is gone and returnAfter has passed, as CycleCloud's own integration does every
+// five minutes: nobody else would.
+const returnAfter = 5 * time.Minute
+
+// timedOut is how Slurm's own reason for such a node begins.
+const timedOut = "ResumeTimeout reached"
+
 // leastOut is how long nodes stay out at the least: Slurm's delay of requeued jobs, and
 // what its scheduler takes to look at all of them again.
 const leastOut = 3 * time.Minute
@@ -32,6 +40,8 @@ const leastOut = 3 * time.Minute
 type outs struct {
 	// held is until when what is out stays out, by offering.
 	held map[autoscale.OfferingID]hold
+	// expired is since when nodes are seen that did not come up in time.
+	expired map[string]time.Time
 	// probes are the nodes that were returned first, by offering.
 	probes map[autoscale.OfferingID]string
 }
@@ -61,6 +71,9 @@ func (p *PowerSaving) settle(ctx context.Context, v *view) error {
 	p.hold(v)
 	lists := p.sort(v, p.giveUp(v))
 	failed := []error{p.setDown(ctx, lists.gone, true), p.setDown(ctx, lists.down, false)}
+	if len(lists.expired) > 0 {
+		failed = append(failed, p.restore(ctx, v, lists.expired))
+	}
 	if len(lists.again) > 0 {
 		failed = append(failed, p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: lists.again, State: "POWER_DOWN"}))
 	}
@@ -78,9 +91,13 @@ type lists struct {
 	again []string
 	// back are those that nothing keeps out any more. Of some no offering is known.
 	back map[autoscale.OfferingID][]string
+	// expired are those that did not come up in time, long ago.
+	expired []string
 }
 
 func (p *PowerSaving) sort(v *view, gone map[string][]string) lists {
+	seen := p.expired
+	p.expired = make(map[string]time.Time)
 	l := lists{gone: gone, down: make(map[string][]string), back: make(map[autoscale.OfferingID][]string)}
 	going := make(map[string]bool)
 	for _, names := range gone {
@@ -90,6 +107,16 @@ func (p *PowerSaving) sort(v *view, gone map[string][]string) lists {
 	}
 	for i := range v.nodes {
 		n := &v.nodes[i]
+		if strings.HasPrefix(n.Reason, timedOut) && v.vacant(n) {
+			since, before := seen[n.Name]
+			if !before {
+				since = v.state.At
+			}
+			p.expired[n.Name] = since
+			if v.state.At.Sub(since) >= returnAfter {
+				l.expired = append(l.expired, n.Name)
+			}
+		}
 		marked := strings.HasPrefix(n.Reason, Mark)
 		if going[n.Name] || !marked && len(p.held) == 0 {
 			continue
@@ -114,6 +141,15 @@ func sortedKeys[K ~string, V any](m map[K]V) []K {
 	}
 	slices.Sort(keys)
 	return keys
+}
+
+// vacant tells whether a node of ours is DOWN, powered down, and has no VM left.
+func (v *view) vacant(n *Node) bool {
+	if !n.Is("DOWN") || !n.Is("POWERED_DOWN") || n.Is("DRAIN") || v.standing[strings.ToLower(n.Name)] {
+		return false
+	}
+	_, _, known := v.mapping.Node(n)
+	return known
 }
 
 // spare tells whether a node may be taken out: nobody has it, and nobody took it out.
@@ -217,12 +253,9 @@ func (p *PowerSaving) giveUp(v *view) map[string][]string {
 		if !p.lost(v, &w) || !v.requeues(id) {
 			continue
 		}
-		text := sentence(w.reason, v.state.At)
+		text := p.sentence(&w, v.state.At)
 		if w.reason.Code == autoscale.ReasonLimit || w.reason.Code == autoscale.ReasonBudget {
 			p.holdLimited(w.of, hold{until: v.state.At.Add(leastOut), text: text})
-		}
-		if w.reason.Code == autoscale.ReasonNameTaken {
-			text = p.held[w.of[0]].text
 		}
 		for _, name := range w.names {
 			if !taken[name] && v.yields(name) {

@@ -79,6 +79,8 @@ type view struct {
 	on map[string][]int64
 	// alive are the names, in lower case, behind which a VM is, or is asked for.
 	alive map[string]bool
+	// standing are those behind which any record is, on its way out too.
+	standing map[string]bool
 	// leaving tells that some VM is on its way out: what it takes of limits is not free yet.
 	leaving bool
 }
@@ -87,6 +89,7 @@ type view struct {
 func (v *view) look() {
 	v.states = statesOf(v.nodes)
 	v.byID, v.on, v.alive = make(map[int64]*Job, len(v.jobs)), make(map[string][]int64), make(map[string]bool)
+	v.standing = make(map[string]bool)
 	for i := range v.jobs {
 		j := &v.jobs[i]
 		v.byID[j.ID] = j
@@ -99,7 +102,11 @@ func (v *view) look() {
 		}
 	}
 	for i := range v.state.Supply.Nodes {
-		switch n := &v.state.Supply.Nodes[i]; n.Phase {
+		n := &v.state.Supply.Nodes[i]
+		if n.Phase != autoscale.PhaseGone {
+			v.standing[strings.ToLower(n.Name)] = true
+		}
+		switch n.Phase {
 		case autoscale.PhaseStopping:
 			v.leaving = true
 		case autoscale.PhaseStarting, autoscale.PhaseReady, autoscale.PhaseUnknown:
@@ -239,7 +246,7 @@ func (p *PowerSaving) comment(ctx context.Context, v *view) error {
 			continue
 		}
 		left--
-		if err := p.Cluster.UpdateJob(ctx, id, Mark+sentence(w.reason, v.state.At)); err != nil {
+		if err := p.Cluster.UpdateJob(ctx, id, Mark+p.sentence(&w, v.state.At)); err != nil {
 			failed = append(failed, err)
 			continue
 		}
@@ -269,6 +276,19 @@ func (p *PowerSaving) comment(ctx context.Context, v *view) error {
 func sentenceKey(r autoscale.Reason) string {
 	r.For, r.Of, r.Have, r.Need = 0, 0, 0, 0
 	return string(r.Code) + "|" + r.Subject + "|" + string(r.Class) + "|" + r.Detail + "|" + strconv.FormatInt(r.Want, 10)
+}
+
+// sentence is why a job waits, for users. Of an offering that is held all hear the same.
+func (p *PowerSaving) sentence(w *wait, at time.Time) string {
+	switch w.reason.Code {
+	case autoscale.ReasonCapacity, autoscale.ReasonNameTaken:
+		for _, id := range w.of {
+			if h := p.held[id]; !h.failed.IsZero() && h.until.After(at) {
+				return h.text
+			}
+		}
+	}
+	return sentence(w.reason, at)
 }
 
 // sentence is a reason for users, who read it whenever they look: with the time of the

@@ -1,0 +1,422 @@
+package slurm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"autoscaled/autoscale"
+	"autoscaled/queue/slurm"
+)
+
+// controller is a slurmctld with power saving, as far as these tests need one: it behaves
+// as Slurm 22.05 was seen to. It is brought forward by advance.
+type controller struct {
+	now                                       time.Time
+	suspendTime, suspendTimeout, resumeTimout time.Duration
+	nodes                                     []*ctlNode
+	jobs                                      []*ctlJob
+	nextJob                                   int64
+	// hooks is where the programs leave word; nil: they are lost.
+	hooks *spooled
+	cloud *vmCloud
+	// jobsFail and nodesFail make the readings fail.
+	jobsFail, nodesFail bool
+	// downs counts how often each node was set DOWN by us.
+	downs map[string]int
+}
+
+type ctlNode struct {
+	name, reason string
+	down         bool
+	power        string // "up", "POWERING_UP", "POWERING_DOWN", "POWERED_DOWN"
+	since        time.Time
+	idle         time.Time
+	job          *ctlJob
+}
+
+type ctlJob struct {
+	id         int64
+	partitions []string
+	count      int
+	requeue    bool
+	length     time.Duration
+	begin      time.Time
+	state      string // PENDING, CONFIGURING, RUNNING, COMPLETED, NODE_FAIL
+	nodes      []*ctlNode
+	ends       time.Time
+	comment    string
+	restarts   int
+}
+
+func newController(now time.Time, cloud *vmCloud, arrays map[string]int) *controller {
+	c := &controller{now: now, suspendTime: 5 * time.Minute, suspendTimeout: time.Minute, resumeTimout: 10 * time.Minute, cloud: cloud, downs: make(map[string]int)}
+	for _, array := range slices.Sorted(func(yield func(string) bool) {
+		for name := range arrays {
+			if !yield(name) {
+				return
+			}
+		}
+	}) {
+		for i := 1; i <= arrays[array]; i++ {
+			c.nodes = append(c.nodes, &ctlNode{name: fmt.Sprintf("%s-%d", array, i), power: "POWERED_DOWN"})
+		}
+	}
+	return c
+}
+
+func (c *controller) submit(count int, requeue bool, length time.Duration, partitions ...string) *ctlJob {
+	c.nextJob++
+	j := &ctlJob{id: c.nextJob, partitions: partitions, count: count, requeue: requeue, length: length, state: "PENDING", begin: c.now}
+	c.jobs = append(c.jobs, j)
+	return j
+}
+
+func (n *ctlNode) set(power string, now time.Time) { n.power, n.since = power, now }
+
+func (n *ctlNode) state() string {
+	base := "IDLE"
+	switch {
+	case n.down:
+		base = "DOWN"
+	case n.job != nil:
+		base = "ALLOCATED"
+	}
+	if n.power == "up" {
+		return base + "+CLOUD"
+	}
+	return base + "+CLOUD+" + n.power
+}
+
+// advance brings the controller to a time: timeouts, registrations, ends, suspends, and
+// what can start.
+func (c *controller) advance(now time.Time) {
+	c.now = now
+	for _, n := range c.nodes {
+		vm := c.cloud.answering(n.name)
+		switch {
+		case n.power == "POWERING_DOWN" && now.Sub(n.since) >= c.suspendTimeout:
+			n.set("POWERED_DOWN", now)
+		case n.power == "POWERING_UP" && vm != nil && vm.booted.After(n.since) && !n.down:
+			n.set("up", now)
+			n.idle = now
+		case n.power == "POWERING_UP" && now.Sub(n.since) >= c.resumeTimout:
+			c.fail(n, "ResumeTimeout reached")
+			n.set("POWERED_DOWN", now)
+			c.hook(slurm.HookResumeFail, n.name)
+		case n.power == "up" && vm == nil && !n.down:
+			c.fail(n, "Not responding")
+			n.idle = now
+		}
+	}
+	c.run()
+	for _, n := range c.nodes {
+		if n.power == "up" && n.job == nil && now.Sub(n.idle) >= c.suspendTime {
+			n.set("POWERING_DOWN", now)
+			n.down, n.reason = false, ""
+			c.hook(slurm.HookSuspend, n.name)
+		}
+	}
+	c.schedule()
+}
+
+func (c *controller) run() {
+	for _, j := range c.jobs {
+		switch {
+		case j.state == "CONFIGURING" && !slices.ContainsFunc(j.nodes, func(n *ctlNode) bool { return n.power != "up" }):
+			j.state, j.ends = "RUNNING", c.now.Add(j.length)
+		case j.state == "RUNNING" && !j.ends.After(c.now):
+			c.free(j, "COMPLETED")
+		}
+	}
+}
+
+func (c *controller) schedule() {
+	for _, j := range c.jobs {
+		if j.state != "PENDING" || j.begin.After(c.now) {
+			continue
+		}
+		for _, partition := range j.partitions {
+			if free := c.freeIn(partition); len(free) >= j.count {
+				c.allocate(j, free[:j.count])
+				break
+			}
+		}
+	}
+}
+
+func (c *controller) freeIn(partition string) (free []*ctlNode) {
+	for _, up := range []string{"up", "POWERING_UP", "POWERED_DOWN"} {
+		for _, n := range c.nodes {
+			if n.power == up && !n.down && n.job == nil && strings.HasPrefix(n.name, partition+"-") {
+				free = append(free, n)
+			}
+		}
+	}
+	return free
+}
+
+func (c *controller) allocate(j *ctlJob, nodes []*ctlNode) {
+	j.state, j.nodes = "CONFIGURING", slices.Clone(nodes)
+	var resume []string
+	for _, n := range nodes {
+		n.job = j
+		if n.power == "POWERED_DOWN" {
+			n.set("POWERING_UP", c.now)
+			resume = append(resume, n.name)
+		}
+	}
+	if len(resume) > 0 {
+		c.hook(slurm.HookResume, strings.Join(resume, ","))
+	}
+}
+
+func (c *controller) hook(kind slurm.HookKind, nodes string) {
+	if c.hooks != nil {
+		c.hooks.hooks = append(c.hooks.hooks, slurm.Hook{Kind: kind, Nodes: nodes, At: c.now})
+	}
+}
+
+// free ends a job's run.
+func (c *controller) free(j *ctlJob, state string) {
+	for _, n := range j.nodes {
+		n.job, n.idle = nil, c.now
+	}
+	j.nodes, j.state = nil, state
+}
+
+// fail sets a node DOWN, which its job does not survive.
+func (c *controller) fail(n *ctlNode, reason string) {
+	n.down, n.reason = true, reason
+	if j := n.job; j != nil {
+		if !j.requeue {
+			c.free(j, "NODE_FAIL")
+			return
+		}
+		c.free(j, "PENDING")
+		j.begin = c.now.Add(121 * time.Second)
+		j.restarts++
+	}
+}
+
+func (c *controller) node(name string) *ctlNode {
+	i := slices.IndexFunc(c.nodes, func(n *ctlNode) bool { return n.name == name })
+	return c.nodes[i]
+}
+
+var errAway = errors.New("unable to contact slurm controller")
+
+func (c *controller) Jobs(context.Context) (list []slurm.Job, err error) {
+	if c.jobsFail {
+		return nil, errAway
+	}
+	for _, j := range c.jobs {
+		var names []string
+		for _, n := range j.nodes {
+			names = append(names, n.name)
+		}
+		job := slurm.Job{ID: j.id, State: j.state, Partition: strings.Join(j.partitions, ","), NodeCount: int64(j.count), CPUs: int64(j.count), Shared: "none", Nodes: strings.Join(names, ",")}
+		switch {
+		case j.state == "PENDING" && j.begin.After(c.now):
+			job.Reason = "BeginTime"
+		case j.state == "PENDING":
+			job.Reason = "Resources"
+		case j.state != "RUNNING" && j.state != "CONFIGURING":
+			continue
+		}
+		list = append(list, job)
+	}
+	return list, nil
+}
+
+func (c *controller) Nodes(context.Context) (list []slurm.Node, err error) {
+	if c.nodesFail {
+		return nil, errAway
+	}
+	for _, n := range c.nodes {
+		list = append(list, slurm.Node{Name: n.name, State: n.state(), Reason: n.reason, CPUs: 4})
+	}
+	return list, nil
+}
+
+func (c *controller) UpdateNodes(_ context.Context, u slurm.NodeUpdate) error {
+	for _, name := range u.Names {
+		n := c.node(name)
+		switch u.State {
+		case "DOWN":
+			c.downs[name]++
+			c.fail(n, u.Reason)
+		case "IDLE", "RESUME":
+			n.down, n.reason = false, ""
+		case "POWER_DOWN":
+			n.down = false
+			n.set("POWERING_DOWN", c.now)
+			c.hook(slurm.HookSuspend, name)
+		default:
+			return fmt.Errorf("invalid node state %q", u.State)
+		}
+	}
+	return nil
+}
+
+func (c *controller) UpdateJob(_ context.Context, id int64, comment string) error {
+	c.jobs[id-1].comment = comment
+	return nil
+}
+
+func (c *controller) Details(context.Context) (map[int64]slurm.JobDetail, error) {
+	details := make(map[int64]slurm.JobDetail)
+	for _, j := range c.jobs {
+		details[j.id] = slurm.JobDetail{Requeue: j.requeue, Comment: j.comment}
+	}
+	return details, nil
+}
+
+func (c *controller) Partitions(context.Context) ([]slurm.Partition, error) { return nil, errAway }
+func (c *controller) Settings(context.Context) (slurm.Settings, error) {
+	return slurm.Settings{}, errAway
+}
+func (c *controller) CreateNode(context.Context, slurm.NewNode) error { return errAway }
+func (c *controller) DeleteNodes(context.Context, []string) error     { return errAway }
+func (c *controller) Reconfigure(context.Context) error               { return errAway }
+
+// vm is a node of the cloud.
+type vm struct {
+	autoscale.Node
+	made, booted, ends time.Time
+	never              bool
+}
+
+// vmCloud is a cloud whose nodes boot and leave in their time. It watches over what is
+// asked of it.
+type vmCloud struct {
+	now         time.Time
+	boot, leave time.Duration
+	vms         []*vm
+	made        map[autoscale.RequestID][]autoscale.NodeID
+	// stock is how many nodes each pool has, by its nodearray; none: any number.
+	stock map[string]int
+	rand  *rand.Rand
+	// faults is how likely an answer is lost, or a VM never boots.
+	lost, never float64
+	ctl         *controller
+	violations  []string
+	creates     int
+}
+
+func (v *vmCloud) advance(now time.Time) {
+	v.now = now
+	v.vms = slices.DeleteFunc(v.vms, func(m *vm) bool { return m.Phase == autoscale.PhaseStopping && !m.ends.After(now) })
+	for _, m := range v.vms {
+		if m.Phase == autoscale.PhaseStarting && !m.never && now.Sub(m.made) >= v.boot {
+			m.Phase, m.booted = autoscale.PhaseReady, now
+		}
+	}
+}
+
+// answering is the VM of a name whose slurmd answers.
+func (v *vmCloud) answering(name string) *vm {
+	for _, m := range v.vms {
+		if m.Name == name && m.Phase == autoscale.PhaseReady {
+			return m
+		}
+	}
+	return nil
+}
+
+func (v *vmCloud) Observe(context.Context) (autoscale.Supply, error) {
+	var s autoscale.Supply
+	for _, array := range []string{"hpc", "htc"} {
+		s.Pools = append(s.Pools, autoscale.Pool{ID: autoscale.PoolID(array + "/F4"), Labels: map[string]string{autoscale.LabelNodearray: array}, GroupSize: 100, Node: autoscale.Resources{Cores: 4, Memory: 8 * autoscale.GiB}})
+	}
+	for _, m := range v.vms {
+		s.Nodes = append(s.Nodes, m.Node)
+	}
+	return s, nil
+}
+
+func (v *vmCloud) taken(name string) bool {
+	return slices.ContainsFunc(v.vms, func(m *vm) bool { return m.Name == name })
+}
+
+func (v *vmCloud) Create(_ context.Context, g autoscale.Grow) (autoscale.Receipt, error) {
+	if _, known := v.made[g.Request]; known {
+		return autoscale.Receipt{Added: len(v.made[g.Request])}, nil
+	}
+	array, _, _ := strings.Cut(string(g.Pool), "/")
+	receipt := autoscale.Receipt{}
+	v.made[g.Request] = nil
+	if len(g.Names) != g.Count {
+		v.violations = append(v.violations, fmt.Sprintf("%d nodes of %s without a name", g.Count-len(g.Names), g.Pool))
+	}
+	for _, name := range g.Names {
+		if n := v.ctl.node(name); n.power != "POWERING_UP" {
+			v.violations = append(v.violations, fmt.Sprintf("%s: create of %s, which is %s", v.now.Format(time.TimeOnly), name, n.state()))
+		}
+		if left, bounded := v.stock[array]; bounded {
+			if left <= 0 {
+				receipt.Message, receipt.Class = "no more capacity", autoscale.ErrorCapacity
+				break
+			}
+			v.stock[array]--
+		}
+		v.creates++
+		if v.taken(name) {
+			name += "-misnamed"
+		}
+		m := &vm{Node: autoscale.Node{ID: autoscale.NodeID(fmt.Sprintf("id-%d", v.creates)), Name: name, Host: fmt.Sprintf("ip-%d", v.creates), Pool: g.Pool, Group: g.Group, Phase: autoscale.PhaseStarting, Request: g.Request, Owned: true}, made: v.now}
+		m.never = v.rand.Float64() < v.never
+		v.vms = append(v.vms, m)
+		v.made[g.Request] = append(v.made[g.Request], m.ID)
+		receipt.Added++
+	}
+	if v.rand.Float64() < v.lost {
+		return autoscale.Receipt{}, fmt.Errorf("connection lost: %w: %w", autoscale.ErrUnavailable, autoscale.ErrUncertain)
+	}
+	return receipt, nil
+}
+
+func (v *vmCloud) Start(context.Context, autoscale.Start) (autoscale.Receipt, error) {
+	return autoscale.Receipt{}, errors.New("nothing is deallocated here")
+}
+
+func (v *vmCloud) Remove(_ context.Context, r autoscale.Remove) (autoscale.Receipt, error) {
+	for _, gone := range r.Nodes {
+		i := slices.IndexFunc(v.vms, func(m *vm) bool { return m.ID == gone.ID })
+		if i < 0 {
+			continue
+		}
+		m := v.vms[i]
+		if k := slices.IndexFunc(v.ctl.nodes, func(n *ctlNode) bool { return n.name == m.Name }); k >= 0 {
+			n := v.ctl.nodes[k]
+			registers := n.power == "POWERING_UP" && m.made.After(n.since) && !n.down
+			if n.power == "up" && !n.down || registers {
+				v.violations = append(v.violations, fmt.Sprintf("%s: removal of %s (%s), which is %s: %s", v.now.Format(time.TimeOnly), m.Name, m.ID, n.state(), r.Reason))
+			}
+		}
+		if m.Phase != autoscale.PhaseStopping {
+			m.Phase, m.ends = autoscale.PhaseStopping, v.now.Add(v.leave)
+		}
+		if array, _, _ := strings.Cut(string(m.Pool), "/"); v.stock != nil {
+			if _, bounded := v.stock[array]; bounded {
+				v.stock[array]++
+			}
+		}
+	}
+	if v.rand.Float64() < v.lost {
+		return autoscale.Receipt{}, fmt.Errorf("connection lost: %w: %w", autoscale.ErrUnavailable, autoscale.ErrUncertain)
+	}
+	return autoscale.Receipt{}, nil
+}
+
+func (v *vmCloud) Resolve(_ context.Context, id autoscale.RequestID) (autoscale.Resolution, error) {
+	nodes, known := v.made[id]
+	if !known {
+		return autoscale.Resolution{State: autoscale.ResolvedAbsent}, nil
+	}
+	return autoscale.Resolution{State: autoscale.ResolvedArrived, Nodes: nodes}, nil
+}
