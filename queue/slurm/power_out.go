@@ -154,8 +154,12 @@ func (v *view) vacant(n *Node) bool {
 
 // spare tells whether a node may be taken out: nobody has it, and nobody took it out.
 func spare(n *Node) bool {
-	return suspended(n) && n.Is("IDLE") && !n.Is("DRAIN") && !n.Is("MAINT") && !n.Is("RESERVED") && (n.Reason == "" || strings.HasPrefix(n.Reason, Mark))
+	return suspended(n) && n.Is("IDLE") && !n.Is("DRAIN") && !n.Is("MAINT") && !n.Is("RESERVED") && unsaid(n)
 }
+
+// unsaid tells whether no administrator gave a node a reason. Slurm leaves its own on
+// nodes that it took back into service.
+func unsaid(n *Node) bool { return lostBySlurm(n.Reason) || strings.HasPrefix(n.Reason, Mark) }
 
 // offeringsOf are those that a node could be of. Several: the mapping names no machine type.
 func (v *view) offeringsOf(n *Node) []autoscale.OfferingID {
@@ -280,7 +284,7 @@ func (p *PowerSaving) holdLimited(ids []autoscale.OfferingID, h hold) {
 // a reason for it, and no job has it that would end by that.
 func (v *view) yields(name string) bool {
 	n := v.states[name]
-	if n == nil || !resumed(n) || v.alive[strings.ToLower(name)] || n.Is("DRAIN") || n.Reason != "" && !strings.HasPrefix(n.Reason, Mark) {
+	if n == nil || !resumed(n) || v.alive[strings.ToLower(name)] || n.Is("DRAIN") || !unsaid(n) {
 		return false
 	}
 	return !slices.ContainsFunc(v.on[name], func(other int64) bool { return !v.requeues(other) })
