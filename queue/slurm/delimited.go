@@ -1,7 +1,6 @@
 package slurm
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -20,27 +19,24 @@ import (
 // job", which always writes them, is not read at all.
 const Separator = '\x1f'
 
-// maxLine bounds a line, in bytes: a job on thousands of nodes fits many times.
-const maxLine = 4 << 20
-
 // column is a field of squeue's -O and where it goes.
 type column struct {
 	name string
-	read func(t *textReader, j *Job, value string) error
+	read func(t *textReader, j *Job, value []byte) error
 }
 
 func textColumn(name string, where func(*Job) *string) column {
-	return column{name, func(t *textReader, j *Job, value string) error {
+	return column{name, func(t *textReader, j *Job, value []byte) error {
 		*where(j) = t.share(value)
 		return nil
 	}}
 }
 
 func numberColumn(name string, where func(*Job) *int64) column {
-	return column{name, func(_ *textReader, j *Job, value string) error {
-		n, err := strconv.ParseInt(value, 10, 64)
-		if err != nil {
-			return errors.New("want a whole number")
+	return column{name, func(_ *textReader, j *Job, value []byte) error {
+		n, ok := decimal(value)
+		if !ok {
+			return errNumber
 		}
 		*where(j) = amount(n)
 		return nil
@@ -48,9 +44,9 @@ func numberColumn(name string, where func(*Job) *int64) column {
 }
 
 func timeColumn(name string, where func(*Job) *time.Time) column {
-	return column{name, func(_ *textReader, j *Job, value string) error {
-		n, err := strconv.ParseInt(value, 10, 64)
-		if err != nil {
+	return column{name, func(_ *textReader, j *Job, value []byte) error {
+		n, ok := decimal(value)
+		if !ok {
 			return errors.New("want seconds of Unix time: SLURM_TIME_FORMAT=%s is not set")
 		}
 		*where(j) = unixTime(n)
@@ -69,16 +65,22 @@ var columns = []column{
 	textColumn("Partition", func(j *Job) *string { return &j.Partition }),
 	textColumn("State", func(j *Job) *string { return &j.State }),
 	{"Reason", readReason},
-	{"PriorityLong", func(_ *textReader, j *Job, value string) (err error) {
-		if j.Priority, err = strconv.ParseInt(value, 10, 64); err != nil {
-			err = errors.New("want a whole number")
+	{"PriorityLong", func(_ *textReader, j *Job, value []byte) error {
+		n, ok := decimal(value)
+		if !ok {
+			return errNumber
 		}
-		return err
+		j.Priority = n
+		return nil
 	}},
 	timeColumn("SubmitTime", func(j *Job) *time.Time { return &j.Submitted }),
 	timeColumn("EligibleTime", func(j *Job) *time.Time { return &j.Eligible }),
-	{"TimeLimit", func(_ *textReader, j *Job, value string) (err error) {
-		j.TimeLimit, err = span(value)
+	{"TimeLimit", func(t *textReader, j *Job, value []byte) error {
+		limit, err := t.limit.of(value, func(text string) (int64, error) {
+			limit, err := span(text)
+			return int64(limit), err
+		})
+		j.TimeLimit = time.Duration(limit)
 		return err
 	}},
 	textColumn("NodeList", func(j *Job) *string { return &j.Nodes }),
@@ -132,12 +134,12 @@ const nodesDown = "Nodes required for job are DOWN"
 
 // readReason takes the word before what Slurm adds to some reasons, as in
 // "ReqNodeNotAvail, UnavailableNodes:htc-8".
-func readReason(t *textReader, j *Job, value string) error {
-	word, _, more := strings.Cut(value, ",")
-	if word == nodesDown {
-		word = "Resources"
-	}
+func readReason(t *textReader, j *Job, value []byte) error {
+	word, _, more := bytes.Cut(value, []byte(","))
 	j.Reason = t.share(word)
+	if j.Reason == nodesDown {
+		j.Reason = "Resources"
+	}
 	if more {
 		j.Description = t.share(value)
 	}
@@ -146,108 +148,103 @@ func readReason(t *textReader, j *Job, value string) error {
 
 // readArrayTask reads the tasks that are still to start: "2-9%2", or of one that
 // started, its number.
-func readArrayTask(_ *textReader, j *Job, value string) error {
-	tasks, limit, limited := strings.Cut(value, "%")
+func readArrayTask(_ *textReader, j *Job, value []byte) error {
+	tasks, limit, limited := bytes.Cut(value, []byte("%"))
 	if limited {
-		n, err := strconv.ParseInt(limit, 10, 64)
-		if err != nil {
+		n, ok := decimal(limit)
+		if !ok {
 			return errors.New("want tasks, and a number after %")
 		}
 		j.ArrayLimit = n
 	}
-	j.ArrayTasks = strings.Clone(tasks)
+	j.ArrayTasks = string(tasks)
 	return nil
 }
 
 // readOverSubscribe reads NO for jobs that share no node.
-func readOverSubscribe(_ *textReader, j *Job, value string) error {
-	switch value {
+func readOverSubscribe(t *textReader, j *Job, value []byte) error {
+	switch word := t.share(value); word {
 	case "NO":
 		j.Shared = "none"
 	case "YES", "OK":
 	default:
-		j.Shared = strings.ToLower(value)
+		j.Shared = strings.ToLower(word)
 	}
 	return nil
-}
-
-// textReader reads lines.
-type textReader struct{ words map[string]string }
-
-// share makes equal texts share their memory, and not that of the line.
-func (t *textReader) share(text string) string {
-	if word, known := t.words[text]; known {
-		return word
-	}
-	text = strings.Clone(strings.ToValidUTF8(text, "\uFFFD"))
-	if len(t.words) < maxWords {
-		t.words[text] = text
-	}
-	return text
 }
 
 // ReadDelimitedJobs reads what squeue prints with [JobsFormat]. Every line must have
 // every field. An error is [ErrAnswer] and tells of the line and what was read. No
 // lines are no jobs: whether squeue succeeded is for its exit status to tell.
 func ReadDelimitedJobs(r io.Reader) ([]Job, error) {
-	t := &textReader{words: make(map[string]string)}
-	jobs := make([]Job, 0, 64)
-	err := eachLine(r, func(line []byte) error {
-		jobs = append(jobs, Job{})
-		return t.job(&jobs[len(jobs)-1], string(line))
-	})
+	parts, lines, err := readParts(r)
+	jobs := make([]Job, lines)
+	if err == nil {
+		err = shareOut(parts, func(mine []part) error {
+			t := newTextReader()
+			for i := range mine {
+				if err := mine[i].each(func(i int, line []byte) error { return t.job(&jobs[i], line) }); err != nil {
+					return err
+				}
+				mine[i].text = nil // it is not needed again, and there may be much of it
+			}
+			return nil
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read jobs: %w: %w", ErrAnswer, err)
 	}
 	return jobs, nil
 }
 
-// eachLine calls read for each line of at most maxLine bytes.
-func eachLine(r io.Reader, read func(line []byte) error) error {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
-	n := 1
-	for ; lines.Scan(); n++ {
-		if n > maxRecords {
-			return fmt.Errorf("it has more than %d lines", maxRecords)
-		}
-		if err := read(lines.Bytes()); err != nil {
-			return fmt.Errorf("line %d, %s: %w", n, short(string(bytes.ReplaceAll(lines.Bytes(), []byte{Separator}, []byte("|")))), err)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("line %d: %w", n, err)
-	}
-	return nil
-}
-
-func (t *textReader) job(j *Job, line string) error {
-	if n := strings.Count(line, string(Separator)); n != len(columns) || line[len(line)-1] != Separator {
+func (t *textReader) job(j *Job, line []byte) error {
+	if n := bytes.Count(line, separator); n != len(columns) || line[len(line)-1] != Separator {
 		return fmt.Errorf("want %d fields, each with the separator after it, not %d", len(columns), n)
 	}
 	for i := range columns {
-		var value string
-		value, line, _ = strings.Cut(line, string(Separator))
-		if value == "" || value == "N/A" || value == "(null)" || value == "*" {
+		end := bytes.IndexByte(line, Separator)
+		value := line[:end]
+		line = line[end+1:]
+		if nothing(value) {
 			continue
 		}
 		if err := columns[i].read(t, j, value); err != nil {
-			return fmt.Errorf("%s is %s: %w", columns[i].name, short(value), err)
+			return fmt.Errorf("%s is %s: %w", columns[i].name, short(string(value)), err)
 		}
 	}
-	tellMemory(j)
+	t.tellMemory(j)
 	return checkJob(finishArray(j))
 }
 
-func readMinMemory(_ *textReader, j *Job, value string) (err error) {
-	j.MemoryPerNode, err = mebibytes(value)
+var separator = []byte{Separator}
+
+// nothing tells whether a field has no value.
+func nothing(value []byte) bool {
+	switch len(value) {
+	case 0:
+		return true
+	case 1:
+		return value[0] == '*'
+	case 3:
+		return string(value) == "N/A"
+	case 6:
+		return string(value) == "(null)"
+	}
+	return false
+}
+
+func readMinMemory(t *textReader, j *Job, value []byte) (err error) {
+	j.MemoryPerNode, err = t.memory.of(value, mebibytes)
 	return err
 }
 
 // tellMemory finds out whose the least memory is, which squeue does not say: of a core
 // where that makes the whole that the job asks for, else of a node.
-func tellMemory(j *Job) {
-	whole, err := mebibytes(tresAmount(j.TRES, "mem"))
+func (t *textReader) tellMemory(j *Job) {
+	if j.TRES != t.tres {
+		t.tres, t.tresMemory = j.TRES, tresAmount(j.TRES, "mem")
+	}
+	whole, err := t.memory.of([]byte(t.tresMemory), mebibytes)
 	if err == nil && whole > 0 && j.MemoryPerNode > 0 && whole == j.MemoryPerNode*j.CPUs {
 		j.MemoryPerNode, j.MemoryPerCPU = 0, j.MemoryPerNode
 	}

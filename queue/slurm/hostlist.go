@@ -247,6 +247,9 @@ func bracketed(parts []hostParts) string {
 	return parts[0].head + "[" + strings.Join(ranges, ",") + "]" + parts[0].tail
 }
 
+// maxShown is more than is ever shown of what was read, in bytes.
+const maxShown = 1 << 10
+
 // short quotes the beginning of a text for an error.
 func short(text string) string {
 	const most = 80

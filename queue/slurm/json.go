@@ -5,11 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
+	"slices"
 
 	"autoscaled/autoscale"
 )
@@ -17,10 +13,6 @@ import (
 // maxRecords bounds how many records an answer may have. Slurm's own bound on jobs,
 // MaxJobCount, is 10,000 by default.
 const maxRecords = 2_000_000
-
-// syntax is what is forgiven: names given twice, the last one counting, and bytes that
-// aren't UTF-8, since users name jobs as they like.
-var syntax = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
 // ErrAnswer is an answer of Slurm's that can't be used: it is not what its
 // documentation promises, or tells of an error. It is never taken for an empty list.
@@ -99,7 +91,7 @@ type fields[T any] map[string]func(d *decoder, t *T) error
 
 // readAnswer reads the records of a kind.
 func readAnswer[T any](r io.Reader, k recordKind[T]) (answered[T], error) {
-	d := &decoder{Decoder: jsontext.NewDecoder(r, syntax), words: make(map[string]string)}
+	d := newDecoder(r)
 	a, err := answer(d, k)
 	if err != nil {
 		return answered[T]{}, fmt.Errorf("read %s: %w: %w", k.key, ErrAnswer, err)
@@ -123,17 +115,12 @@ func answer[T any](d *decoder, k recordKind[T]) (answered[T], error) {
 		case "last_update":
 			a.updated, err = d.number()
 		default:
-			err = d.SkipValue()
+			_, err = d.value()
 		}
 		return err
 	})
 	if err == nil {
-		_, err = d.ReadToken()
-		if err == nil {
-			err = errors.New("more follows after its end")
-		} else if err == io.EOF {
-			err = nil
-		}
+		err = d.end()
 	}
 	switch {
 	case told != nil:
@@ -148,283 +135,158 @@ func answer[T any](d *decoder, k recordKind[T]) (answered[T], error) {
 
 // records reads a list of records. The first that is wrong ends it.
 func records[T any](d *decoder, k recordKind[T]) ([]T, error) {
-	list := make([]T, 0, 64)
+	var (
+		full   [][]T
+		last   = make([]T, 0, 64)
+		count  int
+		reader = recordReader[T]{fields: k.fields}
+	)
 	err := d.elements("a list", func() error {
-		if len(list) == maxRecords {
+		if count++; count > maxRecords {
 			return fmt.Errorf("it has more than %d records", maxRecords)
 		}
-		var one T
-		wrong, err := record(d, k.fields, &one)
+		if len(last) == cap(last) { // a list that grew would be copied again and again
+			full, last = append(full, last), make([]T, 0, 4096)
+		}
+		last = append(last, *new(T))
+		one := &last[len(last)-1]
+		wrong, err := reader.read(d, one)
 		if err == nil {
 			err = wrong
 			if err == nil {
-				err = k.check(&one)
+				err = k.check(one)
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("record %d (%s): %w", len(list)+1, k.describe(&one), err)
+			return fmt.Errorf("record %d (%s): %w", count, k.describe(one), err)
 		}
-		list = append(list, one)
 		return nil
 	})
-	return list, err
+	if err != nil || len(full) == 0 {
+		return last, err
+	}
+	return slices.Concat(append(full, last)...), nil
 }
 
-// record reads one record to its end, so that what is wrong in it can be told with its
+// recordReader reads records that are alike: it expects of each the members that others
+// had, in their order, and those that nobody wants to know as they were. So most of a
+// record is only compared.
+type recordReader[T any] struct {
+	fields  fields[T]
+	members []member[T]
+	place   map[string]int // among members, by name as it is written
+	next    int            // of members: the one that is expected
+}
+
+// member is one that records have.
+type member[T any] struct {
+	name []byte // as it is written, quotes included
+	read func(*decoder, *T) error
+	rest []byte // of one that is not read: all that came after its name
+	seen seen   // of one that is read
+}
+
+const (
+	// maxRest bounds what is kept to be compared, in bytes: what is long differs.
+	maxRest = 512
+	// maxMembers bounds how many are known by name. Slurm has some 130.
+	maxMembers = 1024
+)
+
+// read reads one record to its end, so that what is wrong in it can be told with its
 // id, wherever that is.
-func record[T any](d *decoder, known fields[T], t *T) (wrong, err error) {
-	err = d.members(func(name string) error {
-		read := known[name]
-		if read == nil {
-			return d.SkipValue()
-		}
-		bad := read(d, t)
-		var value *valueError
-		if !errors.As(bad, &value) {
-			return bad
-		}
-		if wrong == nil {
-			wrong = fmt.Errorf("%s: %w", name, bad)
-		}
-		return nil
-	})
-	return wrong, err
-}
-
-// decoder reads values of either generation.
-type decoder struct {
-	*jsontext.Decoder
-	// words are texts that were read before: most jobs have the same ones.
-	words map[string]string
-}
-
-// valueError is a value of another type than the one expected. It was read to its end.
-type valueError struct{ text string }
-
-func (e *valueError) Error() string { return e.text }
-
-func unexpected(want string, got jsontext.Value) error {
-	return &valueError{fmt.Sprintf("want %s, not %s", want, short(string(got)))}
-}
-
-// members calls read for each member of an object.
-func (d *decoder) members(read func(name string) error) error {
-	if d.PeekKind() != '{' {
-		return d.wrong("an object")
+func (k *recordReader[T]) read(d *decoder, t *T) (wrong, err error) {
+	if d.peek() != '{' {
+		return nil, d.wrong("an object")
 	}
-	if _, err := d.ReadToken(); err != nil {
-		return err
-	}
-	for d.PeekKind() == '"' {
-		raw, err := d.ReadValue()
-		if err != nil {
-			return err
-		}
-		name, err := d.unquote(raw)
-		if err != nil {
-			return err
-		}
-		if err := read(name); err != nil {
-			return err
-		}
-	}
-	_, err := d.ReadToken()
-	return err
-}
-
-// elements calls read for each element of a list.
-func (d *decoder) elements(want string, read func() error) error {
-	if d.PeekKind() != '[' {
-		return d.wrong(want)
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return err
-	}
-	for d.PeekKind() != ']' {
-		if err := read(); err != nil {
-			return err
-		}
-	}
-	_, err := d.ReadToken()
-	return err
-}
-
-// wrong reads a value that isn't what was wanted.
-func (d *decoder) wrong(want string) error {
-	raw, err := d.ReadValue()
-	if err != nil {
-		return err
-	}
-	return unexpected(want, raw)
-}
-
-// errors reads what the service says went wrong; told is nil where that is nothing.
-func (d *decoder) errors() (told, err error) {
-	raw, err := d.ReadValue()
-	if err != nil {
-		return nil, err
-	}
-	switch text := bytes.Join(bytes.Fields(raw), []byte(" ")); {
-	case raw.Kind() == 'n', bytes.Equal(text, []byte("[]")), bytes.Equal(text, []byte("[ ]")):
+	d.pos++
+	if d.peek() == '}' {
+		d.pos++
 		return nil, nil
-	default:
-		return fmt.Errorf("it tells of errors: %.300s", text), nil
 	}
-}
-
-// maxWords bounds the texts that are kept to be shared.
-const maxWords = 1 << 16
-
-// unquote reads a text; equal ones share their memory.
-func (d *decoder) unquote(raw jsontext.Value) (string, error) {
-	text := []byte(raw)
-	if bytes.IndexByte(text, '\\') < 0 {
-		text = text[1 : len(text)-1]
-	} else {
-		plain, err := jsontext.AppendUnquote(nil, text)
+	k.next = 0
+	for {
+		bad, err := k.member(d, t)
 		if err != nil {
-			return "", err
-		}
-		text = plain
-	}
-	if word, known := d.words[string(text)]; known {
-		return word, nil
-	}
-	word := strings.ToValidUTF8(string(text), "\uFFFD")
-	if len(d.words) < maxWords {
-		d.words[word] = word
-	}
-	return word, nil
-}
-
-// text reads a text. null is the empty one, and a list is its texts with separator
-// between.
-func (d *decoder) text(separator string) (string, error) {
-	switch d.PeekKind() {
-	case 'n':
-		return "", d.SkipValue()
-	case '[':
-		return d.texts(separator)
-	}
-	raw, err := d.ReadValue()
-	switch {
-	case err != nil:
-		return "", err
-	case raw.Kind() != '"':
-		return "", unexpected("a text", raw)
-	}
-	return d.unquote(raw)
-}
-
-func (d *decoder) texts(separator string) (string, error) {
-	var (
-		words []string
-		wrong error
-	)
-	err := d.elements("a list of texts", func() error {
-		raw, err := d.ReadValue()
-		if err != nil {
-			return err
-		}
-		if raw.Kind() != '"' {
-			wrong = unexpected("a text", raw)
-			return nil
-		}
-		word, err := d.unquote(raw)
-		words = append(words, word)
-		return err
-	})
-	if err != nil || wrong != nil || len(words) == 0 {
-		return "", errors.Join(err, wrong)
-	}
-	if len(words) == 1 {
-		return words[0], nil
-	}
-	joined := strings.Join(words, separator)
-	if word, known := d.words[joined]; known {
-		return word, nil
-	}
-	if len(d.words) < maxWords {
-		d.words[joined] = joined
-	}
-	return joined, nil
-}
-
-// number reads a whole number: plain, null, or {set, infinite, number}. One that is
-// not set, or infinite, is 0.
-func (d *decoder) number() (int64, error) {
-	switch d.PeekKind() {
-	case 'n':
-		return 0, d.SkipValue()
-	case '{':
-		return d.numberObject()
-	}
-	raw, err := d.ReadValue()
-	if err != nil {
-		return 0, err
-	}
-	return wholeNumber(raw)
-}
-
-// numberObject reads {set, infinite, number}.
-func (d *decoder) numberObject() (n int64, err error) {
-	var (
-		set, infinite, given bool
-		wrong                error
-	)
-	err = d.members(func(name string) error {
-		raw, err := d.ReadValue()
-		if err != nil {
-			return err
-		}
-		var bad error
-		switch name {
-		case "set":
-			set, bad = truth(raw)
-		case "infinite":
-			infinite, bad = truth(raw)
-		case "number":
-			given = true
-			n, bad = wholeNumber(raw)
+			return wrong, err
 		}
 		if wrong == nil {
 			wrong = bad
 		}
-		return nil
-	})
-	switch {
-	case err != nil:
-		return 0, err
-	case wrong != nil:
-		return 0, wrong
-	case infinite || !set && given:
-		return 0, nil
-	case !given:
-		return 0, &valueError{"want a number, not an object without one"}
+		if more, err := d.more('}'); !more {
+			return wrong, err
+		}
 	}
-	return n, nil
 }
 
-func truth(raw jsontext.Value) (bool, error) {
-	if k := raw.Kind(); k != 't' && k != 'f' {
-		return false, unexpected("true or false", raw)
-	}
-	return raw.Kind() == 't', nil
-}
-
-func wholeNumber(raw jsontext.Value) (int64, error) {
-	n, err := strconv.ParseInt(string(raw), 10, 64)
+// member reads the member that comes next.
+func (k *recordReader[T]) member(d *decoder, t *T) (wrong, err error) {
+	m, err := k.name(d)
 	if err != nil {
-		return 0, unexpected("a whole number", raw)
+		return nil, err
 	}
-	return n, nil
+	if m.read == nil {
+		return nil, m.skip(d.scanner)
+	}
+	if err := d.take(':'); err != nil {
+		return nil, err
+	}
+	d.seen = &m.seen
+	bad := m.read(d, t)
+	d.seen = nil
+	if _, ok := errors.AsType[*valueError](bad); ok {
+		return fmt.Errorf("%s: %w", d.unquote(m.name), bad), nil
+	}
+	return nil, bad
 }
 
-// flag reads true or false; null is false.
-func (d *decoder) flag() (bool, error) {
-	raw, err := d.ReadValue()
-	if err != nil || raw.Kind() == 'n' {
-		return false, err
+// name goes past a member's name and tells which it is.
+func (k *recordReader[T]) name(d *decoder) (*member[T], error) {
+	if d.peek() != '"' {
+		return nil, d.unexpected()
 	}
-	return truth(raw)
+	if k.next < len(k.members) && bytes.HasPrefix(d.buf[d.pos:], k.members[k.next].name) {
+		m := &k.members[k.next]
+		d.pos += len(m.name)
+		k.next++
+		return m, nil
+	}
+	raw, err := d.value()
+	if err != nil {
+		return nil, err
+	}
+	if at, known := k.place[string(raw)]; known {
+		k.next = at + 1
+		return &k.members[at], nil
+	}
+	m := member[T]{name: bytes.Clone(raw), read: k.fields[d.unquote(raw)]}
+	if len(k.members) == maxMembers {
+		return &m, nil
+	}
+	if k.place == nil {
+		k.place = make(map[string]int)
+	}
+	k.place[string(m.name)] = len(k.members)
+	k.members = append(k.members, m)
+	k.next = len(k.members)
+	return &k.members[k.next-1], nil
+}
+
+// skip goes past a colon and a value.
+func (m *member[T]) skip(s *scanner) error {
+	if s.same(m.rest) {
+		return nil
+	}
+	from := s.base + int64(s.pos)
+	if err := s.take(':'); err != nil {
+		return err
+	}
+	if _, err := s.value(); err != nil {
+		return err
+	}
+	m.rest = m.rest[:0]
+	if from >= s.base && s.base+int64(s.pos)-from <= maxRest { // else it is out of view, or long
+		m.rest = append(m.rest, s.buf[from-s.base:s.pos]...)
+	}
+	return nil
 }

@@ -34,10 +34,11 @@ var partitionFields = fields[Partition]{
 // within reads the members of an object that a record has. null has none.
 func within[T any](known fields[T]) func(*decoder, *T) error {
 	return func(d *decoder, t *T) error {
-		if d.PeekKind() == 'n' {
-			return d.SkipValue()
+		if d.peek() == 'n' {
+			_, err := d.value()
+			return err
 		}
-		wrong, err := record(d, known, t)
+		wrong, err := (&recordReader[T]{fields: known}).read(d, t)
 		return cmp.Or(err, wrong)
 	}
 }
@@ -47,10 +48,10 @@ func within[T any](known fields[T]) func(*decoder, *T) error {
 func readPartitionSharing(d *decoder, p *Partition) error {
 	var jobs int64
 	var flags string
-	wrong, err := record(d, fields[Partition]{
+	wrong, err := (&recordReader[Partition]{fields: fields[Partition]{
 		"jobs":  func(d *decoder, _ *Partition) (err error) { jobs, err = d.number(); return err },
 		"flags": func(d *decoder, _ *Partition) (err error) { flags, err = d.text(","); return err },
-	}, p)
+	}}).read(d, p)
 	switch {
 	case jobs == 0:
 		p.OverSubscribe = "EXCLUSIVE"

@@ -8,8 +8,6 @@ import (
 	"regexp"
 	"strconv"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"autoscaled/autoscale"
 	"autoscaled/internal/rest"
 )
@@ -69,18 +67,20 @@ var jobsPath = regexp.MustCompile(`^/slurm/v0\.0\.([0-9]{1,4})/jobs/?$`)
 // readOffer reads the versions out of slurmrestd's description of itself (OpenAPI 3),
 // in which each has a path for jobs.
 func readOffer(r io.Reader) ([]apiVersion, error) {
-	d := &decoder{Decoder: jsontext.NewDecoder(r, syntax), words: make(map[string]string)}
+	d := newDecoder(r)
 	var offered []apiVersion
 	err := d.members(func(name string) error {
 		if name != "paths" {
-			return d.SkipValue()
+			_, err := d.value()
+			return err
 		}
 		return d.members(func(path string) error {
 			if m := jobsPath.FindStringSubmatch(path); m != nil {
 				n, _ := strconv.Atoi(m[1]) // at most four digits
 				offered = append(offered, apiVersion(n))
 			}
-			return d.SkipValue()
+			_, err := d.value()
+			return err
 		})
 	})
 	if err == nil && len(offered) == 0 {

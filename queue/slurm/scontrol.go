@@ -13,7 +13,7 @@ import (
 // them is taken for a field, and lines after the first are theirs. Otherwise it is as
 // [ReadDelimitedJobs]; no node at all is an error, since no cluster is without.
 func ReadNodeLines(r io.Reader) ([]Node, error) {
-	t := &textReader{words: make(map[string]string)}
+	t := newTextReader()
 	var nodes []Node
 	err := eachLine(r, func(line []byte) error {
 		text := string(line)
@@ -89,7 +89,7 @@ func (t *textReader) node(n *Node, line string) error {
 	if at := strings.LastIndex(n.Reason, " ["); at >= 0 && strings.HasSuffix(n.Reason, "]") {
 		n.Reason = n.Reason[:at] // who gave it, and when
 	}
-	n.Reason = t.share(n.Reason)
+	n.Reason = t.share([]byte(n.Reason))
 	numbers := map[string]*int64{"CPUTot": &n.CPUs, "CPUAlloc": &n.AllocCPUs, "RealMemory": &n.Memory, "AllocMem": &n.AllocMemory}
 	texts := map[string]*string{
 		"NodeName": &n.Name, "NodeHostName": &n.Host, "NodeAddr": &n.Address, "State": &n.State, "ActiveFeatures": &n.Features,
@@ -97,7 +97,7 @@ func (t *textReader) node(n *Node, line string) error {
 	}
 	err := pairs(fields, func(key, value string) (err error) {
 		if where := texts[key]; where != nil {
-			*where = t.share(value)
+			*where = t.share([]byte(value))
 		}
 		if where := numbers[key]; where != nil {
 			if *where, err = strconv.ParseInt(value, 10, 64); err != nil {
