@@ -183,5 +183,12 @@ func BenchmarkDemand(b *testing.B) {
 		jobs[i] = pendingJob()
 		jobs[i].ID, jobs[i].CPUs, jobs[i].Priority = int64(i+1), int64(i%40+1), int64(i+1)
 	}
-	measure(b, 0, func() int { return slurm.Demand(jobs, nil, mapping()).Jobs() }, benchJobs)
+	nodes := make([]slurm.Node, benchNodes)
+	for i := range nodes {
+		nodes[i] = slurm.Node{
+			Name: "htc-" + strconv.Itoa(i+1), State: []string{"IDLE+CLOUD", "MIXED+CLOUD", "IDLE+CLOUD+POWERED_DOWN"}[i%3], Partitions: "htc",
+			CPUs: 4, AllocCPUs: int64(i % 3), Memory: 16000, Gres: "gpu:4", GresUsed: "gpu:2",
+		}
+	}
+	measure(b, 0, func() int { return slurm.Demand(jobs, nodes, mapping()).Jobs() }, benchJobs)
 }

@@ -56,7 +56,7 @@ func (s Snapshot) Demand(m *Mapping) autoscale.Demand {
 			r.use[strings.ToLower(nodes[i].Name)] = use
 		}
 	}
-	r.survey(jobs)
+	r.jobs = make([]autoscale.Job, 0, r.survey(jobs))
 	for i := range jobs {
 		j := &jobs[i]
 		switch {
@@ -80,6 +80,10 @@ type reckoner struct {
 	running map[int64]int64
 	// waits is why a heterogeneous job waits of which one component is no demand.
 	waits map[int64]string
+	// kinds are by what makes them; last is that of the job before, made of lastOf.
+	kinds  map[Job]*kind
+	last   *kind
+	lastOf Job
 }
 
 // occupies tells whether a job has its nodes.
@@ -93,11 +97,15 @@ func occupies(j *Job) bool {
 }
 
 // survey counts the started tasks of arrays, and finds the heterogeneous jobs that are
-// no demand: one component that waits for anything but nodes holds all.
-func (r *reckoner) survey(jobs []Job) {
+// no demand: one component that waits for anything but nodes holds all. It gives the
+// number of pending jobs.
+func (r *reckoner) survey(jobs []Job) (pending int) {
 	r.waits = make(map[int64]string)
 	for i := range jobs {
 		j := &jobs[i]
+		if j.Is("PENDING") {
+			pending++
+		}
 		switch {
 		case j.ArrayID > 0 && occupies(j):
 			r.running[j.ArrayID]++
@@ -105,16 +113,17 @@ func (r *reckoner) survey(jobs []Job) {
 			r.waits[j.HetID] = r.heldBy(j)
 		}
 	}
+	return pending
 }
 
 // heldBy is why a pending job is no demand, in Slurm's word and ours; empty: it may be.
 func (r *reckoner) heldBy(j *Job) string {
-	names, refusal := r.partitions.open(j)
+	k := r.kindOf(j)
 	why := heldBy(j)
 	word, _, _ := strings.Cut(why, ":")
 	switch {
-	case refusal != "" && len(names) == 0 && (why == "" || ofPartition[word]):
-		return refusal
+	case k.refusal != "" && len(k.partitions) == 0 && (why == "" || ofPartition[word]):
+		return k.refusal
 	case word == "PartitionNodeLimit" && r.Grows, word != "PartitionNodeLimit" && ofPartition[word] && r.partitions.knows(j):
 		// Slurm looked at one of its partitions, and another may run it; or at how many
 		// nodes there are, which is about to change.
@@ -163,18 +172,10 @@ func dependencies(text string) []autoscale.JobID {
 }
 
 func (r *reckoner) pending(j *Job) {
-	job := autoscale.Job{ID: autoscale.JobID(strconv.FormatInt(j.ID, 10)), Priority: j.Priority, Submitted: j.Submitted}
-	names, _ := r.partitions.open(j)
-	open := *j
-	if len(names) > 0 {
-		open.Partition = strings.Join(names, ",")
-		if r.partitions.exclusive(names) {
-			open.Shared = "none"
-		}
-		job.Priority += r.partitions.above(names) << 32
+	k := r.kindOf(j)
+	job := autoscale.Job{
+		ID: autoscale.JobID(strconv.FormatInt(j.ID, 10)), Priority: j.Priority + k.above<<32, Submitted: j.Submitted, Shape: k.shape,
 	}
-	shape, err := shapeOf(&open, r.Mapping)
-	job.Shape = shape
 	if j.Reason == "BeginTime" { // else it is past, and would only tell equal jobs apart
 		job.EarliestStart = j.Eligible
 	}
@@ -182,8 +183,8 @@ func (r *reckoner) pending(j *Job) {
 	if j.HetID > 0 && held == "" {
 		held = r.waits[j.HetID]
 	}
-	if held == "" && err != nil {
-		held = err.Error()
+	if held == "" && k.err != nil {
+		held = k.err.Error()
 	}
 	job.Held = held
 	if j.Reason == "Dependency" {

@@ -74,8 +74,8 @@ func powerUse(n *Node, ourMark string) autoscale.HostUse {
 // unallocated explains a job that Slurm gave no nodes.
 func (r *reckoner) unallocated(j *Job) {
 	job := autoscale.Job{ID: autoscale.JobID(strconv.FormatInt(j.ID, 10)), Priority: j.Priority, Submitted: j.Submitted}
-	if shape, err := shapeOf(j, r.Mapping); err == nil {
-		job.Shape = shape
+	if k := r.kindOf(j); k.err == nil {
+		job.Shape = k.shape
 	} else {
 		job.Tasks = 1
 	}
