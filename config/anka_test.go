@@ -59,7 +59,7 @@ func TestEveryAnkaKey(t *testing.T) {
           arch: amd64
           join_timeout: 4m
           max_busy: 6h
-`).Replace(minimalAnka)
+`).Replace(minimalGitLab)
 	c, err := parse(t, text)
 	require.NoError(t, err)
 	a := c.Clusters[0].Anka

@@ -94,19 +94,19 @@ type ExecQueue struct {
 
 // Scaling is the policy of a cluster; [Cluster.Policy] makes it the planner's.
 type Scaling struct {
-	Order        string         `key:"order" default:"as_listed" enum:"as_listed,cheapest,least_waste" help:"Which pool is tried first, after a job's own preferences and the pools' priorities."`
-	Spot         string         `key:"spot" cloud:"cyclecloud" default:"" enum:"first,last" help:"Whether pools of spot nodes are tried first or last, after priorities and before order; the others are the fallback. Not set: neither."`
+	Order        string         `key:"order" default:"as_listed" enum:"as_listed,cheapest,least_waste" without:"slurm_power_saving" help:"Which pool is tried first, after a job's own preferences and the pools' priorities."`
+	Spot         string         `key:"spot" cloud:"cyclecloud" default:"" enum:"first,last" without:"slurm_power_saving" help:"Whether pools of spot nodes are tried first or last, after priorities and before order; the others are the fallback. Not set: neither."`
 	Max          int            `key:"max" default:"0" least:"0" help:"Most nodes over all pools. 0: no such limit."`
 	Budget       Budget         `key:"budget" help:"What the managed nodes may cost. No node is made beyond it, nor one without a known price; none is ever removed for it."`
 	PricesFile   string         `key:"prices_file" cloud:"cyclecloud" default:"" path:"yes" help:"CSV with the header machine_type,region,spot,price_per_hour, for pools without a price of their own. An empty region stands for any. Followed without a restart."`
-	IdleTime     Duration       `key:"idle_time" default:"5m" help:"How long a node is kept that nobody wants. Pools may differ."`
+	IdleTime     Duration       `key:"idle_time" default:"5m" without:"slurm_power_saving" help:"How long a node is kept that nobody wants. Pools may differ."`
 	BootTimeout  Duration       `key:"boot_timeout" default:"30m" least:"1s" help:"How long a node may take from being asked for to ready. Pools may differ."`
-	DrainTimeout Duration       `key:"drain_timeout" default:"24h" help:"How long a node may be marked for drain while something runs on it, or the queue may take to show the mark. Then the mark is withdrawn, the node takes work again, and it is tried again ever more rarely. 0: for ever. Pools may differ."`
+	DrainTimeout Duration       `key:"drain_timeout" default:"24h" without:"prometheus,slurm_power_saving" help:"How long a node may be marked for drain while something runs on it, or the queue may take to show the mark. Then the mark is withdrawn, the node takes work again, and it is tried again ever more rarely. 0: for ever. Pools may differ."`
 	AbsentFor    Duration       `key:"absent_for" default:"10m" help:"How long a request that the cloud does not know is watched before it is given up. Longer than cyclecloud.timeout or anka.settle."`
 	GangPatience Duration       `key:"gang_patience" default:"15m" help:"How long the first job in order waits for room that a limit does not leave, until idle nodes make way that only later jobs can use; and how long the first that needs much at once waits until room is kept for it. 0: for ever."`
-	GangHold     Duration       `key:"gang_hold" default:"10m" help:"How long nodes are kept that were asked for a job which needs many at once and lacks the rest. Then others may have them, or they go at once. 0: they are not kept."`
-	GroupName    string         `key:"group_name" cloud:"cyclecloud" default:"{machine_type}_pg{n}" help:"Names of new placement groups; {nodearray}, {machine_type} and {n} are filled in."`
-	Licences     []Licence      `key:"licences" help:"Tokens that jobs may draw on."`
+	GangHold     Duration       `key:"gang_hold" default:"10m" without:"prometheus,slurm_power_saving,runners" help:"How long nodes are kept that were asked for a job which needs many at once and lacks the rest. Then others may have them, or they go at once. 0: they are not kept."`
+	GroupName    string         `key:"group_name" cloud:"cyclecloud" default:"{machine_type}_pg{n}" without:"prometheus,slurm_power_saving" help:"Names of new placement groups; {nodearray}, {machine_type} and {n} are filled in."`
+	Licences     []Licence      `key:"licences" without:"prometheus,slurm_power_saving,runners" help:"Tokens that jobs may draw on."`
 	Resources    []ResourceRule `key:"resources" help:"What nodes offer to jobs, where that is not all that their VM has. For each resource the first rule holds that matches and sets it."`
 	Pools        []Pool         `key:"pools" required:"yes" oneof:"nodearray,template" help:"What is managed, in order of preference. A nodearray that no pool names is never touched, nor is a VM that others started."`
 
@@ -161,16 +161,16 @@ type Pool struct {
 	Nodearray        string    `key:"nodearray" cloud:"cyclecloud" help:"The nodearray, by its name on the server. Required."`
 	MachineTypes     []string  `key:"machine_types" cloud:"cyclecloud" help:"Only these machine types of the nodearray. None: all."`
 	Spot             *bool     `key:"spot" cloud:"cyclecloud" help:"Only spot nodes, or only regular ones. Not set: both."`
-	Labels           []Label   `key:"labels" help:"Labels of its own, for jobs to choose by in their selectors."`
-	Priority         int       `key:"priority" default:"0" help:"The highest is tried first."`
-	Min              int       `key:"min" default:"0" least:"0" help:"Fewest nodes, kept even if nobody wants them."`
+	Labels           []Label   `key:"labels" without:"slurm_power_saving" help:"Labels of its own, for jobs to choose by in their selectors."`
+	Priority         int       `key:"priority" default:"0" without:"slurm_power_saving" help:"The highest is tried first."`
+	Min              int       `key:"min" default:"0" least:"0" without:"slurm_power_saving" help:"Fewest nodes, kept even if nobody wants them."`
 	Max              int       `key:"max" default:"0" least:"0" help:"Most nodes. 0: no such limit."`
-	MaxGroups        int       `key:"max_groups" cloud:"cyclecloud" default:"0" least:"0" help:"Most placement groups that have nodes at once; further coupled jobs wait. 0: no such limit."`
-	IdleTime         *Duration `key:"idle_time" help:"As the policy's, for this pool."`
+	MaxGroups        int       `key:"max_groups" cloud:"cyclecloud" default:"0" least:"0" without:"prometheus" help:"Most placement groups that have nodes at once; further coupled jobs wait. 0: no such limit."`
+	IdleTime         *Duration `key:"idle_time" without:"slurm_power_saving" help:"As the policy's, for this pool."`
 	BootTimeout      *Duration `key:"boot_timeout" least:"1s" help:"As the policy's, for this pool."`
-	DrainTimeout     *Duration `key:"drain_timeout" help:"As the policy's, for this pool."`
-	JoinTimeout      Duration  `key:"join_timeout" default:"10m" help:"How long a node that is up may take until the queue has heard of it, where the queue tells that: a CI runner that does not register. Then it goes. 0: for ever."`
-	MaxBusy          Duration  `key:"max_busy" default:"0" help:"How long a node may run something without a break until it is taken to hang, and goes with what it runs. Nothing else ends a node that works. 0: any time."`
+	DrainTimeout     *Duration `key:"drain_timeout" without:"prometheus,slurm_power_saving" help:"As the policy's, for this pool."`
+	JoinTimeout      Duration  `key:"join_timeout" default:"10m" without:"document,prometheus,slurm_power_saving" help:"How long a node that is up may take until the queue has heard of it, where the queue tells that: a CI runner that does not register. Then it goes. 0: for ever."`
+	MaxBusy          Duration  `key:"max_busy" default:"0" without:"slurm_power_saving" help:"How long a node may run something without a break until it is taken to hang, and goes with what it runs. Nothing else ends a node that works. 0: any time."`
 	PricePerHour     float64   `key:"price_per_hour" default:"0" least:"0" help:"Price of one node, in any currency, for budget and order: cheapest. 0: as the price file says."`
 	SpotPricePerHour float64   `key:"spot_price_per_hour" cloud:"cyclecloud" default:"0" least:"0" help:"Price of one spot node, where the pool has others too. 0: as price_per_hour."`
 
@@ -198,10 +198,10 @@ type Pool struct {
 	// Script is what [Load] and [Check] found in ScriptFile.
 	Script Script `content:"script_file"`
 
-	Buffer            int        `key:"buffer" default:"0" least:"0" help:"Nodes kept or made beyond those that jobs use, as far as max and all limits allow."`
-	BufferPercent     int        `key:"buffer_percent" default:"0" least:"0" help:"The same as a share of those that jobs use, rounded up: 10 keeps one more for every ten."`
-	MaxAge            Duration   `key:"max_age" default:"0" help:"How long after it was asked for a node takes no more work and is replaced, a tenth of the pool at a time. 0: never."`
-	RemoveGroupsWhole bool       `key:"remove_groups_whole" cloud:"cyclecloud" default:"false" help:"Nodes of a placement group go only when all may go, and together; failed and late ones by themselves."`
+	Buffer            int        `key:"buffer" default:"0" least:"0" without:"slurm_power_saving" help:"Nodes kept or made beyond those that jobs use, as far as max and all limits allow."`
+	BufferPercent     int        `key:"buffer_percent" default:"0" least:"0" without:"slurm_power_saving" help:"The same as a share of those that jobs use, rounded up: 10 keeps one more for every ten."`
+	MaxAge            Duration   `key:"max_age" default:"0" without:"slurm_power_saving" help:"How long after it was asked for a node takes no more work and is replaced, a tenth of the pool at a time. 0: never."`
+	RemoveGroupsWhole bool       `key:"remove_groups_whole" cloud:"cyclecloud" default:"false" without:"prometheus,slurm_power_saving" help:"Nodes of a placement group go only when all may go, and together; failed and late ones by themselves."`
 	Schedules         []Schedule `key:"schedules" help:"Windows of time in which min, max or idle_time are others. Of open ones the last listed that sets a key wins; a min above max is cut to max."`
 }
 
@@ -212,9 +212,9 @@ type Schedule struct {
 	Start    string    `key:"start" required:"yes" help:"When it opens: minute, hour, day of month, month, day of week, as in cron: 0 8 * * 1-5."`
 	End      string    `key:"end" required:"yes" help:"When it closes, as start."`
 	TimeZone string    `key:"time_zone" default:"UTC" help:"Whose local time start and end are in, such as Europe/Berlin. A time that daylight saving skips counts when the clock has gone forward; one that it repeats counts once."`
-	Min      *int      `key:"min" least:"0" help:"As the pool's, while it is open."`
+	Min      *int      `key:"min" least:"0" without:"slurm_power_saving" help:"As the pool's, while it is open."`
 	Max      *int      `key:"max" least:"1" help:"As the pool's, while it is open. Nodes above it are not removed for it."`
-	IdleTime *Duration `key:"idle_time" help:"As the pool's, while it is open."`
+	IdleTime *Duration `key:"idle_time" without:"slurm_power_saving" help:"As the pool's, while it is open."`
 }
 
 // Label is a label that the operator gives a pool.

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,6 +37,7 @@ type field struct {
 	required bool
 	path     bool
 	cloud    string   // the cloud that the key is for; empty: all
+	without  []string // names of queue modes with which it has no effect
 	oneOf    []string // keys of each section of a list of which it has exactly one
 	fields   []field  // of a section or of each section of a list
 }
@@ -64,6 +66,9 @@ func describe(t reflect.Type) []field {
 		}
 		if keys := tag.Get("oneof"); keys != "" {
 			f.oneOf = strings.Split(keys, ",")
+		}
+		if modes := tag.Get("without"); modes != "" {
+			f.without = strings.Split(modes, ",")
 		}
 		if f.cloud = tag.Get("cloud"); f.cloud != "" {
 			f.help += " " + cloudNames[f.cloud] + " only."
@@ -220,23 +225,27 @@ type Key struct {
 	Default  string
 	Required bool
 	Help     string
+	// Cloud is the only one that it is for; empty: any. Without are the queue modes, by
+	// name, with which it has no effect.
+	Cloud   string
+	Without []string
 }
 
 // Keys lists every key that holds a value, in the order of the file.
-func Keys() []Key { return root.list("", false) }
+func Keys() []Key { return root.list("", false, nil) }
 
-func (f *field) list(path string, inList bool) []Key {
+func (f *field) list(path string, inList bool, without []string) []Key {
 	var keys []Key
 	for i := range f.fields {
 		c := &f.fields[i]
-		at := join(path, c.key)
+		at, modes := join(path, c.key), slices.Concat(without, c.without)
 		switch c.kind {
 		case kindSection:
-			keys = append(keys, c.list(at, inList)...)
+			keys = append(keys, c.list(at, inList, modes)...)
 		case kindList:
-			keys = append(keys, c.list(at+"[]", true)...)
+			keys = append(keys, c.list(at+"[]", true, modes)...)
 		default:
-			k := Key{Path: at, Default: c.def, Required: c.required, Help: c.help}
+			k := Key{Path: at, Default: c.def, Required: c.required, Help: c.help, Cloud: c.cloud, Without: modes}
 			if !inList {
 				k.Env = EnvName(at)
 			}

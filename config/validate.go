@@ -52,6 +52,9 @@ func (s *source) cluster(top *Config, c *Cluster, at string) {
 	}
 	s.cloud(c, at)
 	s.queue(top, c, at+".queue")
+	if mode, known := c.Queue.mode(); known {
+		s.useless(root.child("clusters").child("policy"), at+".policy", mode)
+	}
 	s.scaling(c, at+".policy")
 }
 

@@ -47,6 +47,7 @@ TopologyPlugin          = topology/none
 func newFakeSlurm(t *testing.T, speed float64) fakeSlurm {
 	t.Helper()
 	f := fakeSlurm{newSiteAt(t, speed, nil)}
+	f.text = strings.Replace(f.text, "      idle_time: {idle}\n", "", 1) // it is Slurm's
 	require.NoError(t, os.Mkdir(f.path("bin"), 0o755))
 	for name, text := range map[string]string{"squeue": "#!/bin/sh\n", "scontrol": fmt.Sprintf(fakeScontrol, f.path("bin"))} {
 		require.NoError(t, os.WriteFile(filepath.Join(f.path("bin"), name), []byte(text), 0o755))

@@ -48,7 +48,7 @@ clusters:
         commands: {commands}{queue}
     policy:
       max: 500
-      idle_time: 5s
+      {idle}
       {policy}
       pools: [{pools}]
 `
@@ -58,12 +58,15 @@ clusters:
 func (l *lab) configure(pairs ...string) (file string) {
 	l.t.Helper()
 	keys := map[string]string{
-		"state": "autoscaled", "top": "", "url": l.url, "conf": l.Conf(), "commands": l.Bin(), "queue": powerQueue, "policy": "",
+		"state": "autoscaled", "top": "", "url": l.url, "conf": l.Conf(), "commands": l.Bin(), "queue": powerQueue, "policy": "", "idle": "",
 		"pools": "{name: htc, nodearray: htc}, {name: hpc, nodearray: hpc}",
 	}
 	for i := 0; i < len(pairs); i += 2 {
 		require.Contains(l.t, keys, pairs[i])
 		keys[pairs[i]] = pairs[i+1]
+	}
+	if keys["idle"] == "" && !strings.Contains(keys["queue"], "mode: power_saving") {
+		keys["idle"] = "idle_time: 5s" // with power saving it is Slurm's
 	}
 	text := daemonConfig
 	for key, value := range keys {
