@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"autoscaled/autoscale"
+	"autoscaled/autoscale/loop"
+	"autoscaled/queue/slurm"
 )
 
 // statusOf runs `status -o json`.
@@ -129,4 +131,23 @@ func TestStatusCountsDown(t *testing.T) {
 `, table)
 	require.Contains(t, out.String(), "no tick yet")
 	require.Contains(t, out.String(), "DRY RUN")
+}
+
+// A daemon that was restarted sees a node wake for the first time, and knows from its
+// journal since when; of one that still goes it knows nothing.
+func TestStatusKnowsWhatWasAskedBeforeARestart(t *testing.T) {
+	at := time.Date(2026, 11, 22, 6, 0, 0, 0, time.UTC)
+	seen := func(name string) slurm.Awaited {
+		return slurm.Awaited{Node: name, Since: at.Add(-time.Minute), Until: at.Add(29 * time.Minute)}
+	}
+	var r loop.Report
+	r.Observation.Supply.Nodes = []autoscale.Node{{ID: "1", Name: "htc-1", Phase: autoscale.PhaseStarting}, {ID: "2", Name: "htc-2", Phase: autoscale.PhaseStopping}}
+	r.Memory.Nodes = map[autoscale.NodeID]autoscale.NodeMemory{"1": {Asked: at.Add(-10 * time.Minute)}, "2": {Asked: at.Add(-time.Hour)}}
+	r.Operations = []autoscale.Operation{{Request: "r", Names: []string{"HTC-3"}, Intended: at.Add(-5 * time.Minute)}, {Request: "later", Names: []string{"htc-4"}, Intended: at}}
+	require.Equal(t, []statusAwaited{
+		{Node: "htc-1", Since: at.Add(-10 * time.Minute), Left: 1200, Phase: autoscale.PhaseStarting},
+		{Node: "htc-2", Since: at.Add(-time.Minute), Left: 1740, Phase: autoscale.PhaseStopping},
+		{Node: "htc-3", Since: at.Add(-5 * time.Minute), Left: 1500, Request: "r"},
+		{Node: "htc-4", Since: at.Add(-time.Minute), Left: 1740, Request: "later"},
+	}, newSummary(r).awaited([]slurm.Awaited{seen("htc-1"), seen("htc-2"), seen("htc-3"), seen("htc-4")}, at))
 }

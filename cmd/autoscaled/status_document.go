@@ -146,20 +146,41 @@ func (w *statusWaiting) add(jobs []autoscale.Member) {
 	}
 }
 
-// awaited tells what has become of the VMs of nodes that Slurm waits for.
+// awaited tells what has become of the VMs of nodes that Slurm waits for. A daemon that was
+// restarted knows from its own records when a node was asked for.
 func (s *summary) awaited(list []slurm.Awaited, at time.Time) []statusAwaited {
-	phase, request := make(map[string]autoscale.Phase), make(map[string]autoscale.RequestID)
+	nodes, requests := make(map[string]*autoscale.Node), make(map[string]*autoscale.Operation)
 	for i := range s.report.Observation.Supply.Nodes {
 		n := &s.report.Observation.Supply.Nodes[i]
-		phase[strings.ToLower(n.Name)] = n.Phase
+		nodes[strings.ToLower(n.Name)] = n
 	}
 	for i := range s.report.Operations {
-		for _, name := range s.report.Operations[i].Names {
-			request[strings.ToLower(name)] = s.report.Operations[i].Request
+		op := &s.report.Operations[i]
+		for _, name := range op.Names {
+			requests[strings.ToLower(name)] = op
 		}
 	}
 	return each(list, func(a slurm.Awaited) statusAwaited {
-		key := strings.ToLower(a.Node)
-		return statusAwaited{Node: a.Node, Since: a.Since, Left: a.Until.Sub(at).Seconds(), Jobs: a.Jobs, Phase: phase[key], Request: request[key]}
+		out := statusAwaited{Node: a.Node, Jobs: a.Jobs}
+		asked := a.Since
+		if op := requests[strings.ToLower(a.Node)]; op != nil {
+			out.Request, asked = op.Request, earlier(op.Intended, asked)
+		}
+		if n := nodes[strings.ToLower(a.Node)]; n != nil {
+			out.Phase = n.Phase
+			if n.Phase == autoscale.PhaseStarting { // else it may be one that the name had before
+				asked = earlier(s.report.Memory.Nodes[n.ID].Asked, asked)
+			}
+		}
+		out.Since, out.Left = asked, a.Until.Sub(at).Seconds()-a.Since.Sub(asked).Seconds()
+		return out
 	})
+}
+
+// earlier is the earlier of two times, the first of which may not be known.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
 }
