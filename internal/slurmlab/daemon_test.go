@@ -82,7 +82,7 @@ func (l *lab) configure(pairs ...string) (file string) {
 func (l *lab) hooks(file string) {
 	l.t.Helper()
 	for _, name := range []string{"resume", "suspend", "resume-fail"} {
-		body := fmt.Sprintf("echo %s \"$@\" >>%s\nexec %s slurm %[1]s \"$1\" -c %s 2>>%[2]s", name, l.Log("hooks"), os.Getenv(programPath), file)
+		body := fmt.Sprintf("echo %[1]s \"$1\" >>%[2]s\nexec %[3]s slurm %[1]s \"$1\" -c %[4]s 2>>%[2]s", name, l.Log("hooks"), os.Getenv(programPath), file)
 		require.NoError(l.t, l.Program(name, body))
 	}
 }

@@ -11,7 +11,7 @@ func TestStandIn(t *testing.T) {
 	}
 	t.Parallel()
 	l := newLab(t, plan{})
-	l.standIn()
+	l.standIn(0)
 	single := l.submit("sleep 1", "-n1")
 	gang := l.submit("srun hostname | sort", "-p", "hpc", "-N3", "--exclusive")
 	l.finished(1, single, gang)

@@ -16,7 +16,7 @@ import (
 )
 
 // deadline bounds what a test waits for. It is generous: reaching it is a failure.
-const deadline = 90 * time.Second
+const deadline = 6 * time.Minute
 
 // ports hands out the listening ports of clusters.
 var ports atomic.Int32
@@ -31,6 +31,10 @@ type lab struct {
 	cloud *cyclecloudtest.Server
 	url   string // of the simulator
 	fleet *Fleet
+	// standIns is the stand-in that works or has worked; nil: none.
+	standIns *standIn
+	// patience is the deadline of what this lab waits for.
+	patience time.Duration
 }
 
 // plan says how a lab differs from the usual one.
@@ -52,7 +56,7 @@ PartitionName=hpc Nodes=hpc-[1-40] OverSubscribe=EXCLUSIVE MaxTime=24:00:00 Stat
 // newLab starts all but the daemon.
 func newLab(t *testing.T, p plan) *lab {
 	t.Helper()
-	l := &lab{t: t}
+	l := &lab{t: t, patience: deadline}
 	dir, err := os.MkdirTemp("", "slurm") // short: the daemon's control socket is in it
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
@@ -67,8 +71,9 @@ func newLab(t *testing.T, p plan) *lab {
 	l.Slurm, err = Start(t.Context(), options)
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		require.NoError(t, l.Close())
+		ended := l.Close()
 		l.tell()
+		require.NoError(t, ended)
 	})
 	l.startCloud(p)
 	l.startFleet(p)
@@ -123,7 +128,7 @@ func (l *lab) eventually(what string, ok func() bool) {
 	l.t.Helper()
 	poll := time.NewTicker(200 * time.Millisecond)
 	defer poll.Stop()
-	end := time.After(deadline)
+	end := time.After(l.patience)
 	for !ok() {
 		select {
 		case <-end:
@@ -240,15 +245,72 @@ func (l *lab) there() int {
 	return count
 }
 
+// resumed lists the names that Slurm resumed by its hooks, each time anew.
+func (l *lab) resumed() []string {
+	l.t.Helper()
+	text, err := os.ReadFile(l.Log("hooks"))
+	require.NoError(l.t, err)
+	var names []string
+	for line := range strings.Lines(string(text)) {
+		if list, ok := strings.CutPrefix(strings.TrimSpace(line), "resume "); ok {
+			names = append(names, strings.Fields(l.run("scontrol", "show", "hostnames", list))...)
+		}
+	}
+	return names
+}
+
+// served holds that what was created is what Slurm resumed, name by name.
+func (l *lab) served() {
+	l.t.Helper()
+	var names []string
+	for _, n := range l.created() {
+		names = append(names, n.Name)
+	}
+	require.ElementsMatch(l.t, l.resumed(), names)
+}
+
 // settled waits until the cluster has scaled to zero, and holds the simulator's books against what
 // was wanted: so many nodes created, none of a name twice at one time, none left, none removed
 // that was busy or kept.
 func (l *lab) settled(created int) {
 	l.t.Helper()
+	l.quiet()
+	require.Len(l.t, l.created(), created)
+}
+
+// quiet waits until the cluster has scaled to zero.
+func (l *lab) quiet() {
+	l.t.Helper()
 	l.eventually("all nodes are gone", func() bool { return l.there() == 0 && l.fleet.Running() == 0 })
 	l.eventually("all nodes are powered down", func() bool { return l.count("idle~") == l.total() })
 	l.accounted()
-	require.Len(l.t, l.created(), created)
+}
+
+// running waits until tasks of a job run.
+func (l *lab) running(j job, tasks int) {
+	l.t.Helper()
+	l.eventually(fmt.Sprintf("%d tasks of job %s run", tasks, j.id), func() bool { return len(j.started(l.t)) >= tasks })
+}
+
+// hold is the command of a job that runs until it is released.
+func (l *lab) hold(name string) string {
+	return fmt.Sprintf("while [ ! -e %s ]; do sleep 0.2; done", l.path("out/"+name))
+}
+
+// release ends the jobs that a name holds.
+func (l *lab) release(name string) {
+	l.t.Helper()
+	require.NoError(l.t, os.WriteFile(l.path("out/"+name), nil, 0o644))
+}
+
+// soon lets a job that was requeued start now: Slurm lets it wait for two minutes.
+func (l *lab) soon(j job) {
+	l.t.Helper()
+	l.eventually("job "+j.id+" is requeued", func() bool {
+		text, err := l.Run(l.t.Context(), "squeue", "-h", "-t", "PD", "-o", "%r", "-j", j.id)
+		return err == nil && strings.TrimSpace(text) == "BeginTime"
+	})
+	l.run("scontrol", "update", "jobid="+j.id, "starttime=now")
 }
 
 // accounted holds the simulator's books against what must never be.
@@ -264,7 +326,7 @@ func (l *lab) accounted() {
 			last[n.Name] = books.At
 		}
 	}
-	known := l.known()
+	known := l.states()
 	for _, n := range l.created() {
 		require.Contains(l.t, known, n.Name, "a node whose name Slurm does not know")
 	}
@@ -281,8 +343,6 @@ func (l *lab) states() map[string]string {
 	}
 	return states
 }
-
-func (l *lab) known() map[string]string { return l.states() }
 
 func (l *lab) total() int { return len(l.states()) }
 

@@ -70,6 +70,8 @@ func (s *Slurm) files() error {
 		// A slurmd initialises a cgroup plugin that nothing uses; naming v1 skips the search for one.
 		"etc/cgroup.conf": "CgroupPlugin=cgroup/v1\n",
 		"munge/key":       string(key), "jwt.key": string(key[:32]),
+		// For what Lines include.
+		"etc/site_specific.conf": "# what differs here\n", "etc/keep_alive.conf": "",
 	} {
 		if strings.HasPrefix(name, "etc") && s.Root != "" {
 			text = strings.ReplaceAll(text, "cgroup/v1", "disabled")

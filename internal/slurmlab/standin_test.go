@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -18,24 +19,37 @@ import (
 // created under its name, gets its address told, and each suspended one is terminated.
 type standIn struct {
 	*lab
-	read    int             // how many lines of the hooks' file are done
-	wanted  []string        // names that are resumed and not yet created
-	told    map[string]bool // names whose address Slurm knows
+	read    int // how many lines of the hooks' file are done
+	wanted  []wanted
+	told    map[string]bool // nodes whose address Slurm knows, by id
 	creates int
+	delay   time.Duration // from a hook to the create
+	posts   atomic.Int64  // calls that it sent
+}
+
+// wanted is a name that is resumed and not yet created.
+type wanted struct {
+	name string
+	from time.Time
 }
 
 // hooksFile is where the stand-in's hooks leave word.
 const hooksFile = "spool/hooks"
 
-// standIn installs the stand-in and lets it work until the test's context ends.
-func (l *lab) standIn() (stop func()) {
+// standIn installs the stand-in and lets it work until it is stopped or the test ends. It creates
+// a node a while after its hook. One that was stopped goes on where it was.
+func (l *lab) standIn(delay time.Duration) (stop func()) {
 	l.t.Helper()
 	for _, name := range []string{"resume", "suspend"} {
 		require.NoError(l.t, l.Program(name, fmt.Sprintf(`scontrol show hostnames "$1" | sed 's/^/%s /' >>%s`, name, l.path(hooksFile))))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	s := &standIn{lab: l, told: map[string]bool{}}
+	s := l.standIns
+	if s == nil {
+		s = &standIn{lab: l, told: map[string]bool{}, delay: delay}
+		l.standIns = s
+	}
 	go func() { ended <- s.work(ctx) }()
 	stopped := false
 	stop = func() {
@@ -73,7 +87,7 @@ func (s *standIn) step() error {
 	for ; s.read < len(lines)-1; s.read++ {
 		kind, name, _ := strings.Cut(lines[s.read], " ")
 		if kind == "resume" {
-			s.wanted = append(s.wanted, name)
+			s.wanted = append(s.wanted, wanted{name, time.Now().Add(s.delay)})
 		} else if err := s.post("terminate", map[string]any{"names": []string{name}}); err != nil {
 			return err
 		}
@@ -81,7 +95,8 @@ func (s *standIn) step() error {
 	if err := s.create(); err != nil {
 		return err
 	}
-	return s.tellAddresses()
+	s.tellAddresses()
+	return nil
 }
 
 // create creates what is wanted and whose name is free.
@@ -90,10 +105,11 @@ func (s *standIn) create() error {
 	for _, n := range s.cloud.Nodes(cluster) {
 		taken[n.Name] = true
 	}
-	var left []string
-	for _, name := range s.wanted {
-		if taken[name] {
-			left = append(left, name)
+	var left []wanted
+	for _, w := range s.wanted {
+		name := w.name
+		if taken[name] || time.Now().Before(w.from) {
+			left = append(left, w)
 			continue
 		}
 		array, number, _ := strings.Cut(name, "-")
@@ -115,20 +131,18 @@ func (s *standIn) create() error {
 }
 
 // tellAddresses tells Slurm where the nodes are.
-func (s *standIn) tellAddresses() error {
+func (s *standIn) tellAddresses() {
 	for _, n := range s.cloud.Nodes(cluster) {
 		if n.Head || !n.Usable() || s.told[n.ID] {
 			continue
 		}
-		s.told[n.ID] = true
-		if _, err := s.Run(context.Background(), "scontrol", "update", "nodename="+n.Name, "nodeaddr="+n.PrivateIP, "nodehostname="+n.Hostname); err != nil {
-			return err
-		}
+		_, err := s.Run(context.Background(), "scontrol", "update", "nodename="+n.Name, "nodeaddr="+n.PrivateIP, "nodehostname="+n.Hostname)
+		s.told[n.ID] = err == nil // else again: a controller may be busy
 	}
-	return nil
 }
 
 func (s *standIn) post(call string, body any) error {
+	s.posts.Add(1)
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err

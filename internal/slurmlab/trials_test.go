@@ -1,0 +1,343 @@
+package slurmlab
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"autoscaled/cyclecloud/cyclecloudtest"
+)
+
+// The trials of operators who are about to hand their Slurm over, each with its criteria.
+
+// planned is what these tests read of a tick's plan on the control socket.
+type planned struct {
+	At   time.Time `json:"at"`
+	Grow []struct {
+		Names []string `json:"names"`
+	} `json:"grow"`
+	Remove []struct {
+		Nodes []string `json:"nodes"`
+	} `json:"remove"`
+	Problems []string `json:"problems"`
+}
+
+// watcher gathers every plan that a daemon makes.
+type watcher struct {
+	mu      sync.Mutex
+	grown   map[string]bool // names that were to be created
+	removed []removal
+}
+
+// removal is a node that was to be removed, and what it ran then.
+type removal struct {
+	name string
+	busy bool
+}
+
+// watch reads plans until the test ends.
+func (l *lab) watch() *watcher {
+	l.t.Helper()
+	w := &watcher{grown: map[string]bool{}}
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", l.path("autoscaled/control.sock"))
+	}}}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				w.look(l, client)
+			}
+		}
+	}()
+	l.t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	return w
+}
+
+// look reads the plan of the last tick.
+func (w *watcher) look(l *lab, client *http.Client) {
+	answer, err := client.Get("http://daemon/v1/plan")
+	if err != nil {
+		return // it has not started, or has ended
+	}
+	defer answer.Body.Close()
+	var p planned
+	if json.NewDecoder(answer.Body).Decode(&p) != nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, g := range p.Grow {
+		for _, name := range g.Names {
+			w.grown[name] = true
+		}
+	}
+	for _, r := range p.Remove {
+		for _, name := range r.Nodes {
+			w.removed = append(w.removed, removal{name, l.busy(name)})
+		}
+	}
+}
+
+// busy tells whether a job has been working on a node.
+func (l *lab) busy(name string) bool {
+	files, _ := filepath.Glob(l.path("busy/" + name + "@*"))
+	return len(files) > 0
+}
+
+// busyRemovals are planned removals of nodes that worked.
+func (w *watcher) busyRemovals() (list []removal) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.removed {
+		if r.busy {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// unplanned tells which of the names no plan was to create.
+func (w *watcher) unplanned(names []string) (list []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, name := range names {
+		if !w.grown[name] {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+// posts counts the calls that changed the simulator.
+func (l *lab) posts() int {
+	count := 0
+	for route, calls := range l.cloud.Books().Calls {
+		if !strings.HasPrefix(route, "GET ") {
+			count += calls
+		}
+	}
+	return count
+}
+
+// Shadow: today's integration serves 500 jobs while the daemon looks on.
+func TestTrialShadow(t *testing.T) {
+	if !*withSlurm {
+		return
+	}
+	t.Parallel()
+	l := newLab(t, plan{})
+	l.standIn(3 * time.Second) // as slow as to let every tick see what was resumed
+	// The daemon's commands are its own, so that each call of them is on record.
+	commands := l.path("commands")
+	require.NoError(t, os.MkdirAll(commands, 0o755))
+	for _, name := range []string{"squeue", "scontrol"} {
+		script := fmt.Sprintf("#!/bin/sh\necho %s \"$@\" >>%s\nexec %s/%[1]s \"$@\"\n", name, l.Log("commands"), l.Bin())
+		require.NoError(t, os.WriteFile(filepath.Join(commands, name), []byte(script), 0o755))
+	}
+	l.start(l.configure("commands", commands, "top", "dry_run: true", "policy", "adopt: all"))
+	w := l.watch()
+	var jobs []job
+	for range 5 {
+		jobs = append(jobs, l.submit("sleep 0.1", "-n1", "--array=0-99%24"))
+	}
+	l.finished(100, jobs...)
+	l.quiet()
+	require.Equal(t, int(l.standIns.posts.Load()), l.posts(), "the daemon changed nothing in the cloud")
+	text, err := os.ReadFile(l.Log("commands"))
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		require.NotRegexp(t, `\b(update|create|delete|reconfigure)\b`, line, "the daemon changed nothing in Slurm")
+	}
+	var names []string
+	for _, n := range l.created() {
+		names = append(names, n.Name)
+	}
+	require.NotEmpty(t, names)
+	require.Empty(t, w.unplanned(names), "resumed, and in no plan")
+	require.Empty(t, w.busyRemovals())
+}
+
+// Cut-over and back, under an array of 500 tasks and a job on 8 nodes. Slurm's programs are set in
+// a file of its own, as on CycleCloud's clusters.
+func TestTrialCutOverAndBack(t *testing.T) {
+	if !*withSlurm {
+		return
+	}
+	t.Parallel()
+	l := newLab(t, plan{slurm: func(o *Options) {
+		o.Lines = strings.ReplaceAll(powerLines, "htc-[1-120]", "htc-[1-10]") + "Include " + filepath.Join(o.Dir, siteFile) + "\n"
+		o.SuspendTime = 60 * time.Second
+	}})
+	old := l.standIn(0)
+	file := l.configure("policy", "adopt: all")
+	array := l.submit("sleep 1", "-n1", "--array=0-499%40")
+	gang := l.submit("srun hostname; "+l.hold("end"), "-p", "hpc", "-N8", "--exclusive")
+	l.running(gang, 1)
+	l.running(array, 100)
+	require.Len(t, l.created(), 18)
+	before, tree := len(l.created()), l.configuration()
+
+	old()
+	l.programs(file)
+	d := l.start(file)
+	tasks := len(array.started(t))
+	l.running(array, min(500, tasks+80))
+	require.Len(t, l.created(), before, "the cut-over created nothing")
+	require.Equal(t, before, l.there(), "and ended nothing")
+
+	d.stop()
+	l.restore(tree)
+	l.standIn(0)
+	require.Equal(t, tree, l.configuration())
+	tasks = len(array.started(t))
+	l.running(array, min(500, tasks+80))
+	require.Len(t, l.created(), before, "the way back created nothing")
+	require.Equal(t, before, l.there(), "and ended nothing")
+	l.release("end")
+	l.finished(1, gang)
+	l.finished(500, array)
+	l.quiet()
+}
+
+// siteFile is where a site sets what differs from CycleCloud's defaults.
+const siteFile = "etc/site_specific.conf"
+
+// programs makes the program's hooks Slurm's, as the documentation tells: in the site's own file,
+// which the controller reads again.
+func (l *lab) programs(file string) {
+	l.t.Helper()
+	var text strings.Builder
+	for _, p := range []struct{ key, name string }{{"ResumeProgram", "resume"}, {"SuspendProgram", "suspend"}, {"ResumeFailProgram", "resume-fail"}} {
+		name := "autoscaled-" + p.name
+		require.NoError(l.t, l.Program(name, fmt.Sprintf("exec %s slurm %s \"$1\" -c %s", os.Getenv(programPath), p.name, file)))
+		fmt.Fprintf(&text, "%s=%s\n", p.key, l.path("bin/"+name))
+	}
+	require.NoError(l.t, os.WriteFile(l.path(siteFile), []byte(text.String()), 0o644))
+	l.run("scontrol", "reconfigure")
+}
+
+// restore puts the site's file back.
+func (l *lab) restore(tree map[string]string) {
+	l.t.Helper()
+	require.NoError(l.t, os.WriteFile(l.path(siteFile), []byte(tree["site_specific.conf"]), 0o644))
+	l.run("scontrol", "reconfigure")
+}
+
+// configuration is every file of Slurm's, byte by byte.
+func (l *lab) configuration() map[string]string {
+	l.t.Helper()
+	files, err := filepath.Glob(l.path("etc/*.conf"))
+	require.NoError(l.t, err)
+	tree := map[string]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(l.t, err)
+		tree[filepath.Base(file)] = string(text)
+	}
+	return tree
+}
+
+// Lost scheduler: controller and daemon die during a resume of 100 nodes, and start on a machine
+// that knows nothing of the daemon's journal.
+func TestTrialLostScheduler(t *testing.T) {
+	if !*withSlurm {
+		return
+	}
+	t.Parallel()
+	l := newLab(t, plan{
+		slurm: func(o *Options) { o.SuspendTime = 60 * time.Second },
+		cloud: func(c *cyclecloudtest.Config) { c.Timing.Boot = 15 * time.Second },
+	})
+	d := l.serve("policy", "adopt: all")
+	array := l.submit(l.hold("end"), "-n4", "--array=1-100")
+	l.eventually("100 nodes were asked for", func() bool { return len(l.created()) >= 100 })
+	d.kill()
+	require.NoError(t, l.StopController()) // which saves what its backup reads
+	require.NoError(t, os.RemoveAll(l.path("autoscaled")))
+	require.NoError(t, l.StartController(t.Context()))
+	began := time.Now()
+	l.start(d.file)
+	l.eventually("all VMs are up", func() bool { return l.fleet.Running() == 100 })
+	l.eventually("each task runs", func() bool { return len(array.started(t)) == 100 })
+	t.Logf("converged %s after the start", time.Since(began).Round(time.Second))
+	l.release("end")
+	l.finished(100, array)
+	l.quiet()
+	require.Len(t, l.created(), 100, "VMs ever")
+}
+
+// Stale hooks, slow deletes: hooks are left while the daemon is down, and what they told of is no
+// longer so when it starts.
+func TestTrialStaleHooks(t *testing.T) {
+	if !*withSlurm {
+		return
+	}
+	t.Parallel()
+	l := newLab(t, plan{
+		slurm: func(o *Options) { o.SuspendTime, o.SuspendTimeout = 4*time.Second, 4*time.Second },
+		cloud: func(c *cyclecloudtest.Config) { c.Timing.Terminate = 15 * time.Second },
+	})
+	d := l.serve()
+	short, long := l.submit("hostname", "-w", "htc-1"), l.submit(l.hold("end"), "-w", "htc-2")
+	l.finished(1, short)
+	l.running(long, 1)
+	d.stop()
+	l.eventually("htc-1 is suspended", func() bool { return l.states()["htc-1"] == "idle~" })
+	cancelled := l.submit("hostname", "-w", "htc-3")
+	l.eventually("htc-3 is resumed", func() bool { return slices.Contains(l.resumed(), "htc-3") })
+	l.run("scancel", cancelled.id)
+	l.run("scontrol", "update", "nodename=htc-3", "state=power_down_force")
+	// Hooks that say what never was so: of a node that works, and of one that Slurm does not know.
+	for _, hook := range [][]string{{"suspend", "htc-2"}, {"resume", "htc-9"}, {"resume", "other-1"}} {
+		text, err := l.command("slurm", hook[0], hook[1], "-c", d.file)
+		require.NoError(t, err, text)
+	}
+	again := l.submit("hostname", "-w", "htc-1")
+	l.eventually("htc-1 is resumed again", func() bool { return strings.HasSuffix(l.states()["htc-1"], "#") })
+	l.eventually("htc-3 is powered down", func() bool { return l.states()["htc-3"] == "idle~" })
+	l.start(d.file)
+	l.finished(1, again)
+	var names []string
+	for _, n := range l.created() {
+		names = append(names, n.Name)
+	}
+	require.ElementsMatch(t, []string{"htc-1", "htc-2", "htc-1"}, names, "created for what Slurm powers up alone")
+	first, second := l.named("htc-1")[0], l.named("htc-1")[1]
+	require.WithinDuration(t, first.Gone, second.Created, 3*time.Second, "within a tick after the old record went")
+	require.Len(t, long.started(t)["0"], 1)
+	l.release("end")
+	l.finished(1, long)
+	l.settled(3)
+}
+
+// named lists the nodes ever of a name.
+func (l *lab) named(name string) (list []cyclecloudtest.NodeRecord) {
+	for _, n := range l.created() {
+		if n.Name == name {
+			list = append(list, n)
+		}
+	}
+	return list
+}
