@@ -300,6 +300,10 @@ type vmCloud struct {
 	made        map[autoscale.RequestID][]autoscale.NodeID
 	// stock is how many nodes each pool has, by its nodearray; none: any number.
 	stock map[string]int
+	// limit is how many nodes htc may have; 0: any number.
+	limit int64
+	// fails tells that those beyond it are made and fail, instead of not being made.
+	fails bool
 	rand  *rand.Rand
 	// faults is how likely an answer is lost, or a VM never boots.
 	lost, never float64
@@ -333,8 +337,16 @@ func (v *vmCloud) Observe(context.Context) (autoscale.Supply, error) {
 	for _, array := range []string{"hpc", "htc"} {
 		s.Pools = append(s.Pools, autoscale.Pool{ID: autoscale.PoolID(array + "/F4"), Labels: map[string]string{autoscale.LabelNodearray: array}, GroupSize: 100, Node: autoscale.Resources{Cores: 4, Memory: 8 * autoscale.GiB}})
 	}
+	used := int64(0)
 	for _, m := range v.vms {
 		s.Nodes = append(s.Nodes, m.Node)
+		if m.Pool == "htc/F4" {
+			used++
+		}
+	}
+	if v.limit > 0 {
+		s.Limits = append(s.Limits, autoscale.Limit{ID: "nodearray/htc/nodes", Kind: autoscale.LimitNodearray, Name: "htc", Unit: autoscale.UnitNodes, Max: v.limit, Used: used})
+		s.Pools[1].Draws = []autoscale.Draw{{Limit: "nodearray/htc/nodes", Amount: 1}}
 	}
 	return s, nil
 }
@@ -357,8 +369,9 @@ func (v *vmCloud) Create(_ context.Context, g autoscale.Grow) (autoscale.Receipt
 		if n := v.ctl.node(name); n.power != "POWERING_UP" {
 			v.violations = append(v.violations, fmt.Sprintf("%s: create of %s, which is %s", v.now.Format(time.TimeOnly), name, n.state()))
 		}
+		short := false
 		if left, bounded := v.stock[array]; bounded {
-			if left <= 0 {
+			if short = left <= 0; short && !v.fails {
 				receipt.Message, receipt.Class = "no more capacity", autoscale.ErrorCapacity
 				break
 			}
@@ -370,6 +383,9 @@ func (v *vmCloud) Create(_ context.Context, g autoscale.Grow) (autoscale.Receipt
 		}
 		m := &vm{Node: autoscale.Node{ID: autoscale.NodeID(fmt.Sprintf("id-%d", v.creates)), Name: name, Host: fmt.Sprintf("ip-%d", v.creates), Pool: g.Pool, Group: g.Group, Phase: autoscale.PhaseStarting, Request: g.Request, Owned: true}, made: v.now}
 		m.never = v.rand.Float64() < v.never
+		if short {
+			m.Phase, m.Class, m.Message = autoscale.PhaseFailed, autoscale.ErrorCapacity, "allocation failed"
+		}
 		v.vms = append(v.vms, m)
 		v.made[g.Request] = append(v.made[g.Request], m.ID)
 		receipt.Added++

@@ -126,9 +126,15 @@ func TestPowerDay(t *testing.T) {
 // Sold out: what can't be had goes to the second partition, no other job is touched, and
 // all nodes are back when the backoff is over.
 func TestSoldOutGoesElsewhere(t *testing.T) {
+	for name, fails := range map[string]bool{"fewer nodes are made": false, "nodes fail": true} {
+		t.Run(name, func(t *testing.T) { soldOut(t, fails) })
+	}
+}
+
+func soldOut(t *testing.T, fails bool) {
 	w := newPowerWorld(t, 1, map[string]int{"htc": 40, "hpc": 40})
 	defer func() { w.stop() }()
-	w.cloud.stock = map[string]int{"htc": 12}
+	w.cloud.stock, w.cloud.fails = map[string]int{"htc": 12}, fails
 	own := w.ctl.submit(1, false, 10*time.Minute, "hpc")
 	own.comment = "mine"
 	for range 40 {
@@ -163,6 +169,48 @@ func TestSoldOutGoesElsewhere(t *testing.T) {
 	}
 	w.ticks(2 * time.Hour)
 	require.Equal(t, map[string]int{"COMPLETED": 41}, w.states())
+	require.Empty(t, w.cloud.violations)
+	w.emptied(t)
+}
+
+// Of a job that got only some of its nodes those without a VM are given up, and with them
+// the job: no node that has its VM is touched.
+func TestPartOfAGang(t *testing.T) {
+	w := newPowerWorld(t, 1, map[string]int{"htc": 4, "hpc": 4})
+	defer func() { w.stop() }()
+	w.cloud.stock = map[string]int{"htc": 2}
+	gang := w.ctl.submit(4, true, 5*time.Minute, "htc", "hpc")
+	w.ticks(4 * powerInterval)
+	require.Equal(t, "PENDING", gang.state)
+	require.Equal(t, map[string]bool{"htc-3": true, "htc-4": true}, downNodes(w.ctl))
+	w.ticks(time.Hour)
+	require.Equal(t, "COMPLETED", gang.state)
+	require.Equal(t, 1, gang.restarts)
+	require.Empty(t, w.cloud.violations)
+	w.emptied(t)
+}
+
+func downNodes(c *controller) map[string]bool {
+	down := make(map[string]bool)
+	for name := range c.downs {
+		down[name] = true
+	}
+	return down
+}
+
+// A limit that is reached is as a shortage, and a job that shares no fault keeps its nodes.
+func TestLimitGoesElsewhere(t *testing.T) {
+	w := newPowerWorld(t, 1, map[string]int{"htc": 4, "hpc": 4})
+	defer func() { w.stop() }()
+	w.cloud.limit = 2
+	for range 4 {
+		w.ctl.submit(1, true, 30*time.Minute, "htc", "hpc")
+	}
+	w.ticks(8 * time.Minute)
+	require.Equal(t, 4, w.states()["RUNNING"], "%v", w.states())
+	require.Len(t, downNodes(w.ctl), 2)
+	w.ticks(2 * time.Hour)
+	require.Equal(t, map[string]int{"COMPLETED": 4}, w.states())
 	require.Empty(t, w.cloud.violations)
 	w.emptied(t)
 }
@@ -257,7 +305,7 @@ func TestPowerDaysWithFaults(t *testing.T) {
 		if chance(30, "scarce") {
 			w.cloud.stock = map[string]int{"htc": rapid.IntRange(0, 6).Draw(rt, "htc")}
 		}
-		for range rapid.IntRange(5, 25).Draw(rt, "steps") {
+		for range rapid.IntRange(3, 12).Draw(rt, "steps") {
 			if chance(60, "submits") {
 				count := rapid.IntRange(1, 4).Draw(rt, "nodes")
 				w.ctl.submit(count, chance(80, "requeue"), time.Duration(rapid.IntRange(1, 30).Draw(rt, "minutes"))*time.Minute, rapid.SampledFrom([][]string{{"htc"}, {"hpc"}, {"htc", "hpc"}}).Draw(rt, "partitions")...)

@@ -40,6 +40,8 @@ const leastOut = 3 * time.Minute
 type outs struct {
 	// held is until when what is out stays out, by offering.
 	held map[autoscale.OfferingID]hold
+	// limited is since when limits have kept jobs waiting.
+	limited map[int64]time.Time
 	// expired is since when nodes are seen that did not come up in time.
 	expired map[string]time.Time
 	// probes are the nodes that were returned first, by offering.
@@ -252,9 +254,10 @@ func (p *PowerSaving) holdOffering(id autoscale.OfferingID, o autoscale.Offering
 // and none that some other job has which it may not. The whole job is given up.
 func (p *PowerSaving) giveUp(v *view) map[string][]string {
 	gone, taken := make(map[string][]string), make(map[string]bool)
+	p.noteLimited(v)
 	for _, id := range sortedIDs(v.waits) {
 		w := v.waits[id]
-		if !p.lost(v, &w) || !v.requeues(id) {
+		if !p.lost(v, id, &w) || !v.requeues(id) {
 			continue
 		}
 		text := p.sentence(&w, v.state.At)
@@ -299,15 +302,34 @@ func sortedIDs(m map[int64]wait) []int64 {
 	return ids
 }
 
+// makesRoom is how long a job waits for what is on its way out to lift a limit. Our own choice.
+const makesRoom = 2 * time.Minute
+
+// noteLimited notes since when limits keep jobs waiting.
+func (p *PowerSaving) noteLimited(v *view) {
+	before := p.limited
+	p.limited = make(map[int64]time.Time)
+	for id, w := range v.waits {
+		if w.reason.Code != autoscale.ReasonLimit {
+			continue
+		}
+		since, known := before[id]
+		if !known {
+			since = v.state.At
+		}
+		p.limited[id] = since
+	}
+}
+
 // lost tells whether waiting is of no help to a job. What is on its way out may yet lift
 // a limit, and an offering that has come up again gives more and more. A name that is
 // taken by a node which failed for want of capacity is lost too.
-func (p *PowerSaving) lost(v *view, w *wait) bool {
+func (p *PowerSaving) lost(v *view, id int64, w *wait) bool {
 	switch {
 	case len(w.names) == 0:
 		return false
 	case w.reason.Code == autoscale.ReasonLimit:
-		return !v.leaving
+		return !v.leaving || v.state.At.Sub(p.limited[id]) >= makesRoom
 	case w.reason.Code == autoscale.ReasonCapacity, w.reason.Code == autoscale.ReasonNameTaken:
 		return len(w.of) > 0 && !slices.ContainsFunc(w.of, func(id autoscale.OfferingID) bool {
 			h := p.held[id]

@@ -123,7 +123,9 @@ func (v *view) look() {
 			names = names[:max(0, min(op.Added, len(names)))]
 		}
 		for _, name := range names {
-			v.alive[strings.ToLower(name)] = true
+			if key := strings.ToLower(name); !v.standing[key] { // else its record tells more
+				v.alive[key] = true
+			}
 		}
 	}
 }
