@@ -117,6 +117,14 @@ func TestNodeLines(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []slurm.Node{{Name: "a", CPUs: 4, State: "IDLE", Reason: "State=DOWN CPUTot=9 x"}, {Name: "b", State: "DOWN"}}, nodes)
 
+	reserved := "NodeName=a State=DOWN Reason=ResumeTimeout reached [root@1795375643] ReservationName=maint\n" +
+		"NodeName=b State=IDLE ReservationName=maint Comment=autoscaled: x Extra=y\nNodeName=c State=DOWN Reason=r [root@1] Comment=d e InstanceId=7\n"
+	nodes, err = slurm.ReadNodeLines(strings.NewReader(reserved))
+	require.NoError(t, err)
+	require.Equal(t, []slurm.Node{
+		{Name: "a", State: "DOWN", Reason: "ResumeTimeout reached"}, {Name: "b", State: "IDLE", Comment: "autoscaled: x"}, {Name: "c", State: "DOWN", Reason: "r", Comment: "d e"},
+	}, nodes, "as 24.11 prints them")
+
 	for text, want := range map[string]string{
 		"":                               "it has no nodes",
 		"Node x not found":               `line 1, "Node x not found": want NodeName=`,

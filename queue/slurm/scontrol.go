@@ -78,14 +78,22 @@ func pairs(line string, read func(key, value string) error) error {
 	return nil
 }
 
-func (t *textReader) node(n *Node, line string) error {
-	fields, reason, given := strings.Cut(line, " Reason=")
-	if given {
-		n.Reason, n.Comment, _ = strings.Cut(reason, " Comment=")
-	} else {
-		fields, n.Comment, _ = strings.Cut(line, " Comment=")
+// remark is what people wrote after a key of a node's line, which ends where one of the
+// fields begins that may follow it in 22.05 or 24.11.
+func remark(line, key string) string {
+	_, text, _ := strings.Cut(line, key)
+	for _, next := range [...]string{" ReservationName=", " Comment=", " Extra=", " InstanceId=", " InstanceType="} {
+		text, _, _ = strings.Cut(text, next)
 	}
-	n.Comment, _, _ = strings.Cut(n.Comment, " Extra=")
+	return text
+}
+
+func (t *textReader) node(n *Node, line string) error {
+	fields, _, given := strings.Cut(line, " Reason=")
+	if !given {
+		fields, _, _ = strings.Cut(line, " Comment=")
+	}
+	n.Reason, n.Comment = remark(line, " Reason="), remark(line, " Comment=")
 	if at := strings.LastIndex(n.Reason, " ["); at >= 0 && strings.HasSuffix(n.Reason, "]") {
 		n.Reason = n.Reason[:at] // who gave it, and when
 	}
