@@ -93,7 +93,7 @@ func (c *Commands) show(ctx context.Context, none string, arguments ...string) (
 	if err != nil || len(printed) == 1 && string(bytes.TrimSpace(printed[0])) == none {
 		return nil, err
 	}
-	return readerOf(printed), nil
+	return (*pieceReader)(&printed), nil
 }
 
 // foreign are variables of the environment by which the commands would print something
@@ -120,15 +120,24 @@ func (c *Commands) pieces(ctx context.Context, program string, arguments ...stri
 
 func (c *Commands) run(ctx context.Context, program string, arguments ...string) (io.Reader, error) {
 	printed, err := c.pieces(ctx, program, arguments...)
-	return readerOf(printed), err
+	return (*pieceReader)(&printed), err
 }
 
-func readerOf(pieces [][]byte) io.Reader {
-	readers := make([]io.Reader, len(pieces))
-	for i, piece := range pieces {
-		readers[i] = bytes.NewReader(piece)
+// pieceReader reads what was printed and lets go of it, since there may be much.
+type pieceReader [][]byte
+
+func (p *pieceReader) Read(into []byte) (int, error) {
+	for len(*p) > 0 {
+		first := &(*p)[0]
+		n := copy(into, *first)
+		if *first = (*first)[n:]; len(*first) == 0 {
+			*first, *p = nil, (*p)[1:]
+		}
+		if n > 0 || len(into) == 0 {
+			return n, nil
+		}
 	}
-	return io.MultiReader(readers...)
+	return 0, io.EOF
 }
 
 // reading is the error of a command that was to tell something; nil where there is none.

@@ -52,8 +52,8 @@ const maxAnswer = 4 << 30
 // requeued its TRES are those that it had. Limits and defaults that don't matter here
 // (MaxNodes, CPUsPerTask) differ.
 //
-// What was read is kept, and given again as long as slurmrestd says that nothing
-// changed: it is not to be changed.
+// Jobs and partitions that were read are kept, and given again as long as slurmrestd
+// says that nothing changed: they are not to be changed.
 type REST struct {
 	*Commands
 	api     *rest.Client
@@ -209,8 +209,8 @@ func read[T any](ctx context.Context, r *REST, k *kept[T], kind recordKind[T]) (
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	started, since := time.Now(), k.since
-	if started.Sub(k.full) >= fullEvery {
-		since = 0
+	if started.Sub(k.full) >= fullEvery || kind.key == nodeRecords.key {
+		since = 0 // asked for nodes that changed, slurmrestd fails where no partition changed (22.05, 24.11)
 	}
 	if since > 0 {
 		a, err := ask(ctx, r, since, kind)

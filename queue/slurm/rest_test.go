@@ -213,20 +213,31 @@ func TestRESTAsksForChanges(t *testing.T) {
 // TestRESTAsksByItsOwnClock: v0.0.38 tells no time.
 func TestRESTAsksByItsOwnClock(t *testing.T) {
 	r, f := newREST(t, slurm.RESTOptions{}, nil, 38)
-	f.set("/slurm/v0.0.38/nodes", says(200, `{"nodes": [{"name": "a", "state": "idle"}]}`))
+	f.set("/slurm/v0.0.38/jobs", says(200, `{"jobs": [{"job_id": 1, "job_state": "PENDING"}]}`))
 	before := time.Now().Add(-6 * time.Second).Unix()
-	_, err := r.Nodes(t.Context())
+	_, err := r.Jobs(t.Context())
 	require.NoError(t, err)
 	f.take()
-	f.set("/slurm/v0.0.38/nodes", says(304, ""))
-	nodes, err := r.Nodes(t.Context())
+	f.set("/slurm/v0.0.38/jobs", says(304, ""))
+	jobs, err := r.Jobs(t.Context())
 	require.NoError(t, err)
-	require.Len(t, nodes, 1)
+	require.Len(t, jobs, 1)
 	var since int64
-	_, err = fmt.Sscanf(f.take()[0], "/slurm/v0.0.38/nodes?update_time=%d", &since)
+	_, err = fmt.Sscanf(f.take()[0], "/slurm/v0.0.38/jobs?update_time=%d", &since)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, since, before)
 	require.LessOrEqual(t, since, time.Now().Add(-5*time.Second).Unix())
+}
+
+// TestRESTReadsNodesWhole: slurmrestd can't be asked for nodes that changed.
+func TestRESTReadsNodesWhole(t *testing.T) {
+	r, f := newREST(t, slurm.RESTOptions{}, nil, 38)
+	f.set("/slurm/v0.0.38/nodes", says(200, `{"nodes": [{"name": "a", "state": "idle"}]}`))
+	for range 2 {
+		_, err := r.Nodes(t.Context())
+		require.NoError(t, err)
+	}
+	require.Equal(t, []string{"/openapi/v3", "/slurm/v0.0.38/nodes", "/slurm/v0.0.38/nodes"}, f.take())
 }
 
 func jwt(issued, expires int64) string {
