@@ -43,6 +43,9 @@ func (r Reserve) of(memory Bytes) Bytes {
 	return min(memory, max(r.Bytes, share))
 }
 
+// Manages tells whether the policy names the pool: nodes of others are never touched.
+func (p *Policy) Manages(pool *Pool) bool { return policyOf(pool, p) >= 0 }
+
 // Offer is what an empty node of the pool offers to jobs: what the cloud says its VM
 // has, but for each resource that a rule sets. Of the rules that match and don't
 // leave a resource open the first holds for it.

@@ -15,6 +15,7 @@ type SlurmQueue struct {
 	REST       *SlurmREST       `key:"rest" help:"Read jobs and nodes from slurmrestd. Not set: squeue and scontrol are run. Changes are made by scontrol either way."`
 	Nodes      []SlurmNodes     `key:"nodes" help:"Which of Slurm's nodes are which of the cloud's, for power_saving. The first entry counts that a node matches; one that none matches is never touched."`
 	KeepAlive  string           `key:"keep_alive_file" default:"" path:"yes" help:"File that slurm.conf includes, as /etc/slurm/keep_alive.conf: nodes with KeepAlive in CycleCloud are written to it as SuspendExcNodes, and Slurm reads it when it changes. Entries of others in it stay. Empty: KeepAlive does not keep Slurm from powering a node down. For power_saving."`
+	Dynamic    *SlurmDynamic    `key:"dynamic" help:"How nodes are added to Slurm, for mode dynamic."`
 	Partitions []SlurmPartition `key:"partitions" help:"Which nodes a partition has, for jobs that wait. A partition that is not listed has those of the nodearray of its name."`
 }
 
@@ -55,6 +56,12 @@ func (s *source) slurmQueue(q *SlurmQueue, at string) {
 	}
 	if q.Mode == "dynamic" && len(q.Nodes) > 0 {
 		s.add(at+".nodes", "has no effect: in mode dynamic nodes have the names that the cloud gives them")
+	}
+	if q.Mode == "power_saving" && q.Dynamic != nil {
+		s.add(at+".dynamic", "has no effect: in mode power_saving nodes are Slurm's")
+	}
+	if q.Dynamic != nil {
+		s.slurmDynamic(q.Dynamic, at+".dynamic")
 	}
 	if q.Mode == "dynamic" && q.KeepAlive != "" {
 		s.add(at+".keep_alive_file", "has no effect: in mode dynamic Slurm powers no node down")

@@ -21,6 +21,9 @@ func (p *parts) addSlurm(q *config.SlurmQueue, stateDir string, metrics *web.Met
 	if err != nil {
 		return err
 	}
+	if q.Mode == "dynamic" {
+		return p.addDynamicSlurm(q, cluster)
+	}
 	options := slurm.PowerSavingOptions{
 		Cluster: cluster, Details: cluster, Mapping: slurmMapping(q), Now: p.now, Observe: p.slurmNote, DryRun: dryRun,
 	}

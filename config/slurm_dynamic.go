@@ -1,0 +1,68 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// SlurmDynamic says how nodes are added to a dynamic Slurm cluster.
+type SlurmDynamic struct {
+	Register bool               `key:"register" default:"true" help:"Add each node to Slurm once it has an address (scontrol create, state FUTURE); slurmd -Z on the VM, with -N and the node's name, then takes that up. false: VMs add themselves, with features of their own (slurmd -Z --conf)."`
+	Announce bool               `key:"announce" default:"true" help:"Keep a node in state FUTURE for each pool. It runs nothing, and tells Slurm what nodes there can be: jobs that no node which is there could run wait instead of being refused."`
+	Gres     []string           `key:"gres" default:"" help:"Names of custom resources that Slurm has as generic resources (GresTypes), beside gpu."`
+	Nodes    []SlurmDynamicNode `key:"nodes" help:"What nodes have in Slurm beside their nodearray and machine type, which are features of each. All entries count that a node matches; of weights the first."`
+}
+
+// SlurmDynamicNode says what some nodes have in Slurm.
+type SlurmDynamicNode struct {
+	Nodearray    string   `key:"nodearray" default:"" help:"Nodearray of the nodes. Empty: any."`
+	MachineTypes []string `key:"machine_types" default:"" help:"Their machine types. Empty: any."`
+	Features     []string `key:"features" default:"" help:"Features that they have, such as those of NodeSets."`
+	Weight       int      `key:"weight" default:"0" help:"Slurm's weight: nodes of less get jobs first. 0: Slurm's default."`
+}
+
+// maxWeight bounds a node's Weight: Slurm keeps 32 bits, of which the highest values have
+// meanings of their own.
+const maxWeight = 4_000_000_000
+
+func (s *source) slurmDynamic(d *SlurmDynamic, at string) {
+	for i, name := range d.Gres {
+		if key := fmt.Sprintf("%s.gres[%d]", at, i); name == "gpu" {
+			s.add(key, "has no effect: GPUs are told by themselves")
+		} else if !slurmWord(name) {
+			s.add(key, fmt.Sprintf("%q is no name of a generic resource", shown(name)))
+		}
+	}
+	for i := range d.Nodes {
+		n, key := &d.Nodes[i], fmt.Sprintf("%s.nodes[%d]", at, i)
+		if len(n.Features) == 0 && n.Weight == 0 && !s.within(key+".") {
+			s.add(key, "sets nothing; set features or weight")
+		}
+		if n.Weight < 0 || n.Weight > maxWeight {
+			s.add(key+".weight", fmt.Sprintf("%d is not from 0 to %d", n.Weight, maxWeight))
+		}
+		for j, feature := range n.Features {
+			if !slurmWord(feature) {
+				s.add(fmt.Sprintf("%s.features[%d]", key, j), fmt.Sprintf("%q is no name of a feature", shown(feature)))
+			}
+		}
+	}
+}
+
+// slurmWord tells whether a text can be one name in a list of Slurm's.
+func slurmWord(text string) bool {
+	return text != "" && !strings.ContainsAny(text, " \t\n,:;&|*?()[]{}<>=!\"'\\")
+}
+
+// MatchesNode tells whether the entry is for nodes of a nodearray and machine type.
+func (n *SlurmDynamicNode) MatchesNode(nodearray, machineType string) bool {
+	if n.Nodearray != "" && !strings.EqualFold(n.Nodearray, nodearray) {
+		return false
+	}
+	for _, t := range n.MachineTypes {
+		if strings.EqualFold(t, machineType) {
+			return true
+		}
+	}
+	return len(n.MachineTypes) == 0
+}

@@ -1,0 +1,106 @@
+package slurm
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"autoscaled/autoscale"
+)
+
+// Report tells the users of jobs that the plan leaves waiting why, in the jobs' comments,
+// and clears these when the wait is over. What Slurm itself holds a job for, it tells
+// itself; a comment of somebody else's stays.
+func (d *Dynamic) Report(ctx context.Context, s autoscale.State, plan autoscale.Plan) error {
+	if d.Details == nil || plan.Hold.Code != "" || len(plan.Outcomes) == 0 && len(s.Demand.Classes) > 0 {
+		return nil // nothing was planned, so nobody knows
+	}
+	waits := pendingWaits(&s, &plan)
+	d.mu.Lock()
+	told := d.told
+	d.mu.Unlock()
+	news := told == nil
+	for id, reason := range waits {
+		news = news || told[id] != sentenceKey(reason)
+	}
+	for id := range told {
+		_, waiting := waits[id]
+		news = news || !waiting
+	}
+	if !news {
+		return nil
+	}
+	details, err := d.Details.Details(ctx)
+	if err != nil {
+		return err
+	}
+	next, err := d.comment(ctx, &s, waits, told, details)
+	d.mu.Lock()
+	d.told = next
+	d.mu.Unlock()
+	return err
+}
+
+// pendingWaits are the jobs that get no nodes, or too few, for a reason that Slurm does
+// not tell them.
+func pendingWaits(s *autoscale.State, plan *autoscale.Plan) map[int64]autoscale.Reason {
+	waits := make(map[int64]autoscale.Reason)
+	for i := range plan.Outcomes {
+		o := &plan.Outcomes[i]
+		class := &s.Demand.Classes[o.Class]
+		switch o.Reason.Code {
+		case autoscale.ReasonHeld, autoscale.ReasonDependency, autoscale.ReasonNotYet:
+			continue
+		}
+		if len(o.Served) > 0 && o.Tasks >= class.Required() {
+			continue
+		}
+		for _, m := range class.Members[o.From:o.To] {
+			head, _, _ := strings.Cut(string(m.ID), "_") // an array's tasks have one comment
+			if id, err := strconv.ParseInt(head, 10, 64); err == nil && waits[id].Code == "" {
+				waits[id] = o.Reason
+			}
+		}
+	}
+	return waits
+}
+
+// comment writes what changed, at most so much in one tick, and returns what stands in
+// the jobs now.
+func (d *Dynamic) comment(ctx context.Context, s *autoscale.State, waits map[int64]autoscale.Reason, told map[int64]string, details map[int64]JobDetail) (map[int64]string, error) {
+	next, left := make(map[int64]string), maxComments
+	for id, detail := range details {
+		if strings.HasPrefix(detail.Comment, Mark) {
+			next[id] = told[id] // empty: an earlier daemon's
+		}
+	}
+	var failed []error
+	write := func(id int64, text string) bool {
+		if left == 0 {
+			return false
+		}
+		left--
+		err := d.Cluster.UpdateJob(ctx, id, text)
+		if err != nil && !errors.Is(err, autoscale.ErrNotFound) {
+			failed = append(failed, err)
+		}
+		return err == nil
+	}
+	for _, id := range slices.Sorted(maps.Keys(waits)) {
+		detail, there := details[id]
+		ours := strings.HasPrefix(detail.Comment, Mark)
+		key := sentenceKey(waits[id])
+		if there && (ours || detail.Comment == "") && !(ours && next[id] == key) && write(id, Mark+sentence(waits[id], s.At)) {
+			next[id] = key
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(next)) {
+		if _, waiting := waits[id]; !waiting && write(id, "") {
+			delete(next, id)
+		}
+	}
+	return next, errors.Join(failed...)
+}
