@@ -11,9 +11,10 @@ import (
 )
 
 var (
-	_ loop.Queue   = (*slurm.Dynamic)(nil)
-	_ loop.Drainer = (*slurm.Dynamic)(nil)
-	_ loop.Keeper  = (*slurm.Dynamic)(nil)
+	_ loop.Queue    = (*slurm.Dynamic)(nil)
+	_ loop.Drainer  = (*slurm.Dynamic)(nil)
+	_ loop.Keeper   = (*slurm.Dynamic)(nil)
+	_ loop.Reporter = (*slurm.Dynamic)(nil)
 )
 
 type states = map[string]string
@@ -364,4 +365,40 @@ func TestRegistrationThatFails(t *testing.T) {
 	d.slurm.down = nil
 	d.tick(cloudVM("1", "htc-1"), cloudVM("2", "htc-2"), cloudVM("3", "htc-3"))
 	require.Len(t, d.states(), 3)
+}
+
+// Users read in their jobs why these wait, until they don't.
+func TestDynamicTellsUsers(t *testing.T) {
+	k := &tickets{comments: map[int64]string{1: "", 2: "mine", 3: "", 4: "autoscaled: of an earlier daemon", 5: ""}}
+	d := newDynamicTest(t, func(o *slurm.DynamicOptions) { o.Details = k })
+	d.slurm.tickets = k
+	waits := autoscale.Reason{Code: autoscale.ReasonLimit, Subject: "cluster/nodes"}
+	class := func(id autoscale.JobID, held string) autoscale.Class {
+		return autoscale.Class{Shape: autoscale.Shape{Tasks: 1, Held: held}, Members: []autoscale.Member{{ID: id}}}
+	}
+	s := autoscale.State{}
+	s.Demand.Classes = []autoscale.Class{class("1", ""), class("2", ""), class("3", "JobHeldUser: x"), class("5_7", "")}
+	plan := autoscale.Plan{Outcomes: []autoscale.Outcome{
+		{Class: 0, To: 1, Reason: waits}, {Class: 1, To: 1, Reason: waits}, {Class: 2, To: 1, Reason: autoscale.Reason{Code: autoscale.ReasonHeld}},
+		{Class: 3, To: 1, Reason: waits},
+	}}
+	for range 3 {
+		require.NoError(t, d.Report(t.Context(), s, plan))
+	}
+	said := slurm.Mark + waits.String()
+	require.Equal(t, map[int64]string{1: said, 2: "mine", 3: "", 4: "", 5: said}, k.comments)
+	require.Equal(t, 3, k.writes, "once each")
+
+	require.NoError(t, d.Report(t.Context(), s, autoscale.Plan{}), "nothing was planned")
+	require.Equal(t, said, k.comments[1])
+	plan.Outcomes[0] = autoscale.Outcome{Class: 0, To: 1, Tasks: 1, Served: []autoscale.Serving{{Count: 1}}, Reason: autoscale.Reason{Code: autoscale.ReasonOnNew}}
+	require.NoError(t, d.Report(t.Context(), s, plan))
+	require.Equal(t, map[int64]string{1: "", 2: "mine", 3: "", 4: "", 5: said}, k.comments)
+
+	d.slurm.down = autoscale.ErrUnavailable
+	plan.Outcomes[0] = autoscale.Outcome{Class: 0, To: 1, Reason: waits}
+	require.ErrorIs(t, d.Report(t.Context(), s, plan), autoscale.ErrUnavailable)
+	d.slurm.down = nil
+	require.NoError(t, d.Report(t.Context(), s, plan))
+	require.Equal(t, said, k.comments[1])
 }

@@ -22,7 +22,7 @@ type dynamicSlurm struct {
 	partitions []slurm.Partition
 	down       error // every call fails with it
 	changes    int
-	// crashes: the controller was made to crash.
+	tickets    *tickets
 	violations []string
 }
 
@@ -51,8 +51,16 @@ func (s *dynamicSlurm) Partitions(context.Context) ([]slurm.Partition, error) {
 func (s *dynamicSlurm) Settings(context.Context) (slurm.Settings, error) {
 	return slurm.Settings{}, s.down
 }
-func (s *dynamicSlurm) UpdateJob(context.Context, int64, string) error { return s.down }
-func (s *dynamicSlurm) Reconfigure(context.Context) error              { return s.down }
+
+func (s *dynamicSlurm) UpdateJob(_ context.Context, id int64, comment string) error {
+	if s.down == nil && s.tickets != nil {
+		s.tickets.comments[id] = comment
+		s.tickets.writes++
+	}
+	return s.down
+}
+
+func (s *dynamicSlurm) Reconfigure(context.Context) error { return s.down }
 
 func (s *dynamicSlurm) violate(format string, args ...any) {
 	s.violations = append(s.violations, fmt.Sprintf(format, args...))
@@ -250,4 +258,20 @@ func (d *dynamicTest) states() map[string]string {
 		states[name] = strings.ReplaceAll(n.State, "+DYNAMIC_NORM", "")
 	}
 	return states
+}
+
+// tickets are the comments of jobs.
+type tickets struct {
+	comments map[int64]string
+	asked    int
+	writes   int
+}
+
+func (k *tickets) Details(context.Context) (map[int64]slurm.JobDetail, error) {
+	k.asked++
+	details := make(map[int64]slurm.JobDetail)
+	for id, text := range k.comments {
+		details[id] = slurm.JobDetail{Comment: text}
+	}
+	return details, nil
 }
