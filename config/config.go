@@ -28,7 +28,7 @@ type Cluster struct {
 	Name       string      `key:"name" required:"yes" help:"Name in logs, metrics and the journal."`
 	CycleCloud *CycleCloud `key:"cyclecloud" help:"A CycleCloud server. Exactly one of cyclecloud and anka."`
 	Anka       *Anka       `key:"anka" help:"An Anka Build Cloud controller."`
-	Queue      Queue       `key:"queue" required:"yes" help:"Where demand comes from: exactly one of file, http, exec, push, prometheus, slurm, github, github_rest and gitlab."`
+	Queue      Queue       `key:"queue" required:"yes" help:"Where demand comes from: exactly one of file, http, exec, push, prometheus, slurm, gridengine, github, github_rest and gitlab."`
 	Scaling    Scaling     `key:"policy" required:"yes" help:"What is allowed and wanted. Followed without a restart."`
 }
 
@@ -59,6 +59,8 @@ type Queue struct {
 	Push *PushQueue `key:"push" help:"A demand document that others send over HTTP."`
 
 	Prometheus *PrometheusQueue `key:"prometheus" help:"The values of PromQL queries."`
+
+	GridEngine *GridEngineQueue `key:"gridengine" cloud:"cyclecloud" help:"The jobs and hosts of a Grid Engine, by its own programs."`
 
 	GitHub     *GitHubQueue     `key:"github" cloud:"anka" help:"The runner scale sets of GitHub Actions: each VM is a runner for one job."`
 	GitHubREST *GitHubRESTQueue `key:"github_rest" cloud:"anka" help:"The jobs of repositories of GitHub Actions, polled: where scale sets can't be used."`

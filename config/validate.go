@@ -168,7 +168,7 @@ func (s *source) tls(t *TLS, at, address string) {
 	}
 }
 
-const kindsOfQueue = "file, http, exec, push, prometheus, slurm, github, github_rest and gitlab"
+const kindsOfQueue = "file, http, exec, push, prometheus, slurm, gridengine, github, github_rest and gitlab"
 
 func (s *source) queue(top *Config, c *Cluster, at string) {
 	q := &c.Queue
@@ -198,6 +198,10 @@ func (s *source) queue(top *Config, c *Cluster, at string) {
 	if q.Slurm != nil {
 		set = append(set, "slurm")
 		s.slurmQueue(q.Slurm, at+".slurm")
+	}
+	if q.GridEngine != nil {
+		set = append(set, "gridengine")
+		s.gridEngineQueue(c, q.GridEngine, at+".gridengine")
 	}
 	if q.GitHub != nil {
 		set = append(set, "github")

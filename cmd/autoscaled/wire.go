@@ -36,9 +36,11 @@ type parts struct {
 	// inbox is where the queue is told what happens; nil: nowhere.
 	inbox *inbox
 	// polled is the queue where it polls GitHub, and gitlab where it is GitLab.
-	polled  *githubrest.Source
-	gitlab  *gitlab.Source
-	note    note
+	polled *githubrest.Source
+	gitlab *gitlab.Source
+	note   note
+	// inForce is the policy as the queue sees it; nil: it looks at none.
+	inForce *policyInForce
 	signals signals
 	// awaited lists the nodes that Slurm's power saving waits for; nil: it is not the queue.
 	awaited func(context.Context) ([]slurm.Awaited, error)
@@ -109,6 +111,8 @@ func (p *parts) addQueue(stateDir string, metrics *web.Metrics, dryRun bool) err
 		return p.addPrometheus(q.Prometheus, metrics)
 	case q.Slurm != nil:
 		return p.addSlurm(q.Slurm, stateDir, metrics, dryRun)
+	case q.GridEngine != nil:
+		return p.addGridEngine(q.GridEngine)
 	case q.GitHub != nil:
 		return p.addGitHub(q.GitHub, metrics, dryRun)
 	case q.GitHubREST != nil:
@@ -141,6 +145,8 @@ func (p *parts) queueTimeout() time.Duration {
 		return 4 * q.Prometheus.Timeout.Std()
 	case q.Slurm != nil: // jobs, nodes and settings, one after the other
 		return 4 * q.Slurm.Timeout.Std()
+	case q.GridEngine != nil: // several programs, one after the other
+		return 4 * q.GridEngine.Timeout.Std()
 	case q.GitHub != nil:
 		return 2 * q.GitHub.Timeout.Std()
 	case q.GitHubREST != nil:
@@ -166,6 +172,8 @@ func queueName(q config.Queue) string {
 		return "queries of " + q.Prometheus.URL
 	case q.Slurm != nil:
 		return slurmName(q.Slurm)
+	case q.GridEngine != nil:
+		return strings.TrimSpace("Grid Engine " + q.GridEngine.Cell)
 	case q.GitHub != nil:
 		return fmt.Sprintf("%s of %s", plural(len(q.GitHub.ScaleSets), "scale set", "scale sets"), q.GitHub.URL)
 	case q.GitHubREST != nil:

@@ -62,8 +62,11 @@ func (p *parts) addAnka(metrics *web.Metrics) (err error) {
 	return nil
 }
 
-// follow makes the cloud follow another policy, as far as its pools are the policy's.
+// follow makes cloud and queue follow another policy, as far as its pools are theirs.
 func (p *parts) follow(c *config.Cluster) error {
+	if p.inForce != nil {
+		p.inForce.set(c.Policy())
+	}
 	if p.anka == nil {
 		return nil
 	}

@@ -47,6 +47,11 @@ func Demand(r *Reading, m *Mapping) autoscale.Demand {
 	for i := range r.Hosts {
 		use[strings.ToLower(r.Hosts[i].Name)] = k.useOf(&r.Hosts[i])
 	}
+	for name := range r.Marked {
+		if _, listed := use[name]; !listed { // it was to be drained before it was added
+			use[name] = autoscale.HostUse{Missing: true, Drain: autoscale.DrainOurs}
+		}
+	}
 	return autoscale.Demand{Classes: autoscale.Intern(k.jobs), Use: use, Vouched: true}
 }
 
@@ -148,7 +153,7 @@ func drainOf(h *Host, marked map[string]bool) autoscale.Drain {
 	}
 	ours := marked[strings.ToLower(h.Name)]
 	switch {
-	case ours && disabled > 0 && disabled == len(h.Instances):
+	case ours && disabled == len(h.Instances): // without any instance nothing can start there either
 		return autoscale.DrainOurs
 	case out && !ours:
 		return autoscale.DrainForeign

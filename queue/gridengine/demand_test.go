@@ -263,6 +263,7 @@ func TestDrainStates(t *testing.T) {
 		"ours half-way":        {[]string{"", "d"}, true, autoscale.NotDraining, false},
 		"marked, not disabled": {[]string{""}, true, autoscale.NotDraining, false},
 		"without queues":       {nil, false, autoscale.NotDraining, true},
+		"ours without queues":  {nil, true, autoscale.DrainOurs, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := gridengine.Host{Name: "GE-1", Heard: true}

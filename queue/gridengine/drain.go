@@ -12,20 +12,24 @@ import (
 
 // Drain disables the queue instances of the nodes' hosts, so that no job starts there, and
 // enters the hosts into our host group before, which is how the mark is known for ours.
-// A host that an administrator took out of service is left alone: that is an error.
+// A host that an administrator took out of service is left alone: that is an error. One
+// that has no queue instance yet gets none as long as it is in the group.
 func (s *Source) Drain(ctx context.Context, nodes []autoscale.Node, _ string) []error {
 	hosts, marked, err := s.look(ctx)
 	if err == nil {
 		err = s.ensureGroup(ctx, s.Drained)
 	}
 	return s.each(nodes, hosts, err, func(h *Host) error {
+		if h.Name == "" {
+			return fmt.Errorf("drain: the node has no host name yet: %w", autoscale.ErrRejected)
+		}
 		if drainOf(h, marked) == autoscale.DrainForeign {
 			return fmt.Errorf("drain %s: an administrator took it out of service: %w", h.Name, autoscale.ErrRejected)
 		}
 		if err := s.join(ctx, h.Name, s.Drained); err != nil {
 			return err
 		}
-		return s.disable(ctx, h)
+		return s.switchTo(ctx, "-d", h)
 	})
 }
 
@@ -37,7 +41,7 @@ func (s *Source) Undrain(ctx context.Context, nodes []autoscale.Node) []error {
 		if !marked[strings.ToLower(h.Name)] {
 			return nil
 		}
-		if _, err := s.Run(ctx, "qmod", "-e", "*@"+h.Name); err != nil {
+		if err := s.switchTo(ctx, "-e", h); err != nil {
 			return err
 		}
 		return s.leave(ctx, h.Name, s.Drained)
@@ -60,21 +64,20 @@ func (s *Source) each(nodes []autoscale.Node, hosts []Host, wrong error, do func
 			continue
 		}
 		h := hostOf(&nodes[i], hosts)
-		if h == nil {
-			errs[i] = fmt.Errorf("find host %s in Grid Engine: %w", nodes[i].Host, autoscale.ErrNotFound)
-			continue
+		if h == nil { // it was not added yet
+			h = &Host{Name: nodes[i].Host}
 		}
 		errs[i] = do(h)
 	}
 	return errs
 }
 
-// disable disables all queue instances of a host; it is no error that it has none.
-func (s *Source) disable(ctx context.Context, h *Host) error {
-	_, err := s.Run(ctx, "qmod", "-d", "*@"+h.Name)
-	if err != nil && len(h.Instances) == 0 && errors.Is(err, autoscale.ErrNotFound) {
+// switchTo disables (-d) or enables (-e) all queue instances of a host, if it has any.
+func (s *Source) switchTo(ctx context.Context, option string, h *Host) error {
+	if len(h.Instances) == 0 {
 		return nil
 	}
+	_, err := s.Run(ctx, "qmod", option, "*@"+h.Name)
 	return err
 }
 

@@ -68,6 +68,8 @@ func (f *fake) run(_ context.Context, program string, args ...string) ([]byte, e
 			return f.refuse("Host group does not exist", autoscale.ErrNotFound)
 		}
 		return []byte(strings.Join(f.groups[args[1]], " ") + "\n"), nil
+	case args[0] == "-se":
+		return []byte("hostname " + args[1] + "\ncomplex_values gpu=2, \\\n  exclusive=true\n"), nil
 	case args[0] == "-sql":
 		return []byte("all.q\n"), nil
 	case args[0] == "-sq":
@@ -117,6 +119,7 @@ func (f *fake) change(program string, args []string) ([]byte, error) {
 			return f.refuse("invalid queue "+last, autoscale.ErrNotFound)
 		}
 		f.off[host] = args[0] == "-d"
+	case args[0] == "-aattr" && args[1] == "exechost":
 	case args[0] == "-aattr":
 		if !slices.Contains(f.groups[last], args[3]) {
 			f.groups[last] = append(f.groups[last], args[3])

@@ -28,6 +28,9 @@ func (s *Source) Keep(ctx context.Context, supply autoscale.Supply, _ []autoscal
 	for i := range supply.Nodes {
 		n := &supply.Nodes[i]
 		plan, managed := s.Hosts(n, supply.Pools)
+		if h := hostOf(n, named(marked)); h != nil { // it is to go, or to be enabled first
+			continue
+		}
 		if !managed || n.Phase != autoscale.PhaseReady || n.Host == "" || n.Protected != "" {
 			continue
 		}
@@ -40,23 +43,38 @@ func (s *Source) Keep(ctx context.Context, supply autoscale.Supply, _ []autoscal
 			wrong = append(wrong, fmt.Errorf("remove host %s: %w", host, err))
 		}
 	}
+	return errors.Join(append(wrong, s.unmark(ctx, hosts, marked, supply.Nodes)...)...)
+}
+
+// unmark takes back the marks of hosts that have queue instances, none of them disabled,
+// and of those that are no more and were never added.
+func (s *Source) unmark(ctx context.Context, hosts []Host, marked map[string]bool, nodes []autoscale.Node) (wrong []error) {
+	stale := gone(marked, nodes)
 	for i := range hosts {
 		h := &hosts[i]
 		disabled := slices.ContainsFunc(h.Instances, func(q Instance) bool { return strings.Contains(q.State, "d") })
-		if marked[strings.ToLower(h.Name)] && !disabled {
-			wrong = append(wrong, s.leave(ctx, h.Name, s.Drained))
+		stale[strings.ToLower(h.Name)] = marked[strings.ToLower(h.Name)] && len(h.Instances) > 0 && !disabled
+	}
+	for _, host := range slices.Sorted(maps.Keys(stale)) {
+		if stale[host] {
+			wrong = append(wrong, s.leave(ctx, host, s.Drained))
 		}
 	}
-	return errors.Join(wrong...)
+	return wrong
+}
+
+// named are hosts of which no more than their names is known.
+func named(names map[string]bool) []Host {
+	list := make([]Host, 0, len(names))
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		list = append(list, Host{Name: name})
+	}
+	return list
 }
 
 // gone are the hosts of ours that no node is.
 func gone(ours map[string]bool, nodes []autoscale.Node) map[string]bool {
-	left := maps.Clone(ours)
-	list := make([]Host, 0, len(ours))
-	for name := range ours {
-		list = append(list, Host{Name: name})
-	}
+	left, list := maps.Clone(ours), named(ours)
 	for i := range nodes {
 		if nodes[i].Phase == autoscale.PhaseGone {
 			continue
@@ -69,7 +87,7 @@ func gone(ours map[string]bool, nodes []autoscale.Node) map[string]bool {
 }
 
 // add does what is missing for a node's host. h is nil where Grid Engine does not know it.
-// It becomes ours first, so that it can't be forgotten, and gets its queue instances last.
+// It is ours once it is made, and then gets its queue instances, which it lacks till then.
 func (s *Source) add(ctx context.Context, n *autoscale.Node, h *Host, ours map[string]bool, plan *HostPlan) error {
 	name := n.Host
 	if h != nil {
@@ -79,9 +97,9 @@ func (s *Source) add(ctx context.Context, n *autoscale.Node, h *Host, ours map[s
 	if !known {
 		steps := []func() error{
 			func() error { return s.ensureGroup(ctx, s.Ours) },
+			func() error { return s.execHost(ctx, name, h, plan) },
 			func() error { return s.adminHost(ctx, name) },
 			func() error { return s.join(ctx, name, s.Ours) },
-			func() error { return s.execHost(ctx, name, h, plan) },
 		}
 		for _, step := range steps {
 			if err := step(); err != nil {
@@ -109,11 +127,9 @@ func (s *Source) adminHost(ctx context.Context, name string) error {
 }
 
 // execHost makes the execution host with what it has to give of consumable resources. One
-// that is there already keeps what it has.
+// that is there, since its daemon may register by itself, keeps what it has and gets what
+// it lacks.
 func (s *Source) execHost(ctx context.Context, name string, h *Host, plan *HostPlan) error {
-	if h != nil {
-		return nil
-	}
 	text, err := s.Run(ctx, "qconf", "-sc")
 	if err != nil {
 		return err
@@ -122,43 +138,85 @@ func (s *Source) execHost(ctx context.Context, name string, h *Host, plan *HostP
 	if err != nil {
 		return err
 	}
+	values := s.values(complexes, plan)
+	if h == nil {
+		made, err := s.makeHost(ctx, name, values)
+		if made || err != nil {
+			return err
+		}
+	}
+	return s.completeHost(ctx, name, values)
+}
+
+// makeHost makes an execution host, unless it is there by now.
+func (s *Source) makeHost(ctx context.Context, name string, values []Request) (made bool, err error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "hostname %s\nload_scaling NONE\ncomplex_values %s\n", name, s.values(complexes, plan))
+	fmt.Fprintf(&b, "hostname %s\nload_scaling NONE\ncomplex_values %s\n", name, listed(values))
 	for _, attribute := range []string{"user_lists", "xuser_lists", "projects", "xprojects", "usage_scaling", "report_variables"} {
 		fmt.Fprintf(&b, "%s NONE\n", attribute)
 	}
-	return s.withFile(b.String(), func(path string) error {
+	err = s.withFile(b.String(), func(path string) error {
 		_, err := s.Run(ctx, "qconf", "-Ae", path)
-		if said(err, "already exists") { // its daemon registered meanwhile
-			return nil
-		}
 		return err
 	})
+	if said(err, "already exists") {
+		return false, nil
+	}
+	return err == nil, err
 }
 
-// values are what a host has of the consumable resources that the mapping knows.
-func (s *Source) values(complexes map[string]Complex, plan *HostPlan) string {
-	var list []string
-	for _, name := range slices.Sorted(maps.Keys(complexes)) {
-		if !consumed(complexes[name].Consumable) {
-			continue
-		}
-		kind, _ := s.Mapping.kind(name, complexes)
-		switch {
-		case kind == Exclusive:
-			list = append(list, name+"=true")
-		case kind == Memory:
-			list = append(list, fmt.Sprintf("%s=%d", name, int64(plan.Offer.Memory)))
-		case kind == GPUs:
-			list = append(list, fmt.Sprintf("%s=%d", name, plan.Offer.GPUs))
-		case kind == Custom:
-			list = append(list, fmt.Sprintf("%s=%d", name, plan.Offer.Custom[name]))
-		}
+// completeHost gives an execution host the resources that it has no amount of.
+func (s *Source) completeHost(ctx context.Context, name string, values []Request) error {
+	text, err := s.Run(ctx, "qconf", "-se", name)
+	if err != nil {
+		return err
+	}
+	has, err := attributes(text)
+	if err != nil {
+		return answerError("host "+name, text, err)
+	}
+	for part := range strings.FieldsFuncSeq(has["complex_values"], func(r rune) bool { return r == ',' || r == ' ' }) {
+		known, _, _ := strings.Cut(part, "=")
+		values = slices.DeleteFunc(values, func(v Request) bool { return v.Name == known })
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	_, err = s.Run(ctx, "qconf", "-aattr", "exechost", "complex_values", listed(values), name)
+	return err
+}
+
+// listed writes amounts as qconf does.
+func listed(values []Request) string {
+	list := make([]string, len(values))
+	for i, v := range values {
+		list[i] = v.Name + "=" + v.Value
 	}
 	if len(list) == 0 {
 		return "NONE"
 	}
 	return strings.Join(list, ",")
+}
+
+// values are what a host has of the consumable resources that the mapping knows.
+func (s *Source) values(complexes map[string]Complex, plan *HostPlan) (list []Request) {
+	for _, name := range slices.Sorted(maps.Keys(complexes)) {
+		if !consumed(complexes[name].Consumable) {
+			continue
+		}
+		kind, _ := s.Mapping.kind(name, complexes)
+		switch kind {
+		case Exclusive:
+			list = append(list, Request{name, "true"})
+		case Memory:
+			list = append(list, Request{name, strconv.FormatInt(int64(plan.Offer.Memory), 10)})
+		case GPUs:
+			list = append(list, Request{name, strconv.Itoa(plan.Offer.GPUs)})
+		case Custom:
+			list = append(list, Request{name, strconv.FormatInt(plan.Offer.Custom[name], 10)})
+		}
+	}
+	return list
 }
 
 // slots gives the host's instances of our queues as many slots as it offers cores.
@@ -183,7 +241,7 @@ func (s *Source) remove(ctx context.Context, name string) error {
 		return err
 	}
 	if h != nil {
-		if err := s.disable(ctx, h); err != nil {
+		if err := s.switchTo(ctx, "-d", h); err != nil {
 			return err
 		}
 		if h, err = s.host(ctx, name); err != nil || h != nil && len(h.Jobs) > 0 {
@@ -202,7 +260,11 @@ func (s *Source) delete(ctx context.Context, name string) error {
 	if err := s.leave(ctx, name, s.Ours); err != nil {
 		return err
 	}
-	for _, option := range []string{"-de", "-dh", "-ds"} {
+	options := []string{"-de", "-dh"}
+	if s.SubmitHosts {
+		options = append(options, "-ds")
+	}
+	for _, option := range options {
 		if _, err := s.Run(ctx, "qconf", option, name); err != nil && !errors.Is(err, autoscale.ErrNotFound) {
 			return errors.Join(err, s.join(ctx, name, s.Ours))
 		}

@@ -50,7 +50,7 @@ func TestAddHosts(t *testing.T) {
 	nodes := []autoscale.Node{node("a", autoscale.PhaseReady), starting, other, head}
 	keep(t, s, nodes...)
 	require.Equal(t, []string{
-		"-Ahgrp", "-ah a", "-aattr hostgroup hostlist a @autoscaled", "-Ae", "-aattr hostgroup hostlist a @allhosts", "-rattr queue slots 8 all.q@a",
+		"-Ahgrp", "-Ae", "-ah a", "-aattr hostgroup hostlist a @autoscaled", "-aattr hostgroup hostlist a @allhosts", "-rattr queue slots 8 all.q@a",
 	}, f.changes())
 	require.Contains(t, f.made["a"], "complex_values exclusive=true,gpu=1,gpujob=0,h_vmem=17179869184\n")
 	keep(t, s, nodes...)
@@ -58,7 +58,9 @@ func TestAddHosts(t *testing.T) {
 
 	f.hosts["e"] = true // its daemon registered by itself
 	keep(t, s, append(nodes, node("E.example.com", autoscale.PhaseReady))...)
-	require.Equal(t, []string{"-ah e", "-aattr hostgroup hostlist e @autoscaled", "-aattr hostgroup hostlist e @allhosts", "-rattr queue slots 8 all.q@e"}, f.changes())
+	require.Equal(t, []string{
+		"-aattr exechost complex_values gpujob=0,h_vmem=17179869184 e", "-ah e", "-aattr hostgroup hostlist e @autoscaled", "-aattr hostgroup hostlist e @allhosts", "-rattr queue slots 8 all.q@e",
+	}, f.changes())
 
 	f.groups["@allhosts"] = f.groups["@allhosts"][1:] // somebody took it out
 	keep(t, s, append(nodes, node("e", autoscale.PhaseReady))...)
@@ -82,10 +84,11 @@ func TestAddFails(t *testing.T) {
 	err := s.Keep(t.Context(), supply(node("a", autoscale.PhaseReady), node("b", autoscale.PhaseReady)), nil)
 	require.ErrorContains(t, err, "add host a: ")
 	require.True(t, f.hosts["b"])
-	require.False(t, f.hosts["a"])
+	require.False(t, f.admins["a"])
 	clear(f.fail)
 	keep(t, s, node("a", autoscale.PhaseReady), node("b", autoscale.PhaseReady))
-	require.True(t, f.hosts["a"])
+	require.True(t, f.admins["a"])
+	require.Contains(t, f.groups["@allhosts"], "a")
 	f.fail["qhost"] = "gone"
 	require.Error(t, s.Keep(t.Context(), supply(), nil))
 	require.True(t, f.hosts["a"], "nothing is removed blindly")
@@ -104,7 +107,7 @@ func TestRemoveHosts(t *testing.T) {
 	require.Empty(t, f.changes(), "they are not gone")
 	keep(t, s, node("a", autoscale.PhaseGone))
 	require.Equal(t, []string{
-		"qmod -d *@a", "-dattr hostgroup hostlist a @allhosts", "-purge queue * all.q@a", "-dattr hostgroup hostlist a @autoscaled", "-de a", "-dh a", "-ds a",
+		"qmod -d *@a", "-dattr hostgroup hostlist a @allhosts", "-purge queue * all.q@a", "-dattr hostgroup hostlist a @autoscaled", "-de a", "-dh a",
 		"qmod -d *@b",
 	}, f.changes())
 	require.NotContains(t, f.hosts, "a")
@@ -151,10 +154,36 @@ func TestDrain(t *testing.T) {
 	require.ErrorIs(t, s.Drain(t.Context(), []autoscale.Node{n}, "")[0], autoscale.ErrRejected)
 	require.Equal(t, []error{nil}, s.Undrain(t.Context(), []autoscale.Node{n}))
 	require.Empty(t, f.changes(), "it is not touched")
-	require.ErrorIs(t, s.Drain(t.Context(), []autoscale.Node{node("x", autoscale.PhaseReady)}, "")[0], autoscale.ErrNotFound)
+	require.ErrorIs(t, s.Drain(t.Context(), []autoscale.Node{node("", autoscale.PhaseReady)}, "")[0], autoscale.ErrRejected)
 	f.fail["qhost"] = "no answer"
 	require.Error(t, s.Drain(t.Context(), []autoscale.Node{n}, "")[0])
 	require.Error(t, s.Undrain(t.Context(), []autoscale.Node{n})[0])
+}
+
+// TestDrainBeforeAdded: a host that nobody wants before it has a queue gets none.
+func TestDrainBeforeAdded(t *testing.T) {
+	for _, registered := range []bool{false, true} {
+		f := newFake(t)
+		s := f.source()
+		n := node("a", autoscale.PhaseReady)
+		if registered {
+			f.hosts["a"] = true
+		}
+		require.Equal(t, []error{nil}, s.Drain(t.Context(), []autoscale.Node{n}, "idle"))
+		require.Equal(t, autoscale.DrainOurs, drainOf(t, s, "a"))
+		keep(t, s, n)
+		require.Empty(t, f.groups["@allhosts"])
+		require.Equal(t, autoscale.DrainOurs, drainOf(t, s, "a"))
+		require.Equal(t, []error{nil}, s.Undrain(t.Context(), []autoscale.Node{n}))
+		keep(t, s, n)
+		require.Equal(t, []string{"a"}, f.groups["@allhosts"])
+		require.Equal(t, autoscale.NotDraining, drainOf(t, s, "a"))
+
+		delete(f.hosts, "b")
+		require.Equal(t, []error{nil}, s.Drain(t.Context(), []autoscale.Node{node("b", autoscale.PhaseReady)}, "idle"))
+		keep(t, s, n)
+		require.Empty(t, f.groups["@autoscaled_drained"], "it went before it was added")
+	}
 }
 
 // TestDrainInterrupted: whatever step a drain or an undrain ends after, no host stays
