@@ -26,6 +26,16 @@ tools_missing() {
     command -v gcc >/dev/null || printf '%s\n' gcc libc6-dev
     command -v promtool >/dev/null && command -v prometheus >/dev/null || printf '%s\n' prometheus
     slurm_missing
+    gridengine_missing
+}
+
+# gridengine_missing is what a private Grid Engine needs; only root can start one.
+gridengine_missing() {
+    [ "$(id -u)" -eq 0 ] || return 0
+    local need
+    for need in sge_qmaster:gridengine-master sge_execd:gridengine-exec qconf:gridengine-client ip:iproute2; do
+        PATH=$PATH:/usr/sbin:/sbin command -v "${need%%:*}" >/dev/null || printf '%s\n' "${need#*:}"
+    done
 }
 
 # slurm_missing is what a private Slurm needs; only root can start one.
@@ -105,6 +115,12 @@ slurm_here() {
     "$GO" test -count=1 -timeout "$test_timeout" -parallel 8 ./internal/slurmlab -slurm
 }
 
+# The program against this system's Grid Engine, in namespaces that go with the tests.
+gridengine_here() {
+    [ "$(id -u)" -eq 0 ] || { left_out 'a private Grid Engine needs root'; return; }
+    "$GO" test -count=1 -timeout "$test_timeout" ./internal/gelab -gridengine
+}
+
 suite 'tools' tools
 suite 'gofmt' formatted
 suite 'go mod tidy' "$GO" mod tidy -diff
@@ -125,4 +141,6 @@ suite 'simulation' "$GO" test -count=1 -timeout "$test_timeout" ./internal/simul
 suite 'fleet' "$GO" test -count=1 -timeout "$test_timeout" ./internal/fleet -run TestDays -seeds=120
 # The real programs: daemon, hooks and Slurm, with a simulated cloud.
 suite 'slurm 22.05' slurm_here
+# The same for Grid Engine.
+suite 'grid engine' gridengine_here
 printf '== all suites passed: %d s\n' "$SECONDS"

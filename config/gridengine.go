@@ -15,21 +15,28 @@ type GridEngineQueue struct {
 	ExecdPort   int      `key:"execd_port" default:"0" least:"0" help:"SGE_EXECD_PORT. 0: as the environment has it."`
 	Timeout     Duration `key:"timeout" default:"30s" least:"1s" help:"Limit of one run of a program."`
 
-	Queues      []string         `key:"queues" help:"Cluster queues whose instances on our hosts get as many slots as the host offers cores. None: their slots are left as the queues have them."`
-	HostGroups  []string         `key:"host_groups" required:"yes" help:"Host groups that hosts are entered into when their VM is up, such as @allhosts."`
-	PoolGroups  []PoolHostGroups `key:"pool_host_groups" help:"Further host groups for hosts of some pools."`
-	KeptGroup   string           `key:"kept_group" default:"@autoscaled" help:"Host group of ours, made when it is needed: the hosts that we keep. No other host is ever removed."`
-	DrainGroup  string           `key:"drain_group" default:"@autoscaled_drained" help:"Host group of ours, made when it is needed: the hosts whose queue instances we disabled."`
-	SubmitHosts bool             `key:"submit_hosts" default:"false" help:"Jobs may be submitted on our hosts."`
+	Queues      []string    `key:"queues" help:"Cluster queues whose instances on our hosts get as many slots as the host offers cores. None: their slots are left as the queues have them."`
+	HostGroups  []string    `key:"host_groups" required:"yes" help:"Host groups that hosts are entered into when their VM is up, such as @allhosts."`
+	PoolHosts   []PoolHosts `key:"pool_hosts" help:"What else hosts of some pools are."`
+	KeptGroup   string      `key:"kept_group" default:"@autoscaled" help:"Host group of ours, made when it is needed: the hosts that we keep. No other host is ever removed."`
+	DrainGroup  string      `key:"drain_group" default:"@autoscaled_drained" help:"Host group of ours, made when it is needed: the hosts whose queue instances we disabled."`
+	SubmitHosts bool        `key:"submit_hosts" default:"false" help:"Jobs may be submitted on our hosts."`
 
 	Rules     []GridEngineRule     `key:"rules" help:"Which jobs are for which pools. The first rule that matches counts; a job that none matches is no demand. None: all jobs are for all pools."`
 	Resources []GridEngineResource `key:"resources" help:"What resources are that jobs ask for with -l. A job that asks for one that is not known is no demand."`
 }
 
-// PoolHostGroups are the host groups of one pool.
-type PoolHostGroups struct {
-	Pool       string   `key:"pool" required:"yes" help:"The pool's name."`
-	HostGroups []string `key:"host_groups" required:"yes" help:"Host groups of its hosts, beside those of all."`
+// PoolHosts says what hosts of one pool are beside what all are.
+type PoolHosts struct {
+	Pool       string         `key:"pool" required:"yes" help:"The pool's name."`
+	HostGroups []string       `key:"host_groups" help:"Host groups of its hosts, beside those of all."`
+	Values     []ComplexValue `key:"values" help:"What its hosts have of resources by which jobs choose hosts."`
+}
+
+// ComplexValue is what a host has of a resource.
+type ComplexValue struct {
+	Name  string `key:"name" required:"yes" help:"The resource, such as slot_type."`
+	Value string `key:"value" required:"yes" help:"What the host has of it. {group} stands for the node's placement group, or for none where it is in none."`
 }
 
 // GridEngineRule maps jobs to pools. All conditions that are set must hold.
@@ -73,13 +80,27 @@ func (s *source) gridEngineQueue(c *Cluster, q *GridEngineQueue, at string) {
 			s.add(fmt.Sprintf("%s.queues[%d]", at, i), fmt.Sprintf("%q is no name of a cluster queue", shown(name)))
 		}
 	}
-	for i := range q.PoolGroups {
-		key := fmt.Sprintf("%s.pool_host_groups[%d]", at, i)
-		s.poolNamed(c, key+".pool", q.PoolGroups[i].Pool)
-		s.hostGroups(key+".host_groups", q.PoolGroups[i].HostGroups)
+	for i := range q.PoolHosts {
+		s.poolHosts(c, &q.PoolHosts[i], fmt.Sprintf("%s.pool_hosts[%d]", at, i))
 	}
 	s.gridEngineRules(c, q.Rules, at+".rules")
 	s.gridEngineResources(c, q.Resources, at+".resources")
+}
+
+func (s *source) poolHosts(c *Cluster, p *PoolHosts, at string) {
+	s.poolNamed(c, at+".pool", p.Pool)
+	s.hostGroups(at+".host_groups", p.HostGroups)
+	if len(p.HostGroups)+len(p.Values) == 0 && !s.within(at) {
+		s.add(at, "has no effect: it has neither host_groups nor values")
+	}
+	var names []string
+	for i, v := range p.Values {
+		key := fmt.Sprintf("%s.values[%d]", at, i)
+		names = s.name(key, v.Name, names)
+		if s.required(key+".value", v.Value); strings.ContainsAny(v.Name+v.Value, ",= \t\n") {
+			s.add(key, "holds a comma, an equals sign or a space")
+		}
+	}
 }
 
 func (s *source) hostGroups(key string, groups []string) {

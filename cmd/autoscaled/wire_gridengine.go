@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"autoscaled/autoscale"
@@ -54,9 +56,10 @@ func (p *parts) addGridEngine(q *config.GridEngineQueue) error {
 		Hosts: func(n *autoscale.Node, pools []autoscale.Pool) (gridengine.HostPlan, bool) {
 			name, offer, managed := p.inForce.of(n, pools)
 			plan := gridengine.HostPlan{Offer: offer, Groups: slices.Clone(q.HostGroups)}
-			for i := range q.PoolGroups {
-				if q.PoolGroups[i].Pool == name {
-					plan.Groups = append(plan.Groups, q.PoolGroups[i].HostGroups...)
+			for i := range q.PoolHosts {
+				if q.PoolHosts[i].Pool == name {
+					plan.Groups = append(plan.Groups, q.PoolHosts[i].HostGroups...)
+					plan.Values = append(plan.Values, hostValues(q.PoolHosts[i].Values, n)...)
 				}
 			}
 			return plan, managed
@@ -67,6 +70,14 @@ func (p *parts) addGridEngine(q *config.GridEngineQueue) error {
 	}
 	p.queue = source
 	return nil
+}
+
+// hostValues are those of a node's host.
+func hostValues(values []config.ComplexValue, n *autoscale.Node) (list []gridengine.Request) {
+	for _, v := range values {
+		list = append(list, gridengine.Request{Name: v.Name, Value: strings.ReplaceAll(v.Value, "{group}", cmp.Or(n.Group, "none"))})
+	}
+	return list
 }
 
 func gridEngineMapping(q *config.GridEngineQueue, policy *policyInForce) gridengine.Mapping {

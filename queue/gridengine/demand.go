@@ -31,13 +31,10 @@ const maxElements = 1000
 //
 // The documentation has a table of what each kind of job becomes.
 func Demand(r *Reading, m *Mapping) autoscale.Demand {
-	k := &reckoner{Reading: r, Mapping: m, running: make(map[int64]int64), told: make(map[int64]int), wants: make(map[int64]*Job)}
-	for i := range r.Jobs {
-		if j := &r.Jobs[i]; !j.Pending {
-			k.running[j.ID]++
-			k.wants[j.ID] = j
-		}
+	k := &reckoner{
+		Reading: r, Mapping: m, running: make(map[int64]int64), started: make(map[int64]int64), told: make(map[int64]int), wants: make(map[int64]*Job),
 	}
+	k.survey()
 	for i := range r.Jobs {
 		if j := &r.Jobs[i]; j.Pending {
 			k.pending(j)
@@ -63,14 +60,47 @@ type reckoner struct {
 	// running counts the entries of started tasks, and told those of pending ones, by job.
 	running map[int64]int64
 	told    map[int64]int
-	// wants are running jobs, for what they asked for.
+	// started counts the tasks that run on hosts and are listed as pending: they started
+	// after the list was read.
+	started map[int64]int64
+	// wants are jobs by their ids, for what they asked for.
 	wants map[int64]*Job
+}
+
+// task is a job, or a task of an array.
+type task struct {
+	job  int64
+	task string
+}
+
+// survey counts the tasks that run, by the list of jobs and beyond it.
+func (k *reckoner) survey() {
+	known := make(map[task]bool)
+	for i := range k.Jobs {
+		j := &k.Jobs[i]
+		k.wants[j.ID] = j
+		if !j.Pending {
+			k.running[j.ID]++
+			known[task{j.ID, j.Tasks}] = true
+		}
+	}
+	for i := range k.Hosts {
+		for _, entry := range k.Hosts[i].Jobs {
+			if t := (task{entry.ID, entry.Task}); !known[t] {
+				known[t] = true
+				k.started[entry.ID]++
+			}
+		}
+	}
 }
 
 func (k *reckoner) pending(j *Job) {
 	detail, known := k.Details[j.ID]
 	if k.Asked[j.ID] && !known {
 		return // it was deleted, or ran and ended, since the list was read
+	}
+	if j.Tasks == "" && k.started[j.ID] > 0 {
+		return // it runs by now
 	}
 	job := autoscale.Job{ID: k.name(j), Priority: j.Priority, Submitted: j.Submitted}
 	shape, err := k.shape(j, k.PEs, k.Complexes)
@@ -101,8 +131,13 @@ func (k *reckoner) add(j *Job, job autoscale.Job, limit int64) {
 	if err != nil && job.Held == "" {
 		job.Held = held("unreadable", "tasks "+j.Tasks)
 	}
+	if started := k.started[j.ID]; started > 0 && job.Held == "" {
+		if count -= started; count <= 0 {
+			return // all of them run by now
+		}
+	}
 	if limit > 0 && job.Held == "" {
-		count = min(count, limit-k.running[j.ID])
+		count = min(count, limit-k.running[j.ID]-k.started[j.ID])
 	}
 	switch {
 	case job.Held != "" || j.Tasks == "":
@@ -175,7 +210,7 @@ func (k *reckoner) occupy(use *autoscale.HostUse, entry *HostJob, slot bool) {
 		use.Used.Cores++
 	}
 	j := k.wants[entry.ID]
-	if j == nil { // it started after the list was read: what it takes is not known
+	if j == nil { // it came after the list was read: what it takes is not known
 		use.Whole = true
 		return
 	}

@@ -234,6 +234,26 @@ func TestArrays(t *testing.T) {
 	require.Len(t, demandOf(t, rest, gridengine.Detail{}), 3)
 }
 
+// TestStartedMeanwhile: what was listed as pending and runs on a host a moment later is no
+// demand, and takes there what it asked for.
+func TestStartedMeanwhile(t *testing.T) {
+	serial, array := pendingJob(), pendingJob()
+	serial.ID, array.Tasks, array.Hard = 9, "1-5", hard("h_vmem", "1G")
+	r := &gridengine.Reading{
+		Jobs: []gridengine.Job{serial, array}, Complexes: complexes(t), Details: map[int64]gridengine.Detail{7: {Concurrent: 3}},
+		Hosts: []gridengine.Host{{Name: "a", Heard: true, Instances: []gridengine.Instance{{Queue: "q", Slots: 4, Used: 3}}, Jobs: []gridengine.HostJob{
+			{ID: 9, Master: true}, {ID: 7, Task: "1", Master: true}, {ID: 7, Task: "2", Master: true},
+		}}},
+	}
+	d := gridengine.Demand(r, mapping())
+	got := shapes(d)
+	require.Len(t, got, 1)
+	require.Equal(t, 1, got["7"].Tasks, "three at a time, and two run")
+	require.Equal(t, autoscale.HostUse{Jobs: []autoscale.JobID{"9", "7.1", "7.2"}, Used: autoscale.Resources{Cores: 3, Memory: 2 * autoscale.GiB}}, d.Use["a"])
+	r.Jobs[1].Tasks = "1-2"
+	require.Empty(t, gridengine.Demand(r, mapping()).Classes)
+}
+
 // TestDefaults: a job takes of consumable resources what it does not ask for.
 func TestDefaults(t *testing.T) {
 	all := complexes(t)

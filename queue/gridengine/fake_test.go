@@ -178,7 +178,7 @@ func (f *fake) source() *gridengine.Source {
 	s, err := gridengine.NewSource(gridengine.SourceOptions{
 		Run: f.run, Mapping: *mapping(), Queues: []string{"all.q"},
 		Hosts: func(n *autoscale.Node, _ []autoscale.Pool) (gridengine.HostPlan, bool) {
-			return gridengine.HostPlan{Offer: autoscale.Resources{Cores: 8, Memory: 16 * autoscale.GiB, GPUs: 1}, Groups: []string{"@allhosts"}}, n.Pool == "htc"
+			return gridengine.HostPlan{Offer: autoscale.Resources{Cores: 8, Memory: 16 * autoscale.GiB, GPUs: 1}, Groups: []string{"@allhosts"}, Values: []gridengine.Request{{Name: "slot_type", Value: "htc"}, {Name: "gpu", Value: "2"}}}, n.Pool == "htc"
 		},
 	})
 	require.NoError(f.t, err)

@@ -198,10 +198,13 @@ func listed(values []Request) string {
 	return strings.Join(list, ",")
 }
 
-// values are what a host has of the consumable resources that the mapping knows.
-func (s *Source) values(complexes map[string]Complex, plan *HostPlan) (list []Request) {
+// values are what a host has of the consumable resources that the mapping knows, and what
+// its pool says beside.
+func (s *Source) values(complexes map[string]Complex, plan *HostPlan) []Request {
+	list := slices.Clone(plan.Values)
 	for _, name := range slices.Sorted(maps.Keys(complexes)) {
-		if !consumed(complexes[name].Consumable) {
+		told := slices.ContainsFunc(plan.Values, func(v Request) bool { return v.Name == name })
+		if told || !consumed(complexes[name].Consumable) {
 			continue
 		}
 		kind, _ := s.Mapping.kind(name, complexes)
@@ -251,23 +254,27 @@ func (s *Source) remove(ctx context.Context, name string) error {
 	if err := s.forget(ctx, name); err != nil {
 		return err
 	}
-	return s.delete(ctx, name)
-}
-
-// delete deletes a host that nothing names any more but our own host group. Grid Engine
-// deletes none that is in a group; one that it won't delete goes back there.
-func (s *Source) delete(ctx context.Context, name string) error {
-	if err := s.leave(ctx, name, s.Ours); err != nil {
-		return err
-	}
-	options := []string{"-de", "-dh"}
+	options := []string{"-dh"}
 	if s.SubmitHosts {
 		options = append(options, "-ds")
 	}
 	for _, option := range options {
 		if _, err := s.Run(ctx, "qconf", option, name); err != nil && !errors.Is(err, autoscale.ErrNotFound) {
-			return errors.Join(err, s.join(ctx, name, s.Ours))
+			return err
 		}
+	}
+	return s.delete(ctx, name)
+}
+
+// delete deletes a host that nothing names any more but our own host group. Grid Engine
+// deletes none that is in a group; one that it did not delete goes back there, even if the
+// time is up.
+func (s *Source) delete(ctx context.Context, name string) error {
+	if err := s.leave(ctx, name, s.Ours); err != nil {
+		return err
+	}
+	if _, err := s.Run(ctx, "qconf", "-de", name); err != nil && !errors.Is(err, autoscale.ErrNotFound) {
+		return errors.Join(err, s.join(context.WithoutCancel(ctx), name, s.Ours))
 	}
 	return nil
 }

@@ -19,6 +19,8 @@ type HostPlan struct {
 	Offer autoscale.Resources
 	// Groups are the host groups that it is a member of.
 	Groups []string
+	// Values are what it has of resources that tell hosts apart, such as slot_type=gpu.
+	Values []Request
 }
 
 // SourceOptions say whose jobs are served. Run, Mapping.Pool and Hosts are required.

@@ -52,14 +52,14 @@ func TestAddHosts(t *testing.T) {
 	require.Equal(t, []string{
 		"-Ahgrp", "-Ae", "-ah a", "-aattr hostgroup hostlist a @autoscaled", "-aattr hostgroup hostlist a @allhosts", "-rattr queue slots 8 all.q@a",
 	}, f.changes())
-	require.Contains(t, f.made["a"], "complex_values exclusive=true,gpu=1,gpujob=0,h_vmem=17179869184\n")
+	require.Contains(t, f.made["a"], "complex_values slot_type=htc,gpu=2,exclusive=true,gpujob=0,h_vmem=17179869184\n")
 	keep(t, s, nodes...)
 	require.Empty(t, f.changes())
 
 	f.hosts["e"] = true // its daemon registered by itself
 	keep(t, s, append(nodes, node("E.example.com", autoscale.PhaseReady))...)
 	require.Equal(t, []string{
-		"-aattr exechost complex_values gpujob=0,h_vmem=17179869184 e", "-ah e", "-aattr hostgroup hostlist e @autoscaled", "-aattr hostgroup hostlist e @allhosts", "-rattr queue slots 8 all.q@e",
+		"-aattr exechost complex_values slot_type=htc,gpujob=0,h_vmem=17179869184 e", "-ah e", "-aattr hostgroup hostlist e @autoscaled", "-aattr hostgroup hostlist e @allhosts", "-rattr queue slots 8 all.q@e",
 	}, f.changes())
 
 	f.groups["@allhosts"] = f.groups["@allhosts"][1:] // somebody took it out
@@ -107,7 +107,7 @@ func TestRemoveHosts(t *testing.T) {
 	require.Empty(t, f.changes(), "they are not gone")
 	keep(t, s, node("a", autoscale.PhaseGone))
 	require.Equal(t, []string{
-		"qmod -d *@a", "-dattr hostgroup hostlist a @allhosts", "-purge queue * all.q@a", "-dattr hostgroup hostlist a @autoscaled", "-de a", "-dh a",
+		"qmod -d *@a", "-dattr hostgroup hostlist a @allhosts", "-purge queue * all.q@a", "-dh a", "-dattr hostgroup hostlist a @autoscaled", "-de a",
 		"qmod -d *@b",
 	}, f.changes())
 	require.NotContains(t, f.hosts, "a")
