@@ -20,6 +20,7 @@ type GridEngineQueue struct {
 	PoolHosts   []PoolHosts `key:"pool_hosts" help:"What else hosts of some pools are."`
 	KeptGroup   string      `key:"kept_group" default:"@autoscaled" help:"Host group of ours, made when it is needed: the hosts that we keep. No other host is ever removed."`
 	DrainGroup  string      `key:"drain_group" default:"@autoscaled_drained" help:"Host group of ours, made when it is needed: the hosts whose queue instances we disabled."`
+	TellUsers   bool        `key:"tell_users" default:"true" help:"Write into a job's context why it gets no nodes, where Grid Engine does not know; qstat -j shows it."`
 	SubmitHosts bool        `key:"submit_hosts" default:"false" help:"Jobs may be submitted on our hosts."`
 
 	Rules     []GridEngineRule     `key:"rules" help:"Which jobs are for which pools. The first rule that matches counts; a job that none matches is no demand. None: all jobs are for all pools."`

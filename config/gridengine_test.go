@@ -18,7 +18,7 @@ func TestGridEngineQueue(t *testing.T) {
 	c, err := parse(t, text)
 	require.NoError(t, err)
 	require.Equal(t, GridEngineQueue{
-		HostGroups: []string{"@allhosts"}, KeptGroup: "@autoscaled", DrainGroup: "@autoscaled_drained", Timeout: c.Clusters[0].Queue.GridEngine.Timeout,
+		HostGroups: []string{"@allhosts"}, KeptGroup: "@autoscaled", DrainGroup: "@autoscaled_drained", TellUsers: true, Timeout: c.Clusters[0].Queue.GridEngine.Timeout,
 	}, *c.Clusters[0].Queue.GridEngine)
 	require.Equal(t, "30s", c.Clusters[0].Queue.GridEngine.Timeout.String())
 	require.NoError(t, compiled(t).Validate(instance(t, text)))

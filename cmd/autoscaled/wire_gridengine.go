@@ -52,7 +52,7 @@ func (p *parts) addGridEngine(q *config.GridEngineQueue) error {
 		Folder: q.Folder, Root: q.Root, Cell: q.Cell, QmasterPort: q.QmasterPort, ExecdPort: q.ExecdPort, Timeout: q.Timeout.Std(),
 	}
 	source, err := gridengine.NewSource(gridengine.SourceOptions{
-		Run: commands.Run, Mapping: gridEngineMapping(q, p.inForce), Queues: q.Queues, Ours: q.KeptGroup, Drained: q.DrainGroup, SubmitHosts: q.SubmitHosts,
+		Run: commands.Run, Mapping: gridEngineMapping(q, p.inForce), Queues: q.Queues, Ours: q.KeptGroup, Drained: q.DrainGroup, SubmitHosts: q.SubmitHosts, Silent: !q.TellUsers,
 		Hosts: func(n *autoscale.Node, pools []autoscale.Pool) (gridengine.HostPlan, bool) {
 			name, offer, managed := p.inForce.of(n, pools)
 			plan := gridengine.HostPlan{Offer: offer, Groups: slices.Clone(q.HostGroups)}

@@ -133,6 +133,13 @@ func TestGridEngineNobodyCanServe(t *testing.T) {
 	for _, reason := range []string{"fpga=1", "no machine type it may use has 8 cores", "is held by its user"} {
 		require.Contains(t, string(out), reason)
 	}
+	for id, reason := range map[string]string{fpga: "fpga=1", big: "8 cores"} {
+		s.eventually("its user is told why job "+id+" waits", func() bool {
+			_, text, found := strings.Cut(s.ask("qstat", "-j", id), "autoscaled=")
+			return found && strings.Contains(text, reason)
+		})
+	}
+	require.NotContains(t, s.ask("qstat", "-j", held), "autoscaled=", "its user knows why")
 	s.ask("qdel", fpga, big, held)
 	s.jobs = []string{served}
 	s.scaledToZero()

@@ -23,4 +23,9 @@
 // that dies between the two leaves a host that works. A host with a disabled instance that
 // is not in the group was disabled by an administrator, and is never touched. A second
 // host group has the hosts that we added; none but those are ever removed.
+//
+// # Reasons
+//
+// Why a job gets no nodes, where Grid Engine does not know, is written into the job's
+// context, which `qstat -j` shows.
 package gridengine

@@ -126,6 +126,10 @@ func (f *fake) change(program string, args []string) ([]byte, error) {
 		}
 	case args[0] == "-dattr":
 		f.groups[last] = slices.DeleteFunc(f.groups[last], func(h string) bool { return h == args[3] })
+	case program == "qalter":
+		if last == "404" {
+			return f.refuse("denied: job does not exist", autoscale.ErrNotFound)
+		}
 	case args[0] == "-Ahgrp":
 		f.groups[strings.Fields(f.file(last))[1]] = nil
 	case args[0] == "-Ae":

@@ -37,6 +37,8 @@ type SourceOptions struct {
 	Ours, Drained string
 	// SubmitHosts: hosts may submit jobs too.
 	SubmitHosts bool
+	// Silent: jobs are not told why they wait.
+	Silent bool
 }
 
 // Names of our host groups.
@@ -46,9 +48,13 @@ const (
 )
 
 // Source turns a Grid Engine into what the loop asks of a queue. See the package's
-// documentation for what it concludes from what. It remembers nothing: all marks are Grid
-// Engine's.
-type Source struct{ SourceOptions }
+// documentation for what it concludes from what. It remembers nothing that matters: all
+// marks are Grid Engine's.
+type Source struct {
+	SourceOptions
+	// told is what jobs were told, by their ids.
+	told map[int64]string
+}
 
 // NewSource checks the options, with errors that are ErrConfig. Nothing is run.
 func NewSource(o SourceOptions) (*Source, error) {
@@ -59,7 +65,7 @@ func NewSource(o SourceOptions) (*Source, error) {
 	case !strings.HasPrefix(o.Ours, "@") || !strings.HasPrefix(o.Drained, "@") || o.Ours == o.Drained:
 		return nil, fmt.Errorf("queue of Grid Engine: %w: two host groups are needed, whose names begin with @", ErrConfig)
 	}
-	return &Source{o}, nil
+	return &Source{SourceOptions: o, told: make(map[int64]string)}, nil
 }
 
 // Demand reads jobs and hosts.
