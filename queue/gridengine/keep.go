@@ -222,11 +222,15 @@ func (s *Source) values(complexes map[string]Complex, plan *HostPlan) []Request 
 	return list
 }
 
-// slots gives the host's instances of our queues as many slots as it offers cores.
+// slots gives the host's instances of our queues as many slots as it offers cores. A host
+// that has instances and none of a queue is none of that queue's.
 func (s *Source) slots(ctx context.Context, name string, h *Host, cores int) error {
 	for _, queue := range s.Queues {
-		if h != nil && slices.ContainsFunc(h.Instances, func(q Instance) bool { return q.Queue == queue && q.Slots == int64(cores) }) {
-			continue
+		if h != nil && len(h.Instances) > 0 {
+			i := slices.IndexFunc(h.Instances, func(q Instance) bool { return q.Queue == queue })
+			if i < 0 || h.Instances[i].Slots == int64(cores) {
+				continue
+			}
 		}
 		if _, err := s.Run(ctx, "qconf", "-rattr", "queue", "slots", strconv.Itoa(cores), queue+"@"+name); err != nil {
 			return err

@@ -76,6 +76,24 @@ func without(list []string, begin string) (kept []string) {
 	return kept
 }
 
+// TestSlots: slots are set once, and again where they are others; not those of queues that
+// a host is not in.
+func TestSlots(t *testing.T) {
+	f := newFake(t)
+	o := f.source().SourceOptions
+	o.Queues = []string{"all.q", "big.q"}
+	s, err := gridengine.NewSource(o)
+	require.NoError(t, err)
+	n := node("a", autoscale.PhaseReady)
+	keep(t, s, n)
+	require.Contains(t, f.changes(), "-rattr queue slots 8 big.q@a")
+	keep(t, s, n)
+	require.Empty(t, f.changes())
+	f.slots["a"] = "4"
+	keep(t, s, n)
+	require.Equal(t, []string{"-rattr queue slots 8 all.q@a"}, f.changes())
+}
+
 // TestAddFails: what fails for one host is told, done for the others, and done later.
 func TestAddFails(t *testing.T) {
 	f := newFake(t)
