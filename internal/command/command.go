@@ -41,6 +41,8 @@ type Error struct {
 	Err error
 	// Said is the end of what it wrote to standard error, on one line.
 	Said string
+	// Printed is what it wrote to standard output until then, where some programs say why.
+	Printed [][]byte
 }
 
 // Error tells why, and what the program said.
@@ -78,7 +80,7 @@ func Run(ctx context.Context, o Options) ([][]byte, error) {
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		return nil, &Error{Err: err, Said: said.line()}
+		return nil, &Error{Err: err, Said: said.line(), Printed: answer.list}
 	}
 	return answer.list, nil
 }

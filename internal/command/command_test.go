@@ -40,6 +40,7 @@ func TestRunErrors(t *testing.T) {
 	failed, ok := errors.AsType[*Error](err)
 	require.True(t, ok)
 	require.Equal(t, "not here", failed.Said)
+	require.Equal(t, "no\n", string(bytes.Join(failed.Printed, nil)))
 	require.EqualError(t, err, "exit status 3; it said: not here")
 
 	o := shell(`while :; do echo endless; done`)

@@ -256,7 +256,7 @@ func TestCommands(t *testing.T) {
 
 	_, err = run(gridengine.Commands{}, "echo denied: you must be manager >&2; exit 1")
 	require.ErrorIs(t, err, autoscale.ErrUnauthorized)
-	require.ErrorContains(t, err, "exit status 1; it said: \"denied: you must be manager\"")
+	require.ErrorContains(t, err, "exit status 1; it said: denied: you must be manager")
 	_, err = run(gridengine.Commands{}, "echo invalid queue x; exit 1")
 	require.ErrorIs(t, err, autoscale.ErrNotFound)
 	_, err = run(gridengine.Commands{}, "exit 3")
