@@ -15,6 +15,9 @@ import (
 type lab struct {
 	dir string
 	env []string
+	// port is the qmaster's, and the next one the execution daemons'.
+	port   int
+	master *exec.Cmd
 	// booted counts the VMs that ever were, for names of their network devices.
 	booted int
 }
@@ -22,8 +25,7 @@ type lab struct {
 // Addresses of the lab: the simulator gives nodes addresses from 10.0.0.4 on.
 const (
 	masterAddress = "10.0.255.1"
-	qmasterPort   = "26444"
-	execdPort     = "26445"
+	firstPort     = 26444
 	cell          = "lab"
 	mostVMs       = 200
 )
@@ -36,16 +38,34 @@ func (l *lab) path(parts ...string) string {
 	return filepath.Join(append([]string{l.dir}, parts...)...)
 }
 
-// startLab makes the network and Grid Engine's folders, and starts the qmaster.
+// startLab makes the network.
 func startLab(dir string) (*lab, error) {
-	l := &lab{dir: dir}
-	l.env = append(os.Environ(), "SGE_ROOT="+l.path("root"), "SGE_CELL="+cell, "SGE_QMASTER_PORT="+qmasterPort, "SGE_EXECD_PORT="+execdPort, "SGE_ND=1", "LC_ALL=C")
-	for _, step := range []func() error{l.network, l.folders, l.spool, l.qmaster, l.settings} {
-		if err := step(); err != nil {
-			return nil, err
+	l := &lab{dir: dir, port: firstPort}
+	return l, l.network()
+}
+
+// fresh makes Grid Engine's folders and starts the qmaster, in place of the last one: each
+// test has one of its own, for a qmaster does not let a host in that it has just lost, and
+// every simulated cloud calls its first hosts the same.
+func (l *lab) fresh() error {
+	if l.master != nil {
+		_ = l.master.Process.Kill()
+		_ = l.master.Wait()
+	}
+	for _, dir := range []string{"root", "spool", "out"} {
+		if err := os.RemoveAll(l.path(dir)); err != nil {
+			return err
 		}
 	}
-	return l, nil
+	l.port += 2
+	l.env = append(os.Environ(), "SGE_ROOT="+l.path("root"), "SGE_CELL="+cell, "SGE_ND=1", "LC_ALL=C",
+		fmt.Sprintf("SGE_QMASTER_PORT=%d", l.port), fmt.Sprintf("SGE_EXECD_PORT=%d", l.port+1))
+	for _, step := range []func() error{l.folders, l.spool, l.qmaster, l.settings} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // run runs a program to its end and returns what it printed.
@@ -137,17 +157,16 @@ func (l *lab) spool() error {
 }
 
 func (l *lab) qmaster() error {
-	cmd := exec.Command("sge_qmaster")
-	cmd.Env = l.env
 	log, err := os.Create(l.path("qmaster.out"))
 	if err != nil {
 		return err
 	}
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
+	defer log.Close()
+	l.master = exec.Command("sge_qmaster")
+	l.master.Env, l.master.Stdout, l.master.Stderr = l.env, log, log
+	if err := l.master.Start(); err != nil {
 		return err
 	}
-	go func() { _ = cmd.Wait() }()
 	for range 200 {
 		if _, err = l.run("qconf", "-sh"); err == nil {
 			return nil

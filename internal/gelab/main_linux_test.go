@@ -100,7 +100,7 @@ var theLab *lab
 func runInside(m *testing.M) int {
 	l, err := startLab(os.Getenv(labFolder))
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "gelab: start Grid Engine:", err)
+		fmt.Fprintln(os.Stderr, "gelab: make the network:", err)
 		return 1
 	}
 	theLab = l

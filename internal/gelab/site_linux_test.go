@@ -51,8 +51,8 @@ clusters:
         folder: /usr/bin
         root: %[3]s
         cell: %[4]s
-        qmaster_port: %[5]s
-        execd_port: %[6]s
+        qmaster_port: %[5]d
+        execd_port: %[6]d
         queues: [all.q]
         host_groups: ["@allhosts"]
         rules:
@@ -68,6 +68,7 @@ clusters:
 // newSite starts a cloud and a daemon that makes up to max nodes.
 func newSite(t *testing.T, most int) *site {
 	t.Helper()
+	require.NoError(t, theLab.fresh())
 	cloud := cyclecloudtest.DefaultConfig()
 	cloud.Timing.BootSigma = 0
 	server, err := cyclecloudtest.New(cloud, cyclecloudtest.NewClock(time.Now(), cloudSpeed), 1)
@@ -75,7 +76,7 @@ func newSite(t *testing.T, most int) *site {
 	served := httptest.NewServer(server.Handler())
 	t.Cleanup(served.Close)
 	s := &site{lab: theLab, t: t, home: t.TempDir(), server: server, done: make(chan struct{})}
-	text := fmt.Sprintf(siteConfig, s.home, served.URL, s.path("root"), cell, qmasterPort, execdPort, most)
+	text := fmt.Sprintf(siteConfig, s.home, served.URL, s.path("root"), cell, theLab.port, theLab.port+1, most)
 	require.NoError(t, os.WriteFile(filepath.Join(s.home, "config.yaml"), []byte(text), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(s.home, "password"), []byte("demo-password\n"), 0o600))
 	s.log, err = os.OpenFile(filepath.Join(s.home, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
