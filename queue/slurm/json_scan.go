@@ -252,7 +252,7 @@ func numberEnd(b []byte, i int, final bool) (int, outcome) {
 		}
 		return i > from
 	}
-	is := func(any string) bool { return i < len(b) && bytes.IndexByte([]byte(any), b[i]) >= 0 }
+	is := func(one, other byte) bool { return i < len(b) && (b[i] == one || b[i] == other) }
 	lacking := func() (int, outcome) {
 		if i == len(b) {
 			return i, open
@@ -262,18 +262,18 @@ func numberEnd(b []byte, i int, final bool) (int, outcome) {
 	if b[i] == '-' {
 		i++
 	}
-	if is("0") {
+	if is('0', '0') {
 		i++
 	} else if !digits() {
 		return lacking()
 	}
-	if is(".") {
+	if is('.', '.') {
 		if i++; !digits() {
 			return lacking()
 		}
 	}
-	if is("eE") {
-		if i++; is("+-") {
+	if is('e', 'E') {
+		if i++; is('+', '-') {
 			i++
 		}
 		if !digits() {
