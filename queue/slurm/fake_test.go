@@ -51,6 +51,7 @@ type ctlJob struct {
 	ends       time.Time
 	comment    string
 	restarts   int
+	array      int64
 }
 
 func newController(now time.Time, cloud *vmCloud, arrays map[string]int) *controller {
@@ -219,7 +220,7 @@ func (c *controller) Jobs(context.Context) (list []slurm.Job, err error) {
 		for _, n := range j.nodes {
 			names = append(names, n.name)
 		}
-		job := slurm.Job{ID: j.id, State: j.state, Partition: strings.Join(j.partitions, ","), NodeCount: int64(j.count), CPUs: int64(j.count), Shared: "none", Nodes: strings.Join(names, ",")}
+		job := slurm.Job{ID: j.id, ArrayID: j.array, State: j.state, Partition: strings.Join(j.partitions, ","), NodeCount: int64(j.count), CPUs: int64(j.count), Shared: "none", Nodes: strings.Join(names, ",")}
 		switch {
 		case j.state == "PENDING" && j.begin.After(c.now):
 			job.Reason = "BeginTime"

@@ -79,6 +79,8 @@ type view struct {
 	on map[string][]int64
 	// alive are the names, in lower case, behind which a VM is, or is asked for.
 	alive map[string]bool
+	// waiting are the tasks of each array that wait, and others those that don't.
+	waiting, others map[int64]int
 	// standing are those behind which any record is, on its way out too.
 	standing map[string]bool
 	// leaving tells that some VM is on its way out: what it takes of limits is not free yet.
@@ -89,10 +91,15 @@ type view struct {
 func (v *view) look() {
 	v.states = statesOf(v.nodes)
 	v.byID, v.on, v.alive = make(map[int64]*Job, len(v.jobs)), make(map[string][]int64), make(map[string]bool)
-	v.standing = make(map[string]bool)
+	v.standing, v.waiting, v.others = make(map[string]bool), make(map[int64]int), make(map[int64]int)
 	for i := range v.jobs {
 		j := &v.jobs[i]
 		v.byID[j.ID] = j
+		if _, waits := v.waits[j.ID]; j.ArrayID > 0 && waits {
+			v.waiting[j.ArrayID]++
+		} else if j.ArrayID > 0 {
+			v.others[j.ArrayID]++
+		}
 		if !occupies(j) {
 			continue
 		}
@@ -229,7 +236,8 @@ func (p *PowerSaving) detailsFor(ctx context.Context, v *view) (map[int64]JobDet
 
 // comment writes the comments that changed, and clears those whose time is over: their
 // job runs, or nodes are on their way for it. A pending job keeps its, for that is why it
-// was put back.
+// was put back. One of an array's tasks has the array's own number, and what is said of
+// that is said of all tasks: it is told only where all of them wait.
 func (p *PowerSaving) comment(ctx context.Context, v *view) error {
 	if p.Details == nil {
 		return nil
@@ -240,7 +248,8 @@ func (p *PowerSaving) comment(ctx context.Context, v *view) error {
 		w := v.waits[id]
 		key := sentenceKey(w.reason)
 		old, ours := p.comments[id]
-		if left == 0 || ours && old == key || v.byID[id] == nil || v.details == nil {
+		j := v.byID[id]
+		if left == 0 || ours && old == key || j == nil || v.details == nil || j.ID == j.ArrayID && v.others[id] > 0 {
 			continue
 		}
 		d, known := v.details[id]
@@ -256,7 +265,7 @@ func (p *PowerSaving) comment(ctx context.Context, v *view) error {
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.comments)) {
 		j, waits := v.byID[id], false
-		if _, waits = v.waits[id]; waits || j != nil && j.Is("PENDING") {
+		if _, waits = v.waits[id]; waits || j != nil && (j.Is("PENDING") || j.ID == j.ArrayID && v.waiting[id] > 0) {
 			continue
 		}
 		if j != nil && occupies(j) {
