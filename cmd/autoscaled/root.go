@@ -92,6 +92,7 @@ func newRootCommand() *cobra.Command {
 		newJournalCommand(),
 		newSchemaCommand(),
 		newSlurmCommand(),
+		newImportCommand(),
 		newSimulatorCommand(),
 		newDemoCommand(),
 		newVersionCommand(),

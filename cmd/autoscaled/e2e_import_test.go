@@ -1,0 +1,80 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"autoscaled/config"
+)
+
+const azslurmFiles = "../../queue/slurm/azslurm/testdata"
+
+// What is printed is a configuration that check is content with, once the password is
+// where it says; and the password is nowhere.
+func TestImportAzslurm(t *testing.T) {
+	for name, files := range map[string][2]string{
+		"import-cycle4": {"cycle4/autoscale.json", "cycle4/slurm.conf"}, "import-groups": {"groups.json", "groups.conf"},
+	} {
+		s := newSite(t, nil)
+		require.NoError(t, os.CopyFS(s.dir, os.DirFS(azslurmFiles)))
+		r := s.command("import", "azslurm", s.path(files[0]), "--slurm-conf", s.path(files[1]), "--password-file", "password")
+		require.Zero(t, r.code, r.err)
+		require.NotContains(t, r.out+r.err, "S3cret")
+		require.Contains(t, r.err, "password: not printed; put it into password")
+		golden(t, name+".txt", strings.ReplaceAll(r.out+"\non standard error:\n"+r.err, s.dir+"/", ""))
+		s.write("imported.yaml", r.out)
+		c, err := config.Load(s.path("imported.yaml"))
+		require.NoError(t, err, r.out)
+		require.True(t, c.DryRun)
+		require.Equal(t, "all", c.Clusters[0].Scaling.Adopt)
+
+		s.write("password", "S3cret")
+		_, err = config.Check(s.path("imported.yaml"))
+		require.NoError(t, err)
+	}
+}
+
+// In the shared folder that autoscale.json names there is a slurm.conf.
+func TestImportAzslurmFindsSlurmConf(t *testing.T) {
+	s := newSite(t, nil)
+	require.NoError(t, os.CopyFS(s.path("sched"), os.DirFS(filepath.Join(azslurmFiles, "cycle4"))))
+	s.write("autoscale.json", `{"cluster_name": "a: b # c", "username": "u", "url": "https://x", "config_dir": "`+s.path("sched")+`"}`)
+	r := s.command("import", "azslurm", s.path("autoscale.json"))
+	require.Zero(t, r.code, r.err)
+	s.write("imported.yaml", r.out)
+	c, err := config.Load(s.path("imported.yaml"))
+	require.NoError(t, err)
+	require.Equal(t, "a: b # c", c.Clusters[0].Name)
+	require.Len(t, c.Clusters[0].Queue.Slurm.Nodes, 4)
+}
+
+func TestImportAzslurmErrors(t *testing.T) {
+	s := newSite(t, nil)
+	s.write("bad.json", `{"url": 1, "password": "hunter2"}`)
+	s.write("bare.json", `{"cluster_name": "c", "username": "u", "url": "https://x", "config_dir": "/nonexistent", "nodearrays": {"htc": {}}}`)
+	s.write("slurm.conf", "Include nowhere.conf\n")
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"none.json"}, exitFailure, "none.json: no such file"},
+		{[]string{"bad.json"}, exitFailure, "url is no text; cluster_name is missing; username is missing"},
+		{[]string{"bare.json"}, exitFailure, "give --slurm-conf the cluster's slurm.conf"},
+		{[]string{"bare.json", "--slurm-conf", s.path("slurm.conf")}, exitFailure, "nowhere.conf: no such file"},
+		{[]string{}, exitUsage, "accepts 1 arg"},
+	} {
+		if len(c.args) > 0 {
+			c.args[0] = s.path(c.args[0])
+		}
+		r := s.command(append([]string{"import", "azslurm"}, c.args...)...)
+		require.Equal(t, c.code, r.code)
+		require.Contains(t, r.err, c.want)
+		require.NotContains(t, r.err, "hunter2")
+		require.Empty(t, r.out)
+	}
+}
