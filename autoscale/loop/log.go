@@ -127,7 +127,7 @@ func (r *reporter) recovered(current map[complaint]bool, report Report) {
 			continue
 		}
 		switch about.step {
-		case StepQueue, StepCloud:
+		case StepQueue, StepCloud, StepAct:
 			r.log.Info("step works again", zap.String("step", string(about.step)))
 			delete(r.told, about)
 		case StepJournal:

@@ -43,6 +43,10 @@ type Options struct {
 	CallTimeout  time.Duration
 	// DryRun decides and remembers, but never acts and writes nothing.
 	DryRun bool
+	// Refuse is asked at the start of each tick why it must not act, as where another
+	// autoscaler drives the same cloud. While it says why, ticks are those of a dry
+	// run; the first for which it is empty acts. nil: nothing stands in the way.
+	Refuse func(ctx context.Context) (why string)
 	// Logger and Metrics may be nil.
 	Logger  *zap.Logger
 	Metrics *Metrics
@@ -144,6 +148,7 @@ func (l *Loop) Tick(ctx context.Context, at time.Time) (Report, error) {
 	defer l.release()
 	t := l.newTick(at)
 	started := time.Now()
+	t.mayAct(ctx)
 	t.run(ctx)
 	t.report.Duration = time.Since(started)
 	l.publish(t)

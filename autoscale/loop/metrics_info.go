@@ -58,6 +58,7 @@ var (
 	infoOperations  = MetricInfo{"autoscaled_operations_open", "gauge", []string{"cluster", "kind", "phase"}, "Operations that are not final."}
 	infoBreaker     = MetricInfo{"autoscaled_breaker_open", "gauge", []string{"cluster", "class"}, "Whether errors of a class have stopped the cloud."}
 	infoPaused      = MetricInfo{"autoscaled_paused", "gauge", []string{"cluster", "policy_pool"}, "Whether an operator paused a pool of the policy, by its name there."}
+	infoRefused     = MetricInfo{"autoscaled_refused", "gauge", []string{"cluster"}, "Whether something forbade the last tick to act, such as another autoscaler at work; in a dry run, whether it would."}
 	infoHolds       = MetricInfo{"autoscaled_holds", "gauge", []string{"cluster", "reason"}, "Pools, or the whole cloud, that are held back, by why."}
 )
 
@@ -67,7 +68,7 @@ func MetricInfos() []MetricInfo {
 		[]MetricInfo{infoDemandKnown, infoSupplyKnown, infoJournalOK, infoTicks, infoTickSeconds, infoLastGood},
 		[]MetricInfo{infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting, infoOldestWait},
 		[]MetricInfo{infoNodes, infoStates, infoForeign, infoUndrainable, infoStuck, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoCreated, infoStarted, infoRemoved, infoEvicted, infoAdopted, infoReported, infoUndrained, infoBootSeconds, infoJoinSeconds},
-		[]MetricInfo{infoOperations, infoTransitions, infoErrors, infoDecisions, infoHolds, infoBreaker, infoPaused},
+		[]MetricInfo{infoOperations, infoTransitions, infoErrors, infoDecisions, infoHolds, infoBreaker, infoPaused, infoRefused},
 	)
 }
 

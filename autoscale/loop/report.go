@@ -26,6 +26,7 @@ const (
 	StepKeep    Step = "keep"   // the queue's records of hosts
 	StepTell    Step = "tell"   // telling the queue what the plan means for its users
 	StepTend    Step = "tend"   // the cloud's own upkeep
+	StepAct     Step = "act"    // anything at all: something forbids it
 )
 
 // Problem is what went wrong in a step.
@@ -50,6 +51,8 @@ type Report struct {
 	Plan   autoscale.Plan
 	// Orphans are what nobody accounted for when the plan was made.
 	Orphans autoscale.Orphans
+	// Refused is why nothing may be done, as Options.Refuse told. Empty: nothing forbids it.
+	Refused string
 	// Acted tells that the plan was carried out, as far as Problems don't say otherwise.
 	Acted    bool
 	Problems []Problem

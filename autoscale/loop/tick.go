@@ -2,6 +2,7 @@ package loop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -14,6 +15,8 @@ type tick struct {
 	*Loop
 	at     time.Time
 	policy autoscale.Policy
+	// dry: it decides and remembers, and neither acts nor writes.
+	dry bool
 	// limits are how long operations may take, once the cloud was observed.
 	limits timeLimits
 	// operations are all that were open when the tick began, and those it
@@ -40,7 +43,21 @@ func (t *tick) changed(before, after autoscale.Operation) change {
 }
 
 func (l *Loop) newTick(at time.Time) *tick {
-	return &tick{Loop: l, at: at, policy: *l.policy.Load(), report: Report{At: at}}
+	return &tick{Loop: l, at: at, policy: *l.policy.Load(), dry: l.DryRun, report: Report{At: at}}
+}
+
+// mayAct makes the tick one of a dry run where something forbids it to act. A dry run asks
+// too, so that one knows what would stand in its way.
+func (t *tick) mayAct(ctx context.Context) {
+	if t.Refuse == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.QueueTimeout)
+	defer cancel()
+	if t.report.Refused = t.Refuse(ctx); t.report.Refused != "" && !t.dry {
+		t.dry = true
+		t.problem(StepAct, "", errors.New(t.report.Refused))
+	}
 }
 
 // run is the whole tick.
@@ -51,7 +68,7 @@ func (t *tick) run(ctx context.Context) {
 	}
 	t.measure(before)
 	t.remember()
-	if t.DryRun || !t.write(ctx) {
+	if t.dry || !t.write(ctx) {
 		return
 	}
 	t.act(ctx)
@@ -119,7 +136,7 @@ func (t *tick) decide(before autoscale.Memory) {
 	r := &t.report
 	r.Operations = open(t.operations)
 	r.Memory = autoscale.Advance(before, r.Observation, slices.Concat(t.operations, t.lateEnds(), t.makers(before)), t.policy)
-	if t.DryRun { // which tries nothing, and would never close it
+	if t.dry { // which tries nothing, and would never close it
 		r.Memory.Breaker = before.Breaker
 	}
 	r.Orphans = autoscale.FindOrphans(r.Observation, r.Operations, r.Memory, t.policy)
@@ -159,11 +176,11 @@ func (t *tick) lateEnds() []autoscale.Operation {
 // remember keeps, for the next tick, what was seen and decided.
 func (t *tick) remember() {
 	plan := t.report.Plan
-	if t.DryRun {
+	if t.dry {
 		plan.Drain = nil // no mark is sent, so none is missed
 	}
 	next := autoscale.Remember(t.report.Memory, plan)
-	if t.DryRun {
+	if t.dry {
 		next.Removed, next.Created = t.report.Memory.Removed, t.report.Memory.Created // nothing goes or comes, so the rates stay free
 	}
 	t.memory = &next

@@ -52,7 +52,8 @@ func (v *view) next(r Report, p autoscale.Policy) *view {
 	n.gauges = append(n.gauges,
 		gauge{infoDemandKnown, nil, yes(r.Observation.DemandProblem == "")},
 		gauge{infoSupplyKnown, nil, yes(r.Observation.SupplyProblem == "")},
-		gauge{infoJournalOK, nil, yes(!r.failed(StepJournal))})
+		gauge{infoJournalOK, nil, yes(!r.failed(StepJournal))},
+		gauge{infoRefused, nil, yes(r.Refused != "")})
 	return n
 }
 
@@ -351,7 +352,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 // gaugeInfos are the metrics that a view holds.
 var gaugeInfos = []MetricInfo{
 	infoDemandKnown, infoSupplyKnown, infoJournalOK, infoLastGood, infoJobs, infoTasks, infoCores, infoJump, infoServed, infoWaiting,
-	infoOldestWait, infoNodes, infoStates, infoForeign, infoUndrainable, infoStuck, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoOperations, infoHolds, infoBreaker, infoPaused,
+	infoOldestWait, infoNodes, infoStates, infoForeign, infoUndrainable, infoStuck, infoLimitMax, infoLimitUsed, infoSpendMonth, infoSpendHour, infoOperations, infoHolds, infoBreaker, infoPaused, infoRefused,
 }
 
 func (i MetricInfo) desc() *prometheus.Desc {
