@@ -11,6 +11,7 @@ type SlurmQueue struct {
 	Mode       string           `key:"mode" default:"power_saving" enum:"power_saving,dynamic" help:"How Slurm asks for nodes. power_saving: it powers CLOUD nodes up and down, each under its own name. dynamic: jobs wait, and nodes are added to Slurm as they come and deleted as they go."`
 	Conf       string           `key:"conf" default:"" path:"yes" help:"slurm.conf for Slurm's commands. Empty: SLURM_CONF of our environment, or as they find it."`
 	Commands   string           `key:"commands" default:"" path:"yes" help:"Folder of squeue and scontrol. Empty: they are looked for on the PATH."`
+	HostRoot   string           `key:"host_root" default:"/" path:"yes" help:"Where the files of slurmctld's machine are, for a daemon in a container. In proc and in cron's files there CycleCloud's own Slurm integration is looked for, beside which power_saving does not act."`
 	Timeout    Duration         `key:"timeout" default:"30s" least:"1s" help:"Limit of one command or API call."`
 	REST       *SlurmREST       `key:"rest" help:"Read jobs and nodes from slurmrestd. Not set: squeue and scontrol are run. Changes are made by scontrol either way."`
 	Nodes      []SlurmNodes     `key:"nodes" help:"Which of Slurm's nodes are which of the cloud's, for power_saving. The first entry counts that a node matches; one that none matches is never touched."`
