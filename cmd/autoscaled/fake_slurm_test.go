@@ -110,5 +110,5 @@ func (f *fakeSlurm) queue(machineType string) string {
 
 // changes are what was asked to be changed, a line each.
 func (f *fakeSlurm) changes() []string {
-	return strings.Split(strings.TrimSuffix(f.read("changes"), "\n"), "\n")
+	return strings.Split(strings.TrimSuffix(strings.ReplaceAll(f.read("changes"), "--local ", ""), "\n"), "\n")
 }

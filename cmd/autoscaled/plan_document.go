@@ -24,6 +24,8 @@ type planDocument struct {
 	Retry    []planOperation `json:"retry"`
 	// Paused are the pools that an operator paused.
 	Paused []planPause `json:"paused"`
+	// Refused is why the daemon must not act; left out where it may.
+	Refused string `json:"refused,omitempty"`
 	// Hold is why nothing could be planned at all.
 	Hold  *planReason `json:"hold,omitempty"`
 	Jobs  []planJob   `json:"jobs"`
@@ -209,8 +211,8 @@ func newPlanDocument(cluster string, r loop.Report) planDocument {
 		Remove: each(r.Plan.Remove, func(x autoscale.Remove) planRemove {
 			return planRemove{x.Pool, each(x.Nodes, nodeName), x.Removal, reasonOf(x.Reason)}
 		}),
-		Retry:      each(r.Plan.Retry, func(x autoscale.Retry) planOperation { return operationOf(x.Operation, x.Reason) }),
-		Paused:     each(r.Memory.Paused, pauseOf),
+		Retry:  each(r.Plan.Retry, func(x autoscale.Retry) planOperation { return operationOf(x.Operation, x.Reason) }),
+		Paused: each(r.Memory.Paused, pauseOf), Refused: r.Refused,
 		Hold:       anyReason(r.Plan.Hold),
 		Nodes:      each(r.Plan.Nodes, func(v autoscale.NodeVerdict) planNode { return planNodeOf(s.node(v.Node), v.Reason) }),
 		Pools:      s.planPools(),

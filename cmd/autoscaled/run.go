@@ -105,6 +105,9 @@ func newDaemon(path string, load func() (*config.Config, error), logTo io.Writer
 	}
 	options := d.parts.options(c, d.journal)
 	options.Logger, options.Metrics = log, loop.NewMetrics(d.registry)
+	if options.Refuse, err = d.refusal(); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
 	if fit.loop != nil {
 		fit.loop(&options)
 	}
@@ -267,6 +270,9 @@ func (d *daemon) problems() []web.Problem {
 	}
 	if hold := last.Plan.Hold; hold.Code == autoscale.ReasonBreaker {
 		list = append(list, web.Problem{Part: "cloud", Problem: hold.String()})
+	}
+	if last.Refused != "" && !d.config.DryRun {
+		list = append(list, web.Problem{Part: string(loop.StepAct), Problem: last.Refused})
 	}
 	if stopped := last.Observation.Supply.Stopped; stopped != "" {
 		list = append(list, web.Problem{Part: "cloud", Problem: stopped})

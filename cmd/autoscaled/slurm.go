@@ -8,6 +8,6 @@ func newSlurmCommand() *cobra.Command {
 		Short: "What Slurm runs, and what an operator of a Slurm cluster does",
 	}
 	cmd.AddCommand(newSlurmHookCommands()...)
-	cmd.AddCommand(newSlurmCheckCommand())
+	cmd.AddCommand(newSlurmCheckCommand(), newSlurmTakeoverCommand(), newSlurmHandbackCommand())
 	return cmd
 }
