@@ -33,8 +33,10 @@ func TestImportAzslurm(t *testing.T) {
 		require.Equal(t, "all", c.Clusters[0].Scaling.Adopt)
 
 		s.write("password", "S3cret")
-		_, err = config.Check(s.path("imported.yaml"))
-		require.NoError(t, err)
+		s.file = s.path("imported.yaml")
+		r = s.command("check")
+		require.Zero(t, r.code, r.err)
+		require.Contains(t, r.out, "ok    config")
 	}
 }
 

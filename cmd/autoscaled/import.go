@@ -43,14 +43,14 @@ func newImportAzslurmCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			slurmConf, err := importedConf(a, conf)
-			if err != nil {
-				return err
-			}
 			if conf != "" { // in a configuration paths are relative to its folder
 				if conf, err = filepath.Abs(conf); err != nil {
 					return err
 				}
+			}
+			slurmConf, err := importedConf(a, conf)
+			if err != nil {
+				return err
 			}
 			m := newImported(a, slurmConf, conf, args[0], password)
 			if len(m.Pools) == 0 {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/template"
@@ -20,6 +21,7 @@ type imported struct {
 	Nodes                    []azslurm.Nodes
 	Partitions               []azslurm.Partition
 	Pools                    []importedPool
+	KeepAlive                string            // the file that mirrors it; empty: none
 	Settings                 map[string]string // of slurm.conf, by key in lower case
 	left                     []string
 }
@@ -34,6 +36,7 @@ func newImported(a *azslurm.Autoscale, c *azslurm.Conf, conf, from, password str
 	m := &imported{Autoscale: a, From: from, PasswordFile: password, Conf: conf}
 	if c != nil {
 		m.Settings = c.Settings
+		m.KeepAlive = keepAliveFile(c)
 	}
 	m.left = append(m.left, a.Left...)
 	nodes, left := azslurm.Mapping(a, c)
@@ -56,6 +59,16 @@ func newImported(a *azslurm.Autoscale, c *azslurm.Conf, conf, from, password str
 	}
 	m.left = append(m.left, "tls: azslurm checks the server's certificate only where verify_certificates is set, and we always do; autoscaled check --connect prints the line that pins one of the server's own making")
 	return m
+}
+
+// keepAliveFile is the file of the configuration that azslurmd mirrors KeepAlive to.
+func keepAliveFile(c *azslurm.Conf) string {
+	for _, path := range c.Files {
+		if filepath.Base(path) == "keep_alive.conf" {
+			return path
+		}
+	}
+	return ""
 }
 
 // addPools makes a pool of each nodearray, in the order of slurm.conf.
@@ -117,6 +130,9 @@ clusters:
         mode: power_saving
 {{- with .Conf}}
         conf: {{q .}}
+{{- end}}
+{{- with .KeepAlive}}
+        keep_alive_file: {{q .}}
 {{- end}}
         nodes:                         # the first entry counts that a node matches
 {{- range .Nodes}}
