@@ -92,9 +92,11 @@ func TestSlurmTakeoverRefuses(t *testing.T) {
 			"a line after ROOT/site_specific.conf gives Slurm other programs (/usr/bin/true)"},
 		"Slurm refuses":         {func(f *fakeSlurm) { f.write("refuse", "") }, exitFailure, "Invalid user id"},
 		"Slurm does not follow": {func(f *fakeSlurm) { f.write("frozen", "") }, exitFailure, "after scontrol reconfigure Slurm's programs are /opt/azurehpc/slurm/resume_program.sh"},
-		"no file":               {func(f *fakeSlurm) { f.write("slurm.conf", strings.TrimSuffix(theirPrograms, "Include site_specific.conf\n")) }, exitUsage, "includes no site_specific.conf; name with --file"},
-		"Slurm is down":         {func(f *fakeSlurm) { f.write("down", "") }, exitBlind, "Unable to contact"},
-		"damaged part":          {func(f *fakeSlurm) { f.write("site_specific.conf", "# END autoscaled\n") }, exitFailure, "do not enclose one part"},
+		"no file": {func(f *fakeSlurm) {
+			f.write("slurm.conf", strings.TrimSuffix(theirPrograms, "Include site_specific.conf\n"))
+		}, exitUsage, "includes no site_specific.conf; name with --file"},
+		"Slurm is down": {func(f *fakeSlurm) { f.write("down", "") }, exitBlind, "Unable to contact"},
+		"damaged part":  {func(f *fakeSlurm) { f.write("site_specific.conf", "# END autoscaled\n") }, exitFailure, "do not enclose one part"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, f, programs := switched(t)
