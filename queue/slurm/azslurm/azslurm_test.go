@@ -113,8 +113,8 @@ func TestStrangeConfs(t *testing.T) {
 	dir := t.TempDir()
 	for text, want := range map[string]string{
 		"Include missing.conf":      "missing.conf: no such file",
-		"Include":                   "Include names no file",
-		"Include \"\"":              "Include names no file",
+		"Include":                   "an Include names no file",
+		"Include \"\"":              "an Include names no file",
 		"\n\nwhat is this":          "slurm.conf:3: \"what is this\" is no Key=Value",
 		"NodeName= CPUs=1":          "names nothing",
 		"NodeName=a CPUs":           `"CPUs" is no Key=Value`,

@@ -115,7 +115,7 @@ func (c *Conf) line(line, folder string) error {
 	if word := strings.Fields(line)[0]; strings.EqualFold(word, "include") {
 		path := unquoted(line[len(word):])
 		if path == "" {
-			return errors.New("Include names no file")
+			return errors.New("an Include names no file")
 		}
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(folder, path)
