@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"autoscaled/config"
+	"autoscaled/cyclecloud/cyclecloudtest"
 )
 
 const azslurmFiles = "../../queue/slurm/azslurm/testdata"
@@ -79,4 +80,44 @@ func TestImportAzslurmErrors(t *testing.T) {
 		require.NotContains(t, r.err, "hunter2")
 		require.Empty(t, r.out)
 	}
+}
+
+// With --connect the cloud tells what no file does, and nothing is guessed.
+func TestImportAzslurmConnects(t *testing.T) {
+	cloud := cyclecloudtest.DefaultConfig()
+	slurm := func(hpc any) map[string]any {
+		return map[string]any{"slurm": map[string]any{"hpc": hpc, "autoscale": true}}
+	}
+	cloud.Clusters = []cyclecloudtest.ClusterConfig{{Name: "HPC One", Nodearrays: []cyclecloudtest.NodearrayConfig{
+		{Name: "hpc", Configuration: slurm(true), Buckets: []cyclecloudtest.BucketConfig{{MachineType: "Standard_HC44rs"}}},
+		{Name: "htc", Configuration: slurm("false"), Buckets: []cyclecloudtest.BucketConfig{{MachineType: "Standard_F4s_v2"}, {MachineType: "Standard_F2s_v2"}}},
+		{Name: "gpu", Configuration: slurm(false), Buckets: []cyclecloudtest.BucketConfig{{MachineType: "Standard_NC24ads_A100_v4"}}},
+		{Name: "dynamic", Configuration: slurm(nil), Buckets: []cyclecloudtest.BucketConfig{{MachineType: "Standard_F4s_v2"}, {MachineType: "Standard_F2s_v2"}}},
+		{Name: "login", Configuration: map[string]any{"slurm": map[string]any{"autoscale": "false"}}, Buckets: []cyclecloudtest.BucketConfig{{MachineType: "Standard_F2s_v2"}}},
+	}}}
+	s := newSiteOf(t, cloud, 1, nil)
+	require.NoError(t, os.CopyFS(s.dir, os.DirFS(azslurmFiles)))
+	text, err := os.ReadFile(s.path("cycle4/autoscale.json"))
+	require.NoError(t, err)
+	s.write("autoscale.json", strings.NewReplacer("https://10.1.0.10:9443", s.url, "hpc-one-autoscaler", "admin").Replace(string(text)))
+	args := []string{"import", "azslurm", s.path("autoscale.json"), "--slurm-conf", s.path("cycle4/slurm.conf"), "--connect", "--password-file"}
+	r := s.command(append(args, s.path("password"))...)
+	require.Zero(t, r.code, r.err)
+	require.NotContains(t, r.err, "guessed")
+	require.NotContains(t, r.err, "placement group")
+	s.write("imported.yaml", r.out)
+	c, err := config.Load(s.path("imported.yaml"))
+	require.NoError(t, err)
+	require.Equal(t, []config.SlurmNodes{
+		{Names: "hpc-one-hpc-[1-100]", Nodearray: "hpc", MachineType: "Standard_HC44rs", Group: "Standard_HC44rs_pg0"},
+		{Names: "hpc-one-htc-[1-500]", Nodearray: "htc", MachineType: "Standard_F4s_v2"},
+		{Names: "hpc-one-gpu-[1-8]", Nodearray: "gpu", MachineType: "Standard_NC24ads_A100_v4"},
+		{Feature: "dyn", Nodearray: "dynamic"},
+	}, c.Clusters[0].Queue.Slurm.Nodes)
+
+	s.write("wrong", "hunter2")
+	r = s.command(append(args, s.path("wrong"))...)
+	require.Equal(t, exitBlind, r.code)
+	require.Contains(t, r.err, "401")
+	require.Empty(t, r.out)
 }

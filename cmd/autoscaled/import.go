@@ -1,15 +1,20 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"autoscaled/config"
+	"autoscaled/cyclecloud"
+	"autoscaled/internal/rest"
 	"autoscaled/queue/slurm/azslurm"
 )
 
@@ -28,10 +33,13 @@ integration (azslurm), and of slurm.conf with all that it includes. It says on s
 error what has no counterpart, and what was guessed. The password is not printed: put
 it into the file that password_file names.
 
+With --connect CycleCloud is asked what the files don't tell: which nodearrays there are, their
+machine types, and whether their nodes are made in placement groups. Then nothing is guessed.
 Without --slurm-conf the slurm.conf in config_dir of autoscale.json is read, if it is there.`
 
 func newImportAzslurmCommand() *cobra.Command {
-	var conf, password string
+	var conf, password, fingerprint string
+	var connect bool
 	cmd := &cobra.Command{
 		Use:     "azslurm autoscale.json",
 		Short:   "Make a configuration of CycleCloud's Slurm integration",
@@ -52,6 +60,11 @@ func newImportAzslurmCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if connect {
+				if a.Nodearrays, err = askNodearrays(cmd.Context(), a, password, fingerprint); err != nil {
+					return blindError(err)
+				}
+			}
 			m := newImported(a, slurmConf, conf, args[0], password)
 			if len(m.Pools) == 0 {
 				tellLeft(cmd.ErrOrStderr(), m.left)
@@ -65,6 +78,8 @@ func newImportAzslurmCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&conf, "slurm-conf", "", "the cluster's slurm.conf")
+	cmd.Flags().BoolVar(&connect, "connect", false, "ask CycleCloud for nodearrays, machine types and slurm.hpc, with the password of --password-file")
+	cmd.Flags().StringVar(&fingerprint, "fingerprint", "", "with --connect: SHA-256 of the server's certificate, where it is of its own making")
 	cmd.Flags().StringVar(&password, "password-file", "/etc/autoscaled/cyclecloud-password", "file for the password of the CycleCloud user, named in the configuration")
 	return cmd
 }
@@ -96,6 +111,42 @@ func importedConf(a *azslurm.Autoscale, path string) (*azslurm.Conf, error) {
 		return nil, nil
 	}
 	return c, err
+}
+
+// askNodearrays reads the cluster's nodearrays from CycleCloud, those that azslurm scales.
+func askNodearrays(ctx context.Context, a *azslurm.Autoscale, passwordFile, fingerprint string) ([]azslurm.Nodearray, error) {
+	client, err := cyclecloud.New(cyclecloud.Options{
+		URL: a.URL, User: a.User, Password: secret(config.SecretSource{File: passwordFile}), TLS: rest.TLS{Fingerprint: fingerprint}, UserAgent: userAgent(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	status, err := client.Status(ctx, a.Cluster, false)
+	if err != nil {
+		return nil, err
+	}
+	var list []azslurm.Nodearray
+	for i := range status.Nodearrays {
+		array := &status.Nodearrays[i]
+		if setting(array, "slurm.autoscale") == "false" {
+			continue
+		}
+		out := azslurm.Nodearray{Name: array.Name}
+		if setting(array, "slurm.hpc") == "true" {
+			out.Groups = 1
+		}
+		for j := range array.Buckets {
+			out.MachineTypes = append(out.MachineTypes, array.Buckets[j].Definition.MachineType)
+		}
+		list = append(list, out)
+	}
+	return list, nil
+}
+
+// setting is a switch of a nodearray's configuration, which may be a text; empty: not set.
+func setting(array *cyclecloud.Nodearray, name string) string {
+	raw, _ := array.Record.Lookup("Configuration." + name)
+	return strings.ToLower(strings.Trim(string(raw), `"`))
 }
 
 // tellLeft prints a sentence a line.

@@ -22,18 +22,21 @@ type Autoscale struct {
 	HasPassword bool
 	// ConfigDir is the shared folder of Slurm's configuration, such as /sched/cluster.
 	ConfigDir string
-	// Nodearrays are those with settings of their own, in alphabetical order, with how
-	// many placement groups are made for one: 0 where none is said.
+	// Nodearrays are those with settings of their own, in alphabetical order.
 	Nodearrays []Nodearray
 	// Left is what has no counterpart in our configuration, a sentence each, in
 	// alphabetical order of their keys.
 	Left []string
 }
 
-// Nodearray is a nodearray that autoscale.json says something of.
+// Nodearray is a nodearray that autoscale.json, or CycleCloud, says something of.
 type Nodearray struct {
-	Name   string
+	Name string
+	// Groups is how many placement groups its nodes are made in; 0: none.
 	Groups int
+	// MachineTypes are its own, the first being that of nodes whose features name none.
+	// None: they are not known.
+	MachineTypes []string
 }
 
 // counterparts say what became of the keys that are read and not taken over. The keys

@@ -48,7 +48,7 @@ func TestReadsTodaysCluster(t *testing.T) {
 
 func TestReadsNodearraysAndGroups(t *testing.T) {
 	a := read(t, "groups.json")
-	require.Equal(t, []Nodearray{{"hpc", 1}, {"htc", 0}, {"idle", 0}}, a.Nodearrays)
+	require.Equal(t, []Nodearray{{Name: "hpc", Groups: 1}, {Name: "htc"}, {Name: "idle"}}, a.Nodearrays)
 	require.Contains(t, a.Left, "nodearrays.hpc.shape: has no counterpart")
 	c, err := ReadConf("testdata/groups.conf")
 	require.NoError(t, err)

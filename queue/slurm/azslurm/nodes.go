@@ -88,7 +88,7 @@ func (m *mapper) line(l *Line) {
 		}
 		n := Nodes{Names: list, MachineType: machineType(cmp.Or(l.Values["feature"], l.Values["features"]))}
 		n.Nodearray, n.Guessed = m.nodearray(strings.TrimRight(head, "-"))
-		m.group(&n)
+		m.place(&n)
 		m.nodes = append(m.nodes, n)
 	}
 }
@@ -104,7 +104,7 @@ func (m *mapper) set(l *Line) {
 	for _, p := range m.conf.Partitions {
 		if slices.Contains(strings.Split(p.Values["nodes"], ","), l.Name) {
 			n.Nodearray, n.Guessed = m.nodearray(p.Name)
-			m.group(&n)
+			m.place(&n)
 			m.nodes = append(m.nodes, n)
 			return
 		}
@@ -164,16 +164,23 @@ func escaped(name string) string {
 	}, strings.ToLower(name))
 }
 
-// group tells in which placement group azslurm makes the nodes: where there is one, it
-// is the first of the machine type, which it calls MACHINETYPE_pg0.
-func (m *mapper) group(n *Nodes) {
+// place tells of which machine type and in which placement group azslurm makes the
+// nodes. Of a nodearray with several types that is the first, but for dynamic nodes. Where
+// there is a group, it is the first of the machine type, which it calls MACHINETYPE_pg0.
+func (m *mapper) place(n *Nodes) {
 	i := slices.IndexFunc(m.Nodearrays, func(a Nodearray) bool { return strings.EqualFold(a.Name, n.Nodearray) })
+	if i < 0 {
+		n.GroupUnknown = true
+		return
+	}
+	array := &m.Nodearrays[i]
+	if n.MachineType == "" && len(array.MachineTypes) > 0 && (n.Feature == "" || len(array.MachineTypes) == 1) {
+		n.MachineType = array.MachineTypes[0]
+	}
 	switch {
-	case i < 0:
+	case array.Groups > 0 && n.MachineType == "":
 		n.GroupUnknown = true
-	case m.Nodearrays[i].Groups > 0 && n.MachineType == "":
-		n.GroupUnknown = true
-	case m.Nodearrays[i].Groups > 0:
+	case array.Groups > 0:
 		n.Group = n.MachineType + "_pg0"
 	}
 }
