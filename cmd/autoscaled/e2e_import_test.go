@@ -1,8 +1,10 @@
 package main
 
 import (
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -115,8 +117,23 @@ func TestImportAzslurmConnects(t *testing.T) {
 		{Feature: "dyn", Nodearray: "dynamic"},
 	}, c.Clusters[0].Queue.Slurm.Nodes)
 
+	// A certificate of the server's own making is told, and pinned.
+	served := httptest.NewTLSServer(s.server.Handler())
+	defer served.Close()
+	s.write("autoscale.json", strings.NewReplacer("https://10.1.0.10:9443", served.URL, "hpc-one-autoscaler", "admin").Replace(string(text)))
+	r = s.command(append(args, s.path("password"))...)
+	require.Equal(t, exitBlind, r.code)
+	shown := regexp.MustCompile(`fingerprint ([0-9a-fA-F:]+)`).FindStringSubmatch(r.err)
+	require.Len(t, shown, 2, r.err)
+	r = s.command(append(args, s.path("password"), "--fingerprint", shown[1])...)
+	require.Zero(t, r.code, r.err)
+	s.write("imported.yaml", r.out)
+	c, err = config.Load(s.path("imported.yaml"))
+	require.NoError(t, err)
+	require.Equal(t, shown[1], c.Clusters[0].CycleCloud.TLS.Fingerprint)
+
 	s.write("wrong", "hunter2")
-	r = s.command(append(args, s.path("wrong"))...)
+	r = s.command(append(args, s.path("wrong"), "--fingerprint", shown[1])...)
 	require.Equal(t, exitBlind, r.code)
 	require.Contains(t, r.err, "401")
 	require.Empty(t, r.out)

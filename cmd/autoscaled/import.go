@@ -65,7 +65,7 @@ func newImportAzslurmCommand() *cobra.Command {
 					return blindError(err)
 				}
 			}
-			m := newImported(a, slurmConf, conf, args[0], password)
+			m := newImported(a, slurmConf, conf, args[0], password, fingerprint)
 			if len(m.Pools) == 0 {
 				tellLeft(cmd.ErrOrStderr(), m.left)
 				return errors.New("import azslurm: no nodearray is known to have nodes of Slurm; give --slurm-conf the cluster's slurm.conf")
@@ -122,6 +122,11 @@ func askNodearrays(ctx context.Context, a *azslurm.Autoscale, passwordFile, fing
 		return nil, err
 	}
 	status, err := client.Status(ctx, a.Cluster, false)
+	if errors.Is(err, rest.ErrCertificate) {
+		if shown, unread := rest.Fingerprint(ctx, a.URL); unread == nil {
+			return nil, fmt.Errorf("%w; the server shows one with the SHA-256 fingerprint %s: if that is what its administrator tells you, give --fingerprint", err, shown)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 type imported struct {
 	*azslurm.Autoscale
 	From, PasswordFile, Conf string
+	Fingerprint              string // of CycleCloud's certificate; empty: the system's roots tell
 	Nodes                    []azslurm.Nodes
 	Partitions               []azslurm.Partition
 	Pools                    []importedPool
@@ -32,8 +33,8 @@ type importedPool struct {
 	MachineTypes []string
 }
 
-func newImported(a *azslurm.Autoscale, c *azslurm.Conf, conf, from, password string) *imported {
-	m := &imported{Autoscale: a, From: from, PasswordFile: password, Conf: conf}
+func newImported(a *azslurm.Autoscale, c *azslurm.Conf, conf, from, password, fingerprint string) *imported {
+	m := &imported{Autoscale: a, From: from, PasswordFile: password, Conf: conf, Fingerprint: fingerprint}
 	if c != nil {
 		m.Settings = c.Settings
 		m.KeepAlive = keepAliveFile(c)
@@ -56,6 +57,9 @@ func newImported(a *azslurm.Autoscale, c *azslurm.Conf, conf, from, password str
 		m.left = append(m.left, fmt.Sprintf("password: not printed; put it into %s, readable for the daemon only: jq -j .password %s | install -m 0600 /dev/stdin %s", password, from, password))
 	} else {
 		m.left = append(m.left, fmt.Sprintf("password: %s has none; put it into %s, readable for the daemon only", from, password))
+	}
+	if fingerprint != "" {
+		return m
 	}
 	m.left = append(m.left, "tls: azslurm checks the server's certificate only where verify_certificates is set, and we always do; autoscaled check --connect prints the line that pins one of the server's own making")
 	return m
@@ -125,6 +129,9 @@ clusters:
       url: {{q .URL}}
       user: {{q .User}}
       password_file: {{q .PasswordFile}}
+{{- with .Fingerprint}}
+      tls: {fingerprint: {{q .}}}
+{{- end}}
     queue:
       slurm:
         mode: power_saving
