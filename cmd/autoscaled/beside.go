@@ -47,7 +47,7 @@ func besideOf(c *config.Config, unread func(error)) (*beside, error) {
 	if q == nil || q.Mode != "power_saving" {
 		return nil, nil
 	}
-	cluster, err := slurmCluster(q)
+	cluster, err := slurmCluster(q, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -8,14 +8,14 @@ import (
 )
 
 // checkedSlurm is a site whose queue is a fake Slurm.
-func checkedSlurm(t *testing.T, machineType string) (*site, *fakeSlurm) {
-	s, f := newSite(t, nil), newFakeSlurm(t)
+func checkedSlurm(t *testing.T, machineType string) (*site, *slurmFolder) {
+	s, f := newSite(t, nil), newSlurmFolder(t)
 	s.configure("queue", f.queue(machineType))
 	return s, f
 }
 
 // ourSlurm is a Slurm whose programs are ours.
-func (f *fakeSlurm) ours() {
+func (f *slurmFolder) ours() {
 	f.write("slurm.conf", strings.NewReplacer("/opt/azurehpc/slurm/", "/usr/local/sbin/autoscaled-slurm-").Replace(theirPrograms))
 }
 
@@ -28,9 +28,9 @@ NODES          COUNT  BUCKET                   GROUP  CPUS    MEMORY MIB    GPUS
 execute-[1-2]  2      execute/Standard_F4s_v2  -      4 of 4  7000 of 8192  0 of 0  ok
 `, "\n"), ""}, r)
 
-	f.write("nodes", fakeNode("execute-1", "IDLE+CLOUD", "")+strings.Replace(fakeNode("execute-2", "IDLE+CLOUD", ""), "RealMemory=7000", "RealMemory=9000", 1)+
-		fakeNode("other-1", "IDLE+CLOUD", "")+fakeNode("login-1", "IDLE", ""))
-	f.write("settings", strings.Replace(fakeSettings, "PrivateData             = cloud", "PrivateData             = none", 1))
+	f.write("nodes", folderNode("execute-1", "IDLE+CLOUD", "")+strings.Replace(folderNode("execute-2", "IDLE+CLOUD", ""), "RealMemory=7000", "RealMemory=9000", 1)+
+		folderNode("other-1", "IDLE+CLOUD", "")+folderNode("login-1", "IDLE", ""))
+	f.write("settings", strings.Replace(folderSettings, "PrivateData             = cloud", "PrivateData             = none", 1))
 	r = s.command("slurm", "check")
 	require.Equal(t, exitFailure, r.code)
 	require.Equal(t, "autoscaled: 3 things are wrong\n", r.err)

@@ -15,7 +15,7 @@ func (p *process) page(path string) string {
 }
 
 // links makes the programs that Slurm is to call.
-func (f *fakeSlurm) links() string {
+func (f *slurmFolder) links() string {
 	for _, kind := range []string{"resume", "suspend", "resume-fail"} {
 		f.write("sbin/autoscaled-slurm-"+kind, "#!/bin/sh\n")
 	}
@@ -24,7 +24,7 @@ func (f *fakeSlurm) links() string {
 
 // switched is a site whose queue is a Slurm that CycleCloud's own integration has left,
 // but for its programs.
-func switched(t *testing.T) (s *site, f *fakeSlurm, programs string) {
+func switched(t *testing.T) (s *site, f *slurmFolder, programs string) {
 	s, f = checkedSlurm(t, "Standard_F4s_v2")
 	require.NoError(t, os.MkdirAll(s.path("state"), 0o750))
 	return s, f, f.links()
@@ -34,8 +34,8 @@ func switched(t *testing.T) (s *site, f *fakeSlurm, programs string) {
 // configuration is what it was, byte by byte.
 func TestSlurmTakeoverAndHandback(t *testing.T) {
 	s, f, programs := switched(t)
-	f.write("nodes", fakeNode("execute-1", "IDLE+CLOUD+POWERING_UP", "")+
-		fakeNode("execute-2", "DOWN+CLOUD+POWERED_DOWN", "autoscaled: sold out")+fakeNode("execute-3", "DOWN+CLOUD+POWERED_DOWN", "disk"))
+	f.write("nodes", folderNode("execute-1", "IDLE+CLOUD+POWERING_UP", "")+
+		folderNode("execute-2", "DOWN+CLOUD+POWERED_DOWN", "autoscaled: sold out")+folderNode("execute-3", "DOWN+CLOUD+POWERED_DOWN", "disk"))
 	p := s.start()
 	const theirs = "Slurm's ResumeProgram is azslurm's, /opt/azurehpc/slurm/resume_program.sh (autoscaled slurm takeover)"
 	p.logged("step failed")
@@ -59,7 +59,7 @@ func TestSlurmTakeoverAndHandback(t *testing.T) {
 	require.Equal(t, siteDefault, f.read("site_specific.conf"))
 	require.Equal(t, theirPrograms, f.read("slurm.conf"))
 	require.Equal(t, []string{"reconfigure", "update nodename=execute-2 state=RESUME"}, f.changes())
-	f.write("nodes", fakeNode("execute-1", "IDLE+CLOUD+POWERED_DOWN", "")+fakeNode("execute-2", "IDLE+CLOUD+POWERING_UP", ""))
+	f.write("nodes", folderNode("execute-1", "IDLE+CLOUD+POWERED_DOWN", "")+folderNode("execute-2", "IDLE+CLOUD+POWERING_UP", ""))
 	ticks := func() string {
 		return regexp.MustCompile(`autoscaled_ticks_total\{cluster="demo",result="good"\} \d+`).FindString(p.page("/metrics"))
 	}
@@ -80,23 +80,23 @@ func TestSlurmTakeoverAndHandback(t *testing.T) {
 // A switch that can't be done leaves everything as it was.
 func TestSlurmTakeoverRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(f *fakeSlurm)
+		change func(f *slurmFolder)
 		code   int
 		want   string
 	}{
-		"daemon at work": {func(f *fakeSlurm) { f.write("root/proc/9/cmdline", "azslurmd") }, exitFailure,
+		"daemon at work": {func(f *slurmFolder) { f.write("root/proc/9/cmdline", "azslurmd") }, exitFailure,
 			"takeover: end CycleCloud's own integration first: azslurmd is running, process 9 (systemctl disable --now azslurmd)"},
-		"no program":     {func(f *fakeSlurm) { require.NoError(f.t, os.Remove(f.path("sbin/autoscaled-slurm-suspend"))) }, exitFailure, "autoscaled-slurm-suspend: no such file"},
-		"not executable": {func(f *fakeSlurm) { require.NoError(f.t, os.Chmod(f.path("sbin/autoscaled-slurm-resume"), 0o644)) }, exitFailure, "autoscaled-slurm-resume is not executable"},
-		"a later line": {func(f *fakeSlurm) { f.write("slurm.conf", theirPrograms+"ResumeProgram=/usr/bin/true\n") }, exitFailure,
+		"no program":     {func(f *slurmFolder) { require.NoError(f.t, os.Remove(f.path("sbin/autoscaled-slurm-suspend"))) }, exitFailure, "autoscaled-slurm-suspend: no such file"},
+		"not executable": {func(f *slurmFolder) { require.NoError(f.t, os.Chmod(f.path("sbin/autoscaled-slurm-resume"), 0o644)) }, exitFailure, "autoscaled-slurm-resume is not executable"},
+		"a later line": {func(f *slurmFolder) { f.write("slurm.conf", theirPrograms+"ResumeProgram=/usr/bin/true\n") }, exitFailure,
 			"a line after ROOT/site_specific.conf gives Slurm other programs (/usr/bin/true)"},
-		"Slurm refuses":         {func(f *fakeSlurm) { f.write("refuse", "") }, exitFailure, "Invalid user id"},
-		"Slurm does not follow": {func(f *fakeSlurm) { f.write("frozen", "") }, exitFailure, "after scontrol reconfigure Slurm's programs are /opt/azurehpc/slurm/resume_program.sh"},
-		"no file": {func(f *fakeSlurm) {
+		"Slurm refuses":         {func(f *slurmFolder) { f.write("refuse", "") }, exitFailure, "Invalid user id"},
+		"Slurm does not follow": {func(f *slurmFolder) { f.write("frozen", "") }, exitFailure, "after scontrol reconfigure Slurm's programs are /opt/azurehpc/slurm/resume_program.sh"},
+		"no file": {func(f *slurmFolder) {
 			f.write("slurm.conf", strings.TrimSuffix(theirPrograms, "Include site_specific.conf\n"))
 		}, exitUsage, "includes no site_specific.conf; name with --file"},
-		"Slurm is down": {func(f *fakeSlurm) { f.write("down", "") }, exitBlind, "Unable to contact"},
-		"damaged part":  {func(f *fakeSlurm) { f.write("site_specific.conf", "# END autoscaled\n") }, exitFailure, "do not enclose one part"},
+		"Slurm is down": {func(f *slurmFolder) { f.write("down", "") }, exitBlind, "Unable to contact"},
+		"damaged part":  {func(f *slurmFolder) { f.write("site_specific.conf", "# END autoscaled\n") }, exitFailure, "do not enclose one part"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, f, programs := switched(t)
@@ -133,7 +133,7 @@ func TestSlurmTakeoverByAnotherFile(t *testing.T) {
 func TestRunBesideAzslurm(t *testing.T) {
 	s, f, _ := switched(t)
 	f.ours()
-	f.write("nodes", fakeNode("execute-1", "IDLE+CLOUD+POWERING_UP", ""))
+	f.write("nodes", folderNode("execute-1", "IDLE+CLOUD+POWERING_UP", ""))
 	f.write("root/proc/9/cmdline", "azslurmd")
 	p := s.start()
 	p.logged("step failed")

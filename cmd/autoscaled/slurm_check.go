@@ -58,7 +58,7 @@ func slurmParts(cmd *cobra.Command) (*parts, *config.SlurmQueue, error) {
 }
 
 func checkSlurm(ctx context.Context, out io.Writer, p *parts, q *config.SlurmQueue) error {
-	cluster, err := slurmCluster(q)
+	cluster, err := slurmCluster(q, nil)
 	if err != nil {
 		return usageError(err)
 	}

@@ -41,7 +41,7 @@ func newSwitching(cmd *cobra.Command, file string) (*switching, error) {
 		return nil, err
 	}
 	s := &switching{config: c, parts: p, queue: q, out: cmd.OutOrStdout(), file: file}
-	if s.cluster, err = slurmCluster(q); err != nil {
+	if s.cluster, err = slurmCluster(q, nil); err != nil {
 		return nil, usageError(err)
 	}
 	settings, err := s.cluster.Settings(cmd.Context())

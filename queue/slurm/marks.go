@@ -2,7 +2,12 @@ package slurm
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"slices"
 	"strings"
+
+	"autoscaled/autoscale"
 )
 
 // ClearMarks undoes what carries our mark: nodes that we took out of service return to
@@ -25,5 +30,28 @@ func ClearMarks(ctx context.Context, c Cluster) (names []string, comments int, e
 			return nil, 0, err
 		}
 	}
-	return names, 0, nil
+	comments, err = clearComments(ctx, c)
+	return names, comments, err
+}
+
+// clearComments empties the comments that we gave jobs.
+func clearComments(ctx context.Context, c Cluster) (cleared int, err error) {
+	teller, ok := c.(Detailer)
+	if !ok {
+		return 0, nil
+	}
+	details, err := teller.Details(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range slices.Sorted(maps.Keys(details)) {
+		if !strings.HasPrefix(details[id].Comment, Mark) {
+			continue
+		}
+		if err := c.UpdateJob(ctx, id, ""); err != nil && !errors.Is(err, autoscale.ErrNotFound) {
+			return cleared, err // one that is over needs none
+		}
+		cleared++
+	}
+	return cleared, nil
 }

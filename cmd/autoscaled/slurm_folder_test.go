@@ -9,16 +9,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fakeSlurm is a folder with a squeue and a scontrol that answer from files beside them:
+// slurmFolder is a folder with a squeue and a scontrol that answer from files beside them:
 // nodes, jobs and settings, of which the programs are those that slurm.conf and
 // site_specific.conf name, the last of each. Every change that is asked for is a line of
 // the file changes. The folder root is the root of the machine that it is on.
-type fakeSlurm struct {
+type slurmFolder struct {
 	t   *testing.T
 	dir string
 }
 
-const fakeScontrol = `#!/bin/sh
+const folderScontrol = `#!/bin/sh
 cd "$(dirname "$0")"
 [ ! -e down ] || { echo "slurm_load_node error: Unable to contact slurm controller (connect failure)" >&2; exit 1; }
 last() { grep -h "^$1=" slurm.conf site_specific.conf | tail -n 1 | cut -d= -f2-; }
@@ -35,7 +35,7 @@ case "$*" in
 esac
 `
 
-const fakeSettings = `Configuration data as of 2026-11-22T12:00:00
+const folderSettings = `Configuration data as of 2026-11-22T12:00:00
 ClusterName             = demo
 PrivateData             = cloud
 ResumeRate              = 0 nodes/min
@@ -61,22 +61,22 @@ Include site_specific.conf
 // siteDefault is what the installer leaves, without an end of the line.
 const siteDefault = "# site specific slurm configuration. This is preserved during upgrades"
 
-// newFakeSlurm makes one whose nodes fit the buckets of newSite's cluster, and that is
+// newSlurmFolder makes one whose nodes fit the buckets of newSite's cluster, and that is
 // driven by CycleCloud's own integration.
-func newFakeSlurm(t *testing.T) *fakeSlurm {
-	f := &fakeSlurm{t: t, dir: t.TempDir()}
-	f.write("scontrol", fakeScontrol)
+func newSlurmFolder(t *testing.T) *slurmFolder {
+	f := &slurmFolder{t: t, dir: t.TempDir()}
+	f.write("scontrol", folderScontrol)
 	f.write("squeue", "#!/bin/sh\ncat \"$(dirname \"$0\")/jobs\"\n")
 	f.write("jobs", "")
-	f.write("settings", fakeSettings)
+	f.write("settings", folderSettings)
 	f.write("slurm.conf", theirPrograms)
 	f.write("site_specific.conf", siteDefault)
-	f.write("nodes", fakeNode("execute-1", "IDLE+CLOUD+POWERED_DOWN", "")+fakeNode("execute-2", "IDLE+CLOUD+POWERED_DOWN", ""))
+	f.write("nodes", folderNode("execute-1", "IDLE+CLOUD+POWERED_DOWN", "")+folderNode("execute-2", "IDLE+CLOUD+POWERED_DOWN", ""))
 	require.NoError(t, os.MkdirAll(f.path("root/proc"), 0o755))
 	return f
 }
 
-func fakeNode(name, state, reason string) string {
+func folderNode(name, state, reason string) string {
 	line := "NodeName=" + name + " CPUAlloc=0 CPUTot=4 AvailableFeatures=cloud ActiveFeatures=cloud Gres=(null) NodeAddr=" + name + " NodeHostName=" + name +
 		" RealMemory=7000 AllocMem=0 State=" + state + " Partitions=execute "
 	if reason != "" {
@@ -85,15 +85,15 @@ func fakeNode(name, state, reason string) string {
 	return line + "\n"
 }
 
-func (f *fakeSlurm) path(name string) string { return filepath.Join(f.dir, name) }
+func (f *slurmFolder) path(name string) string { return filepath.Join(f.dir, name) }
 
-func (f *fakeSlurm) write(name, text string) {
+func (f *slurmFolder) write(name, text string) {
 	f.t.Helper()
 	require.NoError(f.t, os.MkdirAll(filepath.Dir(f.path(name)), 0o755))
 	require.NoError(f.t, os.WriteFile(f.path(name), []byte(text), 0o755))
 }
 
-func (f *fakeSlurm) read(name string) string {
+func (f *slurmFolder) read(name string) string {
 	f.t.Helper()
 	text, err := os.ReadFile(f.path(name))
 	if !os.IsNotExist(err) {
@@ -103,12 +103,12 @@ func (f *fakeSlurm) read(name string) string {
 }
 
 // queue is the configuration's key, in mode power saving.
-func (f *fakeSlurm) queue(machineType string) string {
+func (f *slurmFolder) queue(machineType string) string {
 	return "slurm: {commands: " + f.dir + ", host_root: " + f.path("root") +
 		", nodes: [{names: \"execute-[1-10]\", nodearray: execute, machine_type: " + machineType + "}]}"
 }
 
 // changes are what was asked to be changed, a line each.
-func (f *fakeSlurm) changes() []string {
+func (f *slurmFolder) changes() []string {
 	return strings.Split(strings.TrimSuffix(strings.ReplaceAll(f.read("changes"), "--local ", ""), "\n"), "\n")
 }
