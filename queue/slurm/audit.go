@@ -58,15 +58,15 @@ func Audit(nodes []Node, supply *autoscale.Supply, m *Mapping) ([]Audited, []Fin
 type auditor struct {
 	supply   *autoscale.Supply
 	mapping  *Mapping
-	kinds    []kind
+	kinds    []auditedKind
 	findings []Finding
 	// groups are the names in each placement group.
 	groups map[groupKey][]string
 	order  []groupKey
 }
 
-// kind is a set of nodes that are alike.
-type kind struct {
+// auditedKind is a set of nodes that are alike.
+type auditedKind struct {
 	Audited
 	names []string
 	where autoscale.Selector
@@ -83,24 +83,24 @@ type groupKey struct {
 func (a *auditor) add(n *Node) {
 	where, group, known := a.mapping.Node(n)
 	gpus := gres(n.Gres)["gpu"]
-	i := slices.IndexFunc(a.kinds, func(k kind) bool {
+	i := slices.IndexFunc(a.kinds, func(k auditedKind) bool {
 		return k.known == known && k.Group == group && k.CPUs == n.CPUs && k.Memory == n.Memory && k.GPUs == gpus && equalSelectors(k.where, where)
 	})
 	if i < 0 {
 		i = len(a.kinds)
-		k := kind{where: where, known: known}
+		k := auditedKind{where: where, known: known}
 		k.Group, k.CPUs, k.Memory, k.GPUs = group, n.CPUs, n.Memory, gpus
 		a.kinds = append(a.kinds, k)
 	}
 	a.kinds[i].names = append(a.kinds[i].names, n.Name)
 }
 
-func (a *auditor) find(k *kind, wrong bool, format string, args ...any) {
+func (a *auditor) find(k *auditedKind, wrong bool, format string, args ...any) {
 	k.Wrong = k.Wrong || wrong
 	a.findings = append(a.findings, Finding{Wrong: wrong, Subject: k.Names, What: fmt.Sprintf(format, args...)})
 }
 
-func (a *auditor) check(k *kind) {
+func (a *auditor) check(k *auditedKind) {
 	k.Count = len(k.names)
 	var err error
 	if k.Names, err = Compress(k.names); err != nil {
@@ -191,7 +191,7 @@ func usable(vm autoscale.Bytes) int64 {
 	return int64(min(mib-1024, mib*0.95))
 }
 
-func (a *auditor) checkResources(k *kind, p *autoscale.Pool) {
+func (a *auditor) checkResources(k *auditedKind, p *autoscale.Pool) {
 	mib := int64(p.Node.Memory / autoscale.MiB)
 	switch cores := int64(p.Node.Cores); {
 	case cores == 0: // its Invalid says that nothing is known
@@ -218,7 +218,7 @@ func (a *auditor) checkResources(k *kind, p *autoscale.Pool) {
 
 // checkNames finds names that the server can't count to: it makes each of a format and
 // a number.
-func (a *auditor) checkNames(k *kind) {
+func (a *auditor) checkNames(k *auditedKind) {
 	var bad []string
 	for _, name := range k.names {
 		if parts := splitHost(name); parts.number < 0 || strings.Contains(name, "%") || len(strconv.FormatInt(parts.number, 10)) == maxHostDigits {
@@ -231,7 +231,7 @@ func (a *auditor) checkNames(k *kind) {
 }
 
 // checkLimits tells where Slurm has more nodes than there can ever be.
-func (a *auditor) checkLimits(k *kind, p *autoscale.Pool) {
+func (a *auditor) checkLimits(k *auditedKind, p *autoscale.Pool) {
 	least := int64(math.MaxInt64)
 	var by autoscale.Limit
 	for _, d := range p.Draws {
@@ -246,7 +246,7 @@ func (a *auditor) checkLimits(k *kind, p *autoscale.Pool) {
 	}
 }
 
-func (a *auditor) addGroup(k *kind, p *autoscale.Pool) {
+func (a *auditor) addGroup(k *auditedKind, p *autoscale.Pool) {
 	if p.GroupSize == 0 {
 		a.find(k, true, "placement group %s: bucket %s has no placement groups", k.Group, p.ID)
 		return
