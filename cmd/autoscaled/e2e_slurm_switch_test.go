@@ -41,7 +41,7 @@ func TestSlurmTakeoverAndHandback(t *testing.T) {
 	p.logged("step failed")
 	require.Equal(t, theirs, p.find("step failed")["error"])
 	eventually(t, "not ready, and says why", func() bool { return strings.Contains(p.page("/readyz"), theirs) })
-	require.Contains(t, p.page("/metrics"), `autoscaled_refused{cluster="demo"} 1`)
+	p.shows(`autoscaled_refused{cluster="demo"}`, "1")
 	require.Zero(t, s.nodes())
 
 	r := s.command("slurm", "takeover", "--programs", programs)
@@ -50,7 +50,7 @@ func TestSlurmTakeoverAndHandback(t *testing.T) {
 	require.Contains(t, r.out, "The daemon was woken.")
 	require.Equal(t, []string{"reconfigure"}, f.changes())
 	eventually(t, "the resumed node is made", func() bool { return s.nodes() == 1 })
-	require.Contains(t, p.page("/metrics"), `autoscaled_refused{cluster="demo"} 0`)
+	p.shows(`autoscaled_refused{cluster="demo"}`, "0")
 
 	f.write("changes", "")
 	r = s.command("slurm", "handback")
@@ -146,6 +146,6 @@ func TestRunBesideAzslurm(t *testing.T) {
 	f.write("root/proc/9/cmdline", "azslurmd")
 	p.stop(os.Interrupt)
 	p = s.start("--dry-run")
-	eventually(t, "the metric", func() bool { return strings.Contains(p.page("/metrics"), `autoscaled_refused{cluster="demo"} 1`) })
+	p.shows(`autoscaled_refused{cluster="demo"}`, "1")
 	require.NotContains(t, p.page("/readyz"), "azslurmd")
 }

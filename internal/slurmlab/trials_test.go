@@ -190,8 +190,10 @@ func TestTrialCutOverAndBack(t *testing.T) {
 		o.Lines = strings.ReplaceAll(powerLines, "htc-[1-120]", "htc-[1-10]") + "Include " + filepath.Join(o.Dir, siteFile) + "\n"
 		o.SuspendTime = 60 * time.Second
 	}})
+	require.NoError(t, os.WriteFile(l.path(siteFile), []byte("# site specific slurm configuration. This is preserved during upgrades"), 0o644))
 	old := l.standIn(0)
 	file := l.configure("policy", "adopt: all")
+	programs := l.links(file)
 	array := l.submit("sleep 1", "-n1", "--array=0-499%40")
 	gang := l.submit("srun hostname; "+l.hold("end"), "-p", "hpc", "-N8", "--exclusive")
 	l.running(gang, 1)
@@ -200,15 +202,16 @@ func TestTrialCutOverAndBack(t *testing.T) {
 	before, tree := len(l.created()), l.configuration()
 
 	old()
-	l.programs(file)
-	d := l.start(file)
+	said, err := l.command("slurm", "takeover", "--programs", programs, "-c", file)
+	require.NoError(t, err, said)
+	l.start(file)
 	tasks := len(array.started(t))
 	l.running(array, min(500, tasks+80))
 	require.Len(t, l.created(), before, "the cut-over created nothing")
 	require.Equal(t, before, l.there(), "and ended nothing")
 
-	d.stop()
-	l.restore(tree)
+	said, err = l.command("slurm", "handback", "-c", file)
+	require.NoError(t, err, said)
 	l.standIn(0)
 	require.Equal(t, tree, l.configuration())
 	tasks = len(array.started(t))
@@ -224,25 +227,13 @@ func TestTrialCutOverAndBack(t *testing.T) {
 // siteFile is where a site sets what differs from CycleCloud's defaults.
 const siteFile = "etc/site_specific.conf"
 
-// programs makes the program's hooks Slurm's, as the documentation tells: in the site's own file,
-// which the controller reads again.
-func (l *lab) programs(file string) {
+// links makes the program's hooks, under the names that Slurm calls them by.
+func (l *lab) links(file string) (folder string) {
 	l.t.Helper()
-	var text strings.Builder
-	for _, p := range []struct{ key, name string }{{"ResumeProgram", "resume"}, {"SuspendProgram", "suspend"}, {"ResumeFailProgram", "resume-fail"}} {
-		name := "autoscaled-" + p.name
-		require.NoError(l.t, l.Program(name, fmt.Sprintf("exec %s slurm %s \"$1\" -c %s", os.Getenv(programPath), p.name, file)))
-		fmt.Fprintf(&text, "%s=%s\n", p.key, l.path("bin/"+name))
+	for _, kind := range []string{"resume", "suspend", "resume-fail"} {
+		require.NoError(l.t, l.Program("autoscaled-slurm-"+kind, fmt.Sprintf("exec %s slurm %s \"$1\" -c %s", os.Getenv(programPath), kind, file)))
 	}
-	require.NoError(l.t, os.WriteFile(l.path(siteFile), []byte(text.String()), 0o644))
-	l.run("scontrol", "reconfigure")
-}
-
-// restore puts the site's file back.
-func (l *lab) restore(tree map[string]string) {
-	l.t.Helper()
-	require.NoError(l.t, os.WriteFile(l.path(siteFile), []byte(tree["site_specific.conf"]), 0o644))
-	l.run("scontrol", "reconfigure")
+	return l.path("bin")
 }
 
 // configuration is every file of Slurm's, byte by byte.
