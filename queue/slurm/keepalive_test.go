@@ -115,6 +115,9 @@ func TestKeepAliveKeepsEntriesOfOthers(t *testing.T) {
 	r.says(keepAliveFirst + "# KeepAlive: htc-[1-2]\nSuspendExcNodes=htc-[1-2],htc-[1-3]:2,hpc-1\n")
 	require.NoError(t, r.mirror("htc-2"))
 	r.says(keepAliveFirst + "# KeepAlive: htc-2\nSuspendExcNodes=htc-2,htc-[1-3]:2,hpc-1\n")
+	require.NoError(t, os.WriteFile(r.path, []byte("SuspendExcNodes=htc-[1-3]:2,htc-1\n"), 0o600))
+	require.NoError(t, r.mirror("htc-1"))
+	r.says(keepAliveFirst + "# KeepAlive: htc-1\nSuspendExcNodes=htc-1,htc-[1-3]:2,htc-1\n")
 
 	r.k = slurm.NewKeepAlive(r.path, r.suspender)
 	require.NoError(t, os.WriteFile(r.path, []byte(keepAliveFirst+"# KeepAlive: htc-2\nSuspendExcNodes=hpc-1\n"), 0o600))

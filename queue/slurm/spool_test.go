@@ -93,7 +93,9 @@ func TestSpoolMovesDamagedFilesAside(t *testing.T) {
 	for i, text := range bad {
 		require.NoError(t, os.WriteFile(name(i), []byte(text), 0o600))
 	}
-	require.NoError(t, os.Symlink("/etc/passwd", name(90)))
+	elsewhere := filepath.Join(t.TempDir(), "hook")
+	require.NoError(t, os.WriteFile(elsewhere, []byte(`{"kind":"resume","nodes":"z","at":"2026-11-22T06:00:00Z"}`), 0o600))
+	require.NoError(t, os.Symlink(elsewhere, name(90)))
 	require.NoError(t, syscall.Mkfifo(name(91), 0o600))
 	list, err := s.List(hookTime)
 	require.ErrorIs(t, err, slurm.ErrHookDamaged)
