@@ -3,6 +3,7 @@ package slurm
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 
 	"autoscaled/autoscale"
@@ -86,6 +87,7 @@ func (d *Dynamic) Demand(ctx context.Context) (autoscale.Demand, error) {
 		return autoscale.Demand{}, err
 	}
 	d.nodes, d.demand = s.Nodes, s.Demand(&d.Mapping)
+	d.giveUp()
 	for id, name := range d.kept {
 		if _, listed := d.demand.Use[name]; listed {
 			delete(d.kept, id) // it registered itself
@@ -94,6 +96,20 @@ func (d *Dynamic) Demand(ctx context.Context) (autoscale.Demand, error) {
 		}
 	}
 	return d.demand, nil
+}
+
+// giveUp notes the registered nodes that Slurm has lost. What ran there it has requeued,
+// and their VMs are of no more use: were they expected back, jobs would wait for them.
+func (d *Dynamic) giveUp() {
+	for i := range d.nodes {
+		n := &d.nodes[i]
+		if _, ours := claimed(n); ours && down(n) && !works(n) && !n.Is("DRAIN") && lostBySlurm(n.Reason) {
+			name := strings.ToLower(n.Name)
+			use := d.demand.Use[name]
+			use.Drain, use.Missing = autoscale.DrainDone, false
+			d.demand.Use[name] = use
+		}
+	}
 }
 
 func (d *Dynamic) snapshot(ctx context.Context) (s Snapshot, err error) {

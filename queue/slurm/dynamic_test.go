@@ -126,6 +126,24 @@ func TestVMThatDiesUnderAJob(t *testing.T) {
 	require.Empty(t, d.states())
 }
 
+// A VM whose slurmd fell silent is given up with its node, and an administrator's is not.
+func TestVMThatSlurmLost(t *testing.T) {
+	d := newDynamicTest(t, nil)
+	n, m := cloudVM("1", "htc-1"), cloudVM("2", "htc-2")
+	d.tick(n, m)
+	for _, name := range []string{"htc-1", "htc-2"} {
+		d.slurm.register(name)
+		with(d.slurm.nodes[name], "DOWN", []string{"NOT_RESPONDING"}, nil)
+	}
+	d.slurm.nodes["htc-1"].Reason, d.slurm.nodes["htc-2"].Reason = "Not responding", "being repaired"
+	d.slurm.nodes["theirs"] = &slurm.Node{Name: "theirs", State: "DOWN+DYNAMIC_NORM", Reason: "Not responding"}
+	require.Equal(t, map[string]autoscale.HostUse{
+		"htc-1": {Node: "1", Drain: autoscale.DrainDone}, "htc-2": {Node: "2", Drain: autoscale.DrainForeign}, "theirs": {Missing: true},
+	}, d.tick(n, m).Use)
+	with(d.slurm.nodes["htc-1"], "", []string{"COMPLETING"}, nil)
+	require.True(t, d.tick(n, m).Use["htc-1"].Missing, "its jobs are not given up yet")
+}
+
 // One list without a VM is not believed, nor one that was never read.
 func TestOneListWithoutAVM(t *testing.T) {
 	d := newDynamicTest(t, nil)
