@@ -28,7 +28,7 @@ type Cluster struct {
 	Name       string      `key:"name" required:"yes" help:"Name in logs, metrics and the journal."`
 	CycleCloud *CycleCloud `key:"cyclecloud" help:"A CycleCloud server. Exactly one of cyclecloud and anka."`
 	Anka       *Anka       `key:"anka" help:"An Anka Build Cloud controller."`
-	Queue      Queue       `key:"queue" required:"yes" help:"Where demand comes from: exactly one of file, http, exec, push, prometheus, slurm, gridengine, github, github_rest and gitlab."`
+	Queue      Queue       `key:"queue" required:"yes" help:"Where demand comes from: exactly one of file, http, exec, push, prometheus, slurm, gridengine, pbs, github, github_rest and gitlab."`
 	Scaling    Scaling     `key:"policy" required:"yes" help:"What is allowed and wanted. Followed without a restart."`
 }
 
@@ -64,6 +64,8 @@ type Queue struct {
 
 	GitHub     *GitHubQueue     `key:"github" cloud:"anka" help:"The runner scale sets of GitHub Actions: each VM is a runner for one job."`
 	GitHubREST *GitHubRESTQueue `key:"github_rest" cloud:"anka" help:"The jobs of repositories of GitHub Actions, polled: where scale sets can't be used."`
+
+	PBS *PBSQueue `key:"pbs" cloud:"cyclecloud" help:"An OpenPBS or PBS Professional, whose nodes come and go."`
 
 	Slurm *SlurmQueue `key:"slurm" cloud:"cyclecloud" help:"A Slurm cluster, whose nodes come and go."`
 

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 // Check is [Load] that also tries every file and variable that the config names
@@ -44,6 +45,9 @@ func (s *source) files(c *Config) {
 		if q := cluster.Queue.GitLab; q != nil {
 			s.secretReadable(at+".queue.gitlab.token", q.Token())
 			s.tlsReadable(at+".queue.gitlab.tls", &q.TLS)
+		}
+		if q := cluster.Queue.PBS; q != nil && q.Commands != "" {
+			s.readable(at+".queue.pbs.commands", filepath.Join(q.Commands, "qstat"))
 		}
 		if q := cluster.Queue.Slurm; q != nil {
 			s.slurmReadable(q, at+".queue.slurm")

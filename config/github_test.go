@@ -48,7 +48,7 @@ func TestGitHubMistakes(t *testing.T) {
 		{"select: {template", "select: {pool: iso, template", at + `10: clusters[0].queue.github.scale_sets[0].select.pool: there is no pool "iso"; did you mean "ios"?`},
 		{"{name: macos-15, ", "{", at + "10: clusters[0].queue.github.scale_sets[0].name: is missing"},
 		{", value: fast", "", at + "10: clusters[0].queue.github.scale_sets[0].select.labels[0].value: is missing"},
-		{"      github:", "      file: {path: x}\n      github:", at + "5: clusters[0].queue: must hold exactly one of file, http, exec, push, prometheus, slurm, gridengine, github, github_rest and gitlab; it has file and github"},
+		{"      github:", "      file: {path: x}\n      github:", at + "5: clusters[0].queue: must hold exactly one of file, http, exec, push, prometheus, slurm, gridengine, pbs, github, github_rest and gitlab; it has file and github"},
 	} {
 		require.Contains(t, minimalGitHub, c[0])
 		_, err := parse(t, strings.Replace(minimalGitHub, c[0], c[1], 1))

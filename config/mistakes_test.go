@@ -133,8 +133,8 @@ func TestMistakes(t *testing.T) {
 		{"half a certificate", edit("user: admin", "user: admin\n      tls: {cert_file: x}"), "c.yaml:6: clusters[0].cyclecloud.tls: cert_file and key_file belong together; one is missing"},
 		{"fingerprint", edit("user: admin", "user: admin\n      tls: {fingerprint: abcd}"), "c.yaml:6: clusters[0].cyclecloud.tls.fingerprint: is not a SHA-256 sum in hex (64 digits)"},
 
-		{"no queue", edit(file, "file:"), "c.yaml:7: clusters[0].queue: must hold one of file, http, exec, push, prometheus, slurm, gridengine, github, github_rest and gitlab"},
-		{"two queues", edit(file, file+"\n      exec: {command: [x]}"), "c.yaml:7: clusters[0].queue: must hold exactly one of file, http, exec, push, prometheus, slurm, gridengine, github, github_rest and gitlab; it has file and exec"},
+		{"no queue", edit(file, "file:"), "c.yaml:7: clusters[0].queue: must hold one of file, http, exec, push, prometheus, slurm, gridengine, pbs, github, github_rest and gitlab"},
+		{"two queues", edit(file, file+"\n      exec: {command: [x]}"), "c.yaml:7: clusters[0].queue: must hold exactly one of file, http, exec, push, prometheus, slurm, gridengine, pbs, github, github_rest and gitlab; it has file and exec"},
 		{"no path", edit(file, "file: {}"), "c.yaml:8: clusters[0].queue.file.path: is missing"},
 		{"no command", edit(file, "exec: {command: []}"), "c.yaml:8: clusters[0].queue.exec.command: names no program"},
 		{"http without url", edit(file, "http: {timeout: 5s}"), "c.yaml:8: clusters[0].queue.http.url: is missing"},

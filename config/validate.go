@@ -168,7 +168,7 @@ func (s *source) tls(t *TLS, at, address string) {
 	}
 }
 
-const kindsOfQueue = "file, http, exec, push, prometheus, slurm, gridengine, github, github_rest and gitlab"
+const kindsOfQueue = "file, http, exec, push, prometheus, slurm, gridengine, pbs, github, github_rest and gitlab"
 
 func (s *source) queue(top *Config, c *Cluster, at string) {
 	q := &c.Queue
@@ -194,6 +194,10 @@ func (s *source) queue(top *Config, c *Cluster, at string) {
 	if q.Prometheus != nil {
 		set = append(set, "prometheus")
 		s.prometheusQueue(q.Prometheus, at+".prometheus")
+	}
+	if q.PBS != nil {
+		set = append(set, "pbs")
+		s.pbsQueue(c, q.PBS, at+".pbs")
 	}
 	if q.Slurm != nil {
 		set = append(set, "slurm")

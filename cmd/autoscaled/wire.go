@@ -109,6 +109,8 @@ func (p *parts) addQueue(stateDir string, metrics *web.Metrics, dryRun bool) err
 		return p.addPush(q.Push, metrics)
 	case q.Prometheus != nil:
 		return p.addPrometheus(q.Prometheus, metrics)
+	case q.PBS != nil:
+		return p.addPBS(q.PBS, dryRun)
 	case q.Slurm != nil:
 		return p.addSlurm(q.Slurm, stateDir, metrics, dryRun)
 	case q.GridEngine != nil:
@@ -143,6 +145,8 @@ func (p *parts) queueTimeout() time.Duration {
 		return q.Exec.Timeout.Std() + 5*time.Second
 	case q.Prometheus != nil: // several queries, one after the other
 		return 4 * q.Prometheus.Timeout.Std()
+	case q.PBS != nil: // jobs, vnodes, queues and the server, one after the other
+		return 4 * q.PBS.Timeout.Std()
 	case q.Slurm != nil: // jobs, nodes and settings, one after the other
 		return 4 * q.Slurm.Timeout.Std()
 	case q.GridEngine != nil: // several programs, one after the other
@@ -170,6 +174,8 @@ func queueName(q config.Queue) string {
 		return "pushes to " + q.Push.Listen + queue.PushPath
 	case q.Prometheus != nil:
 		return "queries of " + q.Prometheus.URL
+	case q.PBS != nil:
+		return pbsName(q.PBS)
 	case q.Slurm != nil:
 		return slurmName(q.Slurm)
 	case q.GridEngine != nil:

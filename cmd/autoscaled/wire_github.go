@@ -18,6 +18,7 @@ const (
 	githubNote     = "github"
 	githubRESTNote = "github_rest"
 	gitlabNote     = "gitlab"
+	pbsNote        = "pbs"
 )
 
 // noteName is that of the cluster's queue.
@@ -25,6 +26,8 @@ func (p *parts) noteName() string {
 	switch q := p.cluster.Queue; {
 	case q.GitLab != nil:
 		return gitlabNote
+	case q.PBS != nil:
+		return pbsNote
 	case q.GitHubREST != nil:
 		return githubRESTNote
 	}

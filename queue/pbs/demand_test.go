@@ -141,11 +141,11 @@ func TestResourcesOfChunks(t *testing.T) {
 func TestOfferedResources(t *testing.T) {
 	m := mapping()
 	m.Resources = []Resource{{"fpga", Count, "cards"}, {"disk", Label, "disk"}, {"slot_type", Ignored, ""}}
-	offer := autoscale.Resources{Cores: 4, Memory: 8 << 30, Custom: map[string]int64{"cards": 2}}
+	offer := Offered{autoscale.Resources{Cores: 4, Memory: 8 << 30, Custom: map[string]int64{"cards": 2}}, map[string]string{"nodearray": "execute", "machine_type": "F4"}}
 	require.Equal(t, []Amount{
 		{"ncpus", "4"}, {"mem", "8388608kb"}, {"ngpus", "0"}, {"nodearray", "execute"}, {"vm_size", "F4"}, {"group_id", "_none_"}, {"ungrouped", "true"}, {"fpga", "2"},
-	}, m.offered(offer, map[string]string{"nodearray": "execute", "machine_type": "F4"}, ""))
-	grouped := m.offered(offer, nil, "pg1")
+	}, m.offered(offer, ""))
+	grouped := m.offered(offer, "pg1")
 	require.Contains(t, grouped, Amount{"group_id", "pg1"})
 	require.Contains(t, grouped, Amount{"ungrouped", "false"})
 }

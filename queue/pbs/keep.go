@@ -20,23 +20,33 @@ func (s *Source) Keep(ctx context.Context, supply autoscale.Supply, _ []autoscal
 	found := newFinder(s.nodes)
 	s.mu.Unlock()
 	tasks, records := s.survey(supply, found)
-	if err := s.commit(ctx, func(all map[string]record) {
+	if len(tasks) > 0 { // since the tick began, hosts may have been drained
+		listed, err := s.lookAtNodes(ctx)
+		if err != nil {
+			return errors.Join(fmt.Errorf("ask PBS: %w", err), s.record(ctx, records))
+		}
+		tasks, records = s.survey(supply, newFinder(listed))
+	}
+	if err := s.record(ctx, records); err != nil {
+		return err
+	}
+	return errors.Join(s.join(ctx, tasks), s.leave(ctx, supply))
+}
+
+// record writes whose vnodes are ours.
+func (s *Source) record(ctx context.Context, records []record) error {
+	return s.commit(ctx, func(all map[string]record) {
 		for _, r := range records {
 			all[r.key()] = r
 		}
-	}); err != nil {
-		return err
-	}
-	return errors.Join(s.join(ctx, tasks), s.leave(ctx, supply, found))
+	})
 }
 
 // joint is a node that is to be joined.
 type joint struct {
 	node  autoscale.Node
 	vnode *Node // nil: there is none yet
-	offer autoscale.Resources
-	// labels are its pool's.
-	labels map[string]string
+	offer Offered
 }
 
 // survey finds the nodes that are to be joined, and the records of these and of those that
@@ -64,8 +74,8 @@ func (s *Source) survey(supply autoscale.Supply, found finder) (tasks []joint, r
 		if v != nil {
 			name = v.Name
 		}
-		if v == nil || v.NodeID != string(n.ID) || v.Is("offline") && strings.HasPrefix(v.Comment, joinMark) {
-			tasks = append(tasks, joint{*n, v, offer, pool.Labels})
+		if v == nil || v.NodeID != string(n.ID) || v.Is("offline") && joins(v) {
+			tasks = append(tasks, joint{*n, v, offer})
 		}
 		records = append(records, record{Host: name, Node: n.ID})
 	}
@@ -90,28 +100,29 @@ func (s *Source) join(ctx context.Context, tasks []joint) error {
 }
 
 // joinOne makes a vnode usable: it is created where it is not there, taken out of service
-// until it is whole, given its resources, ccnodeid last, and put into service. An
-// administrator's word that it is out of service stays.
+// until it is whole, given its resources, ccnodeid last, and put into service. One that is
+// out of service already stays so, for an administrator's reason or for ours.
 func (s *Source) joinOne(ctx context.Context, t *joint) error {
-	name, theirs := hostName(&t.node), false
+	name, stays := hostName(&t.node), false
 	if t.vnode != nil {
 		name = t.vnode.Name
 		if t.vnode.NodeID != "" && t.vnode.NodeID != string(t.node.ID) && len(t.vnode.Jobs) > 0 {
 			return fmt.Errorf("vnode %s is still that of node %s, which is gone, and has job %s: %w", name, t.vnode.NodeID, t.vnode.Jobs[0], autoscale.ErrRejected)
 		}
-		theirs = t.vnode.Is("offline") && !drainedByUs(t.vnode) && !strings.HasPrefix(t.vnode.Comment, joinMark)
+		another := t.vnode.NodeID != "" && t.vnode.NodeID != string(t.node.ID)
+		stays = t.vnode.Is("offline") && !joins(t.vnode) && !(another && drainedByUs(t.vnode))
 	} else if err := s.commands.do(ctx, "qmgr", "-c", "create node "+name); err != nil && !says(err, "already exist") {
 		return err
 	}
-	if !theirs {
+	if !stays {
 		if err := s.commands.do(ctx, "pbsnodes", "-C", joinMark, "-o", name); err != nil {
 			return err
 		}
 	}
-	if err := s.describe(ctx, name, s.offered(t.offer, t.labels, t.node.Group)); err != nil {
+	if err := s.describe(ctx, name, s.offered(t.offer, t.node.Group)); err != nil {
 		return err
 	}
-	if err := s.identify(ctx, name, string(t.node.ID)); err != nil || theirs {
+	if err := s.identify(ctx, name, string(t.node.ID)); err != nil || stays {
 		return err
 	}
 	return s.commands.do(ctx, "pbsnodes", "-C", serveMark, "-r", name)
@@ -151,17 +162,18 @@ func (s *Source) describe(ctx context.Context, name string, amounts []Amount) er
 func unknownResource(err error) bool { return says(err, "unknown resource") }
 
 // identify sets ccnodeid, which tells that the vnode is whole. Where PBS does not know the
-// resource, it is made.
+// resource, it is made, by whoever comes first.
 func (s *Source) identify(ctx context.Context, name, id string) error {
-	id0 := Amount{nodeIDResource, id}
-	err := s.set(ctx, name, id0)
+	whose := Amount{nodeIDResource, id}
+	err := s.set(ctx, name, whose)
 	if !unknownResource(err) {
 		return err
 	}
-	if err := s.commands.do(ctx, "qmgr", "-c", "create resource "+nodeIDResource+" type=string, flag=h"); err != nil {
-		return err
+	made := s.commands.do(ctx, "qmgr", "-c", "create resource "+nodeIDResource+" type=string, flag=h")
+	if err := s.set(ctx, name, whose); err != nil {
+		return errors.Join(made, err)
 	}
-	return s.set(ctx, name, id0)
+	return nil
 }
 
 func (s *Source) set(ctx context.Context, name string, amounts ...Amount) error {
@@ -185,7 +197,7 @@ func quotedValue(value string) string {
 
 // leave deletes the vnodes of ours whose VM is gone and on which nothing runs, after
 // another look. One at work stays until PBS has given up its jobs.
-func (s *Source) leave(ctx context.Context, supply autoscale.Supply, found finder) error {
+func (s *Source) leave(ctx context.Context, supply autoscale.Supply) error {
 	records, err := s.all(ctx)
 	if err != nil {
 		return err

@@ -81,12 +81,12 @@ func (m *Mapping) resources() map[string]*Resource {
 	return known
 }
 
-// offered are what a vnode's resources are set to, in their order, for a node of a pool
-// that offers so much. ccnodeid is not among them.
-func (m *Mapping) offered(offer autoscale.Resources, labels map[string]string, group string) (list []Amount) {
+// offered are what a vnode's resources are set to, in their order, for a node that offers
+// so much. ccnodeid is not among them.
+func (m *Mapping) offered(offer Offered, group string) (list []Amount) {
 	known := m.resources()
 	add := func(r *Resource) {
-		if value := valueOf(r, offer, labels, group); value != "" && known[r.Name] == r {
+		if value := valueOf(r, offer, group); value != "" && known[r.Name] == r {
 			list = append(list, Amount{r.Name, value})
 		}
 	}
@@ -103,7 +103,7 @@ func (m *Mapping) offered(offer autoscale.Resources, labels map[string]string, g
 // sets the same.
 const noGroup = "_none_"
 
-func valueOf(r *Resource, offer autoscale.Resources, labels map[string]string, group string) string {
+func valueOf(r *Resource, offer Offered, group string) string {
 	switch r.Kind {
 	case Cores:
 		return number(int64(offer.Cores))
@@ -114,7 +114,7 @@ func valueOf(r *Resource, offer autoscale.Resources, labels map[string]string, g
 	case Count:
 		return number(offer.Custom[r.as()])
 	case Label:
-		return labels[r.as()]
+		return offer.Labels[r.as()]
 	case Group:
 		if group == "" {
 			return noGroup

@@ -27,10 +27,16 @@ type Options struct {
 	Mapping
 	// Offer is what a node of a pool offers to jobs. false: the pool is not ours, and its
 	// nodes are not joined.
-	Offer func(pool *autoscale.Pool) (autoscale.Resources, bool)
+	Offer func(pool *autoscale.Pool) (Offered, bool)
 	Store Store
 	// DryRun only reads.
 	DryRun bool
+}
+
+// Offered is what a node offers: how much, and the labels by which jobs choose it.
+type Offered struct {
+	autoscale.Resources
+	Labels map[string]string
 }
 
 // Source turns a PBS into what the loop asks of a queue: demand, what runs where, and hosts
@@ -106,10 +112,10 @@ func (s *Source) Demand(ctx context.Context) (autoscale.Demand, error) {
 // start. One that an administrator took out of service is left alone.
 func (s *Source) Drain(ctx context.Context, nodes []autoscale.Node, reason string) []error {
 	return s.each(ctx, nodes, func(n *autoscale.Node, v *Node) error {
-		if v.Is("offline") && drainedByUs(v) {
+		switch {
+		case v.Is("offline") && drainedByUs(v):
 			return nil
-		}
-		if v.Is("offline") {
+		case v.Is("offline") && !joins(v):
 			return fmt.Errorf("drain %s: an administrator took it out of service: %w", n.Name, autoscale.ErrRejected)
 		}
 		return s.act("drain "+n.Name, s.commands.do(ctx, "pbsnodes", "-C", drainMark+", "+reason, "-o", v.Name))
@@ -119,6 +125,9 @@ func (s *Source) Drain(ctx context.Context, nodes []autoscale.Node, reason strin
 // Undrain puts hosts back into service (pbsnodes -r) that we took out of it.
 func (s *Source) Undrain(ctx context.Context, nodes []autoscale.Node) []error {
 	return s.each(ctx, nodes, func(n *autoscale.Node, v *Node) error {
+		if v.Is("offline") && joins(v) {
+			return nil // it is put into service when it is whole
+		}
 		if v.Is("offline") && !drainedByUs(v) {
 			return fmt.Errorf("undrain %s: it is an administrator who took it out of service: %w", n.Name, autoscale.ErrRejected)
 		}

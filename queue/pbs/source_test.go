@@ -77,7 +77,7 @@ func (w *world) restart() {
 	var err error
 	w.Source, err = New(Options{
 		Commands: w.folder, Store: w.store,
-		Offer: func(p *autoscale.Pool) (autoscale.Resources, bool) { return p.Node, p.ID == "execute/F4" },
+		Offer: func(p *autoscale.Pool) (Offered, bool) { return Offered{p.Node, p.Labels}, p.ID == "execute/F4" },
 	})
 	require.NoError(w.t, err)
 }
@@ -116,6 +116,7 @@ func (w *world) keep() {
 	w.t.Helper()
 	w.demand()
 	require.NoError(w.t, w.Keep(w.t.Context(), w.supply, nil))
+	w.hosts()
 }
 
 func TestDemandFromCommands(t *testing.T) {
@@ -182,12 +183,11 @@ func TestJoinWithoutSomeResources(t *testing.T) {
 // A join that was cut short at any point is gone on with, by another daemon too.
 func TestJoinGoesOn(t *testing.T) {
 	for name, before := range map[string][][]string{
-		"made":         {{"qmgr", "-c", "create node exec-1"}},
-		"out":          {{"qmgr", "-c", "create node exec-1"}, {"pbsnodes", "-C", joinMark, "-o", "exec-1"}},
-		"identified":   {{"qmgr", "-c", "create node exec-1"}, {"pbsnodes", "-C", joinMark, "-o", "exec-1"}, {"qmgr", "-c", "create resource ccnodeid type=string"}, {"qmgr", "-c", "set node exec-1 resources_available.ccnodeid=1"}},
-		"another's":    {{"qmgr", "-c", "create node exec-1"}, {"qmgr", "-c", "create resource ccnodeid type=string"}, {"qmgr", "-c", "set node exec-1 resources_available.ccnodeid=old"}},
-		"long":         {{"qmgr", "-c", "create node exec-1.example.com"}},
-		"cyclecloud's": {{"qmgr", "-c", "create node exec-1"}, {"pbsnodes", "-C", "cyclecloud offline", "-o", "exec-1"}},
+		"made":       {{"qmgr", "-c", "create node exec-1"}},
+		"out":        {{"qmgr", "-c", "create node exec-1"}, {"pbsnodes", "-C", joinMark, "-o", "exec-1"}},
+		"identified": {{"qmgr", "-c", "create node exec-1"}, {"pbsnodes", "-C", joinMark, "-o", "exec-1"}, {"qmgr", "-c", "create resource ccnodeid type=string"}, {"qmgr", "-c", "set node exec-1 resources_available.ccnodeid=1"}},
+		"another's":  {{"qmgr", "-c", "create node exec-1"}, {"qmgr", "-c", "create resource ccnodeid type=string"}, {"qmgr", "-c", "set node exec-1 resources_available.ccnodeid=old"}},
+		"long":       {{"qmgr", "-c", "create node exec-1.example.com"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -203,6 +203,35 @@ func TestJoinGoesOn(t *testing.T) {
 			require.False(t, v[0].Offline)
 		})
 	}
+}
+
+// Who is drained before the join is over stays so, until it is wanted again.
+func TestJoinLeavesOurMark(t *testing.T) {
+	for _, comment := range []string{drainMark + ", idle", "cyclecloud offline"} {
+		w := newWorld(t)
+		n := w.node("1", "exec-1")
+		w.demand()
+		require.Zero(t, w.server.Run("qmgr", "-c", "create node exec-1").Code)
+		require.Zero(t, w.server.Run("pbsnodes", "-C", comment, "-o", "exec-1").Code)
+		require.NoError(t, w.Keep(t.Context(), w.supply, nil), "with what was read before")
+		w.hosts()
+		require.Equal(t, autoscale.HostUse{Drain: autoscale.DrainOurs, Node: "1"}, w.demand().Use["exec-1"])
+		require.NoError(t, w.Undrain(t.Context(), []autoscale.Node{n})[0])
+		require.Equal(t, autoscale.HostUse{Node: "1"}, w.demand().Use["exec-1"])
+	}
+}
+
+// Who is to go before its join is over is marked at once.
+func TestDrainWhileJoining(t *testing.T) {
+	w := newWorld(t)
+	n := w.node("1", "exec-1")
+	require.Zero(t, w.server.Run("qmgr", "-c", "create node exec-1").Code)
+	require.Zero(t, w.server.Run("pbsnodes", "-C", joinMark, "-o", "exec-1").Code)
+	require.NoError(t, w.Undrain(t.Context(), []autoscale.Node{n})[0])
+	require.True(t, w.server.Vnodes()[0].Offline, "it is not whole")
+	require.NoError(t, w.Drain(t.Context(), []autoscale.Node{n}, "idle")[0])
+	w.keep()
+	require.Equal(t, autoscale.DrainOurs, w.demand().Use["exec-1"].Drain)
 }
 
 // An administrator's word stays: the vnode gets its resources, and stays out of service.
@@ -289,7 +318,7 @@ func TestUnjoinedNodesAreMissing(t *testing.T) {
 	w.node("1", "exec-1")
 	w.demand()
 	w.server.Lose(true)
-	require.Error(t, w.Keep(t.Context(), w.supply, nil))
+	require.ErrorIs(t, w.Keep(t.Context(), w.supply, nil), autoscale.ErrUnavailable)
 	w.server.Lose(false)
 	require.Equal(t, autoscale.HostUse{Missing: true, Node: "1"}, w.demand().Use["exec-1"])
 }
@@ -362,6 +391,6 @@ esac
 func TestOptionsAreChecked(t *testing.T) {
 	_, err := New(Options{})
 	require.Error(t, err)
-	_, err = New(Options{Timeout: -1, Store: &memory{}, Offer: func(*autoscale.Pool) (autoscale.Resources, bool) { return autoscale.Resources{}, true }})
+	_, err = New(Options{Timeout: -1, Store: &memory{}, Offer: func(*autoscale.Pool) (Offered, bool) { return Offered{}, true }})
 	require.Error(t, err)
 }

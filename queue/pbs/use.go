@@ -89,7 +89,7 @@ func (u *use) run(j *Job) {
 //   - One without ccnodeid was not joined yet: it is missing too.
 func vnodeUse(n *Node, p *packer) (now autoscale.HostUse) {
 	switch {
-	case n.Is("offline") && strings.HasPrefix(n.Comment, joinMark):
+	case n.Is("offline") && joins(n):
 		now.Missing = true
 	case n.Is("offline") && drainedByUs(n):
 		now.Drain = autoscale.DrainOurs
@@ -108,6 +108,9 @@ func vnodeUse(n *Node, p *packer) (now autoscale.HostUse) {
 func drainedByUs(n *Node) bool {
 	return strings.HasPrefix(n.Comment, drainMark) || strings.HasPrefix(n.Comment, cycleMark)
 }
+
+// joins tells whether we took a vnode out of service until it is whole.
+func joins(n *Node) bool { return strings.HasPrefix(n.Comment, joinMark) }
 
 // lost tells whether the server has not heard of a vnode.
 func lost(n *Node) bool {

@@ -61,7 +61,7 @@ func (s *Server) qmgr(args []string) answer {
 		if s.vnodes[name] != nil {
 			return refuse("qmgr obj=%s svr=default: Node name already exists", name)
 		}
-		s.vnodes[name] = &Vnode{Name: words[2], Available: map[string]string{"host": words[2], "vnode": words[2], "ncpus": "1"}, used: map[string]int64{}}
+		s.vnodes[name] = &Vnode{Name: words[2], Available: map[string]string{"host": words[2], "vnode": words[2], "ncpus": "1"}, used: map[string]int64{}, unheard: true}
 		return answer{}
 	case "set node", "delete node":
 		v := s.vnodes[name]

@@ -11,7 +11,7 @@ import (
 // schedule starts what can be started, oldest first.
 func (s *Server) schedule() {
 	for name, v := range s.vnodes {
-		v.Up = s.up[strings.ToLower(name)]
+		v.Up = s.up[strings.ToLower(name)] && !v.unheard
 	}
 	for _, j := range slices.Clone(s.jobs) {
 		for j.array && len(j.Indices) > 0 {

@@ -21,6 +21,8 @@ type Vnode struct {
 	Jobs []string
 	used map[string]int64
 	excl bool
+	// unheard: the server has yet to hear of a new vnode's MoM.
+	unheard bool
 }
 
 // Job is a job or a subjob.
@@ -104,6 +106,9 @@ func (s *Server) MoM(hosts ...string) {
 	s.up = map[string]bool{}
 	for _, host := range hosts {
 		s.up[strings.ToLower(host)] = true
+	}
+	for _, v := range s.vnodes {
+		v.unheard = false
 	}
 	s.schedule()
 }
