@@ -16,7 +16,7 @@ type PBSQueue struct {
 	Timeout   Duration      `key:"timeout" default:"30s" least:"1s" help:"Limit of one command."`
 	TimeZone  string        `key:"time_zone" default:"" help:"The server's zone, in which it prints times, such as Europe/Berlin. Empty: the daemon's own."`
 	Queues    []PBSPools    `key:"queues" help:"Which pools serve which queues. A queue that is not listed is served by all."`
-	Resources []PBSResource `key:"resources" help:"What resources in select are, beside ncpus, mem, ngpus, nodearray, slot_type, vm_size, group_id, ungrouped, mpiprocs, ompthreads, arch and disk, which are known; an entry of the same name stands in for one of these."`
+	Resources []PBSResource `key:"resources" help:"What resources in select are, beside ncpus, mem, ngpus, nodearray, slot_type, vm_size, group_id, ungrouped, mpiprocs, ompthreads and arch, which are known; an entry of the same name stands in for one of these."`
 }
 
 // PBSPools are the pools that serve a queue.
@@ -35,7 +35,7 @@ type PBSLabel struct {
 // PBSResource says what a resource is.
 type PBSResource struct {
 	Name string `key:"name" required:"yes" help:"The resource, as jobs ask for it in select."`
-	Is   string `key:"is" required:"yes" enum:"cores,memory,gpus,count,label,group,ungrouped,licence,ignored" help:"cores, memory or gpus of a node; count: a custom resource of policy.resources; label: the value of a pool's label; group: the placement group; ungrouped: true on nodes of none; licence: tokens of policy.licences, which a job asks for as a whole; ignored: it makes no difference."`
+	Is   string `key:"is" required:"yes" enum:"cores,memory,gpus,count,label,group,ungrouped,licence,ignored" help:"cores, memory or gpus of a node; count: a custom resource of policy.resources, sizes in bytes; label: the value of a pool's label; group: the placement group; ungrouped: true on nodes of none; licence: tokens of policy.licences, which a job asks for as a whole; ignored: it makes no difference."`
 	As   string `key:"as" default:"" help:"Name of the custom resource, the label or the licence. Empty: as the resource."`
 }
 

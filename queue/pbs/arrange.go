@@ -80,7 +80,7 @@ func sum(chunks []Chunk, needs []need) need {
 		all.Memory = min(all.Memory, maxMemory)
 		all.ungrouped = all.ungrouped || of.ungrouped
 		for name, count := range of.Custom {
-			all.grow(name, bounded(all.Custom[name]+n*count))
+			all.grow(name, min(all.Custom[name]+int64(times(autoscale.Bytes(count), n)), int64(maxMemory)))
 		}
 	}
 	return all

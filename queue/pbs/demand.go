@@ -155,7 +155,7 @@ func (r *reckoner) held(j *Job) string {
 // mapped tells whether nodes have a resource.
 func (r *reckoner) mapped(name string) bool {
 	known := r.known[name]
-	return known != nil && known.Kind != Licence && known.Kind != Ignored || name == "host" || name == "vnode"
+	return known != nil && known.Kind != Licence || name == "host" || name == "vnode"
 }
 
 // admit lets through as many runs of a job as limits allow.

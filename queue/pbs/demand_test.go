@@ -115,14 +115,14 @@ func TestShapesOfSeveralKindsOfChunks(t *testing.T) {
 
 func TestResourcesOfChunks(t *testing.T) {
 	m := mapping()
-	m.Resources = []Resource{{"fpga", Count, ""}, {"class", Label, "tier"}, {"matlab", Licence, ""}, {"disk", Label, "disk"}}
+	m.Resources = []Resource{{"fpga", Count, ""}, {"class", Label, "tier"}, {"matlab", Licence, ""}, {"disk", Count, "scratch"}}
 	m.Queue = func(name string) (autoscale.Selector, bool) {
 		return autoscale.HasLabel("nodearray", name), name != "none"
 	}
-	j := queued("1", "2:ngpus=4:fpga=1:class=gold:vm_size=Standard_ND", "")
+	j := queued("1", "2:ngpus=4:fpga=1:disk=2gb:class=gold:vm_size=Standard_ND", "")
 	j.Totals = []Amount{{"matlab", "3"}, {"slot_type", "nd"}, {"walltime", "x"}}
 	got := of(t, m, &snapshot{jobs: []Job{j}})["1"]
-	require.Equal(t, autoscale.Resources{GPUs: 4, Custom: map[string]int64{"fpga": 1}}, got.PerTask)
+	require.Equal(t, autoscale.Resources{GPUs: 4, Custom: map[string]int64{"fpga": 1, "scratch": 2 << 30}}, got.PerTask)
 	require.Equal(t, []autoscale.Draw{{Limit: "licence/matlab", Amount: 3}}, got.Draws)
 	require.Equal(t, autoscale.Selector{All: []autoscale.Selector{
 		autoscale.HasLabel("nodearray", "workq"), autoscale.HasLabel("tier", "gold"), autoscale.HasLabel("machine_type", "Standard_ND"), autoscale.HasLabel("nodearray", "nd"),

@@ -14,7 +14,7 @@ const (
 	Cores     Kind = "cores"
 	Memory    Kind = "memory"
 	GPUs      Kind = "gpus"
-	Count     Kind = "count"     // a custom resource that nodes have a number of
+	Count     Kind = "count"     // a custom resource that nodes have a number of, or of a size so many bytes
 	Label     Kind = "label"     // the value of a pool's label
 	Group     Kind = "group"     // the name of the placement group
 	Ungrouped Kind = "ungrouped" // "true" on nodes of no placement group
@@ -55,7 +55,6 @@ var standard = []Resource{
 	{"mpiprocs", Ignored, ""},
 	{"ompthreads", Ignored, ""},
 	{"arch", Ignored, ""},
-	{"disk", Ignored, ""},
 }
 
 // Standard are the resources that are known without being configured.

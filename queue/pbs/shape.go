@@ -156,10 +156,14 @@ func (p *packer) ask(n *need, a Amount, selectors []autoscale.Selector) ([]autos
 	var count int64
 	var err error
 	switch r.Kind {
-	case Cores, GPUs, Count:
+	case Cores, GPUs:
 		count, err = parseCount(a.Value)
+	case Count:
+		count, err = amountOf(a.Value)
 	case Memory:
-		n.Memory, err = parseSize(a.Value)
+		var size autoscale.Bytes
+		size, err = parseSize(a.Value)
+		n.Memory = max(n.Memory, size)
 	case Label:
 		selectors = append(selectors, autoscale.HasLabel(r.as(), a.Value))
 	case Ungrouped:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"time"
@@ -76,6 +77,9 @@ func New(o Options) (*Source, error) {
 // Demand reads what waits and what runs. A vnode that was recorded and that PBS does not
 // list, or lists for another VM, is one that PBS has not heard of.
 func (s *Source) Demand(ctx context.Context) (autoscale.Demand, error) {
+	if err := s.alone(ctx); err != nil {
+		return autoscale.Demand{}, err
+	}
 	got, err := s.look(ctx)
 	if err != nil {
 		return autoscale.Demand{}, fmt.Errorf("ask PBS: %w", err)
@@ -106,6 +110,30 @@ func (s *Source) Demand(ctx context.Context) (autoscale.Demand, error) {
 	s.nodes = got.nodes
 	s.mu.Unlock()
 	return d, nil
+}
+
+// errRival is why nothing is done while CycleCloud's own autoscaler is at work.
+var errRival = fmt.Errorf("CycleCloud's own autoscaler is active too (hook %[1]s); qmgr -c 'set hook %[1]s enabled = False' ends that, and dry_run looks on meanwhile: %[2]w", rivalHook, autoscale.ErrRejected)
+
+// rivalHook runs it, all fifteen seconds.
+const rivalHook = "autoscale"
+
+// alone makes demand unknown while another autoscaler acts on the same vnodes. A dry run
+// may look on. Where the hook is not there, or we may not look at hooks, there is none.
+func (s *Source) alone(ctx context.Context) error {
+	if s.DryRun {
+		return nil
+	}
+	active := false
+	err := s.commands.run(ctx, func(r io.Reader) error {
+		return readText(r, "Hook ", func(_, attribute, _, value []byte) {
+			active = active || string(attribute) == "enabled" && isTrue(string(value))
+		})
+	}, "qmgr", "-c", "list hook "+rivalHook)
+	if err == nil && active {
+		return errRival
+	}
+	return ctx.Err()
 }
 
 // Drain takes hosts out of service (pbsnodes -o): jobs that run there go on, and no others

@@ -136,6 +136,19 @@ func TestDemandFromCommands(t *testing.T) {
 	require.ErrorContains(t, err, "cannot connect to server pbs1 (errno=15010)")
 }
 
+// While CycleCloud's own autoscaler is at work nothing is decided, but in a dry run.
+func TestRival(t *testing.T) {
+	w := newWorld(t)
+	w.server.SetHook("true")
+	_, err := w.Demand(t.Context())
+	require.ErrorIs(t, err, errRival)
+	w.DryRun = true
+	w.demand()
+	w.DryRun = false
+	w.server.SetHook("false")
+	w.demand()
+}
+
 // A node is joined with ccnodeid last, and takes work only then.
 func TestJoin(t *testing.T) {
 	w := newWorld(t)

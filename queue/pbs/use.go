@@ -124,12 +124,12 @@ func (p *packer) assigned(n *Node) (r autoscale.Resources) {
 		if known == nil {
 			continue
 		}
-		count, _ := parseCount(a.Value)
+		count, _ := amountOf(a.Value)
 		switch known.Kind {
 		case Cores:
-			r.Cores = int(count)
+			r.Cores = int(bounded(count))
 		case GPUs:
-			r.GPUs = int(count)
+			r.GPUs = int(bounded(count))
 		case Memory:
 			r.Memory, _ = parseSize(a.Value)
 		case Count:

@@ -47,6 +47,12 @@ func (s *Server) qmgr(args []string) answer {
 	if len(args) != 2 || args[0] != "-c" {
 		return refuse("usage: qmgr -c directive")
 	}
+	if args[1] == "list hook autoscale" {
+		if s.hook == "" {
+			return refuse("qmgr obj=autoscale svr=default: hook not found")
+		}
+		return answer{Out: "Hook autoscale\n    type = site\n    enabled = " + s.hook + "\n    event = periodic\n    freq = 15\n\n"}
+	}
 	s.calls = append(s.calls, "qmgr "+args[1])
 	words := strings.SplitN(args[1], " ", 4)
 	if len(words) < 3 {

@@ -49,6 +49,7 @@ type Server struct {
 	queues    map[string]map[string]string
 	up        map[string]bool
 	lost      bool
+	hook      string
 	calls     []string
 }
 
@@ -118,6 +119,13 @@ func (s *Server) Lose(lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lost = lost
+}
+
+// SetHook makes the hook autoscale one that is enabled ("true"), or not ("false").
+func (s *Server) SetHook(enabled string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hook = enabled
 }
 
 // Requeue puts the jobs of vnodes that are down back into the queue, as PBS does after
