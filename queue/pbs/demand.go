@@ -181,6 +181,9 @@ func (r *reckoner) add(job autoscale.Job, runs int64) {
 		r.jobs = append(r.jobs, job)
 	case job.Tasks == 1 && len(job.Draws) == 0:
 		job.Tasks, job.Gang = int(runs), autoscale.GangBestEffort
+		if job.Exclusive == autoscale.ExclusiveJob { // subjobs don't share a host with each other either
+			job.Exclusive = autoscale.ExclusiveTask
+		}
 		r.jobs = append(r.jobs, job)
 	default:
 		id := job.ID

@@ -229,7 +229,11 @@ func TestArraysOfSeveralChunks(t *testing.T) {
 	shapes := of(t, mapping(), &snapshot{jobs: []Job{array}})
 	require.Len(t, shapes, 3)
 	require.Equal(t, 2, shapes["7[]_3"].Tasks)
-	array.Remaining = "1-5000"
+	array.SchedSelect, array.Place = "1:ncpus=1", "excl"
+	got := of(t, mapping(), &snapshot{jobs: []Job{array}})["7[]"]
+	require.Equal(t, 3, got.Tasks)
+	require.Equal(t, autoscale.ExclusiveTask, got.Exclusive, "subjobs are jobs of their own")
+	array.SchedSelect, array.Remaining = "2:ncpus=1", "1-5000"
 	require.Len(t, of(t, mapping(), &snapshot{jobs: []Job{array}}), maxElements)
 }
 
