@@ -23,7 +23,7 @@ func arrange(place Place, chunks []Chunk, needs []need) ([]autoscale.Shape, erro
 		total = min(total+chunks[i].Count, maxCount)
 	}
 	alike := !slices.ContainsFunc(needs, func(n need) bool { return !equalSelectors(n.selector, needs[0].selector) })
-	together := place.Group != "" && place.Group != "host" && total > 1
+	together := place.Group != "" && place.Group != "host"
 	scattered := place.Arrangement == "scatter" || place.Arrangement == "vscatter"
 	switch {
 	case place.Arrangement == "pack" || place.Group == "host":

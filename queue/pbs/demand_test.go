@@ -128,6 +128,9 @@ func TestResourcesOfChunks(t *testing.T) {
 		autoscale.HasLabel("nodearray", "workq"), autoscale.HasLabel("tier", "gold"), autoscale.HasLabel("machine_type", "Standard_ND"), autoscale.HasLabel("nodearray", "nd"),
 	}}, got.Selector)
 
+	j.SchedSelect = "1:ncpus=1:slot_type=chunk"
+	got = of(t, m, &snapshot{jobs: []Job{j}})["1"]
+	require.Equal(t, autoscale.Selector{All: []autoscale.Selector{autoscale.HasLabel("nodearray", "workq"), autoscale.HasLabel("nodearray", "chunk")}}, got.Selector, "the chunk's word counts")
 	j.Queue = "none"
 	require.Equal(t, "no pool serves queue none", of(t, m, &snapshot{jobs: []Job{j}})["1"].Held)
 	for spec, says := range map[string]string{
@@ -223,6 +226,37 @@ func TestLimits(t *testing.T) {
 	require.Equal(t, 1, of(t, mapping(), s)["7[]"].Tasks, "two may run, and one does")
 }
 
+// Jobs that wait for something else take no room from those that may start.
+func TestLimitsOfJobsThatWait(t *testing.T) {
+	s := &snapshot{queues: []Queue{{Name: "workq", Priority: 10, Limits: []Limit{{'o', "PBS_ALL", "", 2}}}, {Name: "highq", Priority: 11}}}
+	add := func(id, state string) *Job {
+		s.jobs = append(s.jobs, queued(id, "1:ncpus=1", ""))
+		j := &s.jobs[len(s.jobs)-1]
+		j.State, j.Priority = state, 5
+		return j
+	}
+	add("1", "H").Depend = "afterok:9.s"
+	add("2", "W").Executes = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	add("3", "Q")
+	add("4", "Q").Priority = -1024
+	high := add("5", "Q")
+	high.Queue, high.Priority = "highq", -1024
+	shapes := of(t, mapping(), s)
+	require.Empty(t, shapes["3"].Held)
+	require.Empty(t, shapes["4"].Held, "jobs 1 and 2 take no room")
+	require.Equal(t, autoscale.JobID("5"), s.demand(mapping()).Classes[0].Members[0].ID, "its queue goes first")
+
+	array := queued("6[]", "1:ncpus=1", "")
+	array.Array, array.Remaining, array.Running = true, "3-9", runningOf("Queued:7 Running:0 Exiting:1 Expired:2 ")
+	waiting, running := queued("6[3]", "1:ncpus=1", ""), queued("6[2]", "1:ncpus=1", "")
+	running.State = "R"
+	s.jobs = []Job{array, waiting, running}
+	shapes = of(t, mapping(), s)
+	require.Len(t, shapes, 1, "its subjobs are not told twice")
+	require.Equal(t, 1, shapes["6[]"].Tasks, "two may run, and one does")
+	require.Empty(t, shapes["6[]"].Held)
+}
+
 func TestArraysOfSeveralChunks(t *testing.T) {
 	array := queued("7[]", "2:ncpus=1", "scatter")
 	array.Array, array.Remaining = true, "1-3"
@@ -248,6 +282,8 @@ func TestUseByJobs(t *testing.T) {
 	use := (&snapshot{jobs: []Job{j}, nodes: nodes}).demand(mapping()).Use
 	require.Equal(t, autoscale.HostUse{Jobs: []autoscale.JobID{"1"}, Used: autoscale.Resources{Cores: 1}, Drain: autoscale.DrainOurs, Node: "a"}, use["n1"])
 	require.True(t, use["n2"].Busy())
+	nodes[0].State, nodes[1].State = "job-busy", "free"
+	require.False(t, (&snapshot{nodes: nodes}).demand(mapping()).Use["n1"].Whole, "one of its vnodes has room")
 }
 
 func TestUseOfVnodes(t *testing.T) {

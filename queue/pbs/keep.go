@@ -209,7 +209,6 @@ func (s *Source) leave(ctx context.Context, supply autoscale.Supply) error {
 					delete(records, key)
 				}
 			}
-			delete(records, strings.ToLower(hostName(n)))
 		}
 	}
 	if len(records) == 0 {

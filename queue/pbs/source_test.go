@@ -319,6 +319,7 @@ func TestHostNamesComeAgain(t *testing.T) {
 	use := w.demand().Use["exec-1"]
 	require.True(t, use.Missing)
 	require.Equal(t, autoscale.NodeID("2"), use.Node)
+	require.ErrorIs(t, w.Drain(t.Context(), w.supply.Nodes, "idle")[0], autoscale.ErrNotFound, "the vnode is not its own")
 	w.server.Finish("0.pbs1")
 	w.keep()
 	require.Equal(t, "2", w.server.Vnodes()[0].Available["ccnodeid"])
