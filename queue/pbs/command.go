@@ -23,6 +23,8 @@ type commands struct {
 	folder  string
 	env     []string // beside the daemon's own
 	timeout time.Duration
+	// exec is command.Run, or what tests have for it.
+	exec func(context.Context, command.Options) ([][]byte, error)
 }
 
 // commandError is a command that failed: what it was, and what it said.
@@ -50,7 +52,7 @@ func (c *commands) run(ctx context.Context, read func(io.Reader) error, program 
 	if c.folder != "" {
 		path = filepath.Join(c.folder, program)
 	}
-	printed, err := command.Run(ctx, command.Options{
+	printed, err := c.exec(ctx, command.Options{
 		Command: append([]string{path}, args...), Env: c.env, Timeout: c.timeout, MaxBytes: maxOutput,
 	})
 	if err != nil {

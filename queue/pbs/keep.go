@@ -111,7 +111,7 @@ func (s *Source) joinOne(ctx context.Context, t *joint) error {
 		}
 		another := t.vnode.NodeID != "" && t.vnode.NodeID != string(t.node.ID)
 		stays = t.vnode.Is("offline") && !joins(t.vnode) && !(another && drainedByUs(t.vnode))
-	} else if err := s.commands.do(ctx, "qmgr", "-c", "create node "+name); err != nil && !says(err, "already exist") {
+	} else if err := s.create(ctx, name); err != nil {
 		return err
 	}
 	if !stays {
@@ -126,6 +126,15 @@ func (s *Source) joinOne(ctx context.Context, t *joint) error {
 		return err
 	}
 	return s.commands.do(ctx, "pbsnodes", "-C", serveMark, "-r", name)
+}
+
+// create makes a vnode; one that is there already will do.
+func (s *Source) create(ctx context.Context, name string) error {
+	err := s.commands.do(ctx, "qmgr", "-c", "create node "+name)
+	if says(err, "already exist") {
+		return nil
+	}
+	return err
 }
 
 // describe sets resources of a vnode at once, and where PBS does not know one of them, one

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"autoscaled/autoscale"
+	"autoscaled/internal/command"
 )
 
 // Options say which PBS is served and how. Offer and Store are required.
@@ -67,7 +68,7 @@ func New(o Options) (*Source, error) {
 		o.Zone = time.Local
 	}
 	s := &Source{Options: o, absent: make(map[string]bool)}
-	s.commands = commands{folder: o.Commands, timeout: o.Timeout}
+	s.commands = commands{folder: o.Commands, timeout: o.Timeout, exec: command.Run}
 	if o.Server != "" {
 		s.commands.env = []string{"PBS_SERVER=" + o.Server}
 	}
@@ -137,10 +138,16 @@ func (s *Source) alone(ctx context.Context) error {
 }
 
 // Drain takes hosts out of service (pbsnodes -o): jobs that run there go on, and no others
-// start. One that an administrator took out of service is left alone.
+// start. One that an administrator took out of service is left alone. One without a vnode
+// gets one that is out of service from the beginning, for only the queue tells of marks.
 func (s *Source) Drain(ctx context.Context, nodes []autoscale.Node, reason string) []error {
 	return s.each(ctx, nodes, func(n *autoscale.Node, v *Node) error {
 		switch {
+		case v == nil:
+			if err := s.reserve(ctx, n); err != nil {
+				return s.act("drain "+n.Name, err)
+			}
+			v = &Node{Name: hostName(n)}
 		case v.Is("offline") && drainedByUs(v):
 			return nil
 		case v.Is("offline") && !joins(v):
@@ -153,6 +160,9 @@ func (s *Source) Drain(ctx context.Context, nodes []autoscale.Node, reason strin
 // Undrain puts hosts back into service (pbsnodes -r) that we took out of it.
 func (s *Source) Undrain(ctx context.Context, nodes []autoscale.Node) []error {
 	return s.each(ctx, nodes, func(n *autoscale.Node, v *Node) error {
+		if v == nil {
+			return fmt.Errorf("undrain %s: PBS has no vnode of host %q: %w", n.Name, n.Host, autoscale.ErrNotFound)
+		}
 		if v.Is("offline") && joins(v) {
 			return nil // it is put into service when it is whole
 		}
@@ -166,7 +176,19 @@ func (s *Source) Undrain(ctx context.Context, nodes []autoscale.Node) []error {
 // atOnce is how many commands that change something run side by side. Our own choice.
 const atOnce = 4
 
-// each does something with the vnode of each node, as it is now.
+// reserve makes the vnode of a node that has none, on record.
+func (s *Source) reserve(ctx context.Context, n *autoscale.Node) error {
+	if n.Host == "" || n.ID == "" {
+		return fmt.Errorf("its host name is not known: %w", autoscale.ErrRejected)
+	}
+	if err := s.record(ctx, []record{{Host: hostName(n), Node: n.ID}}); err != nil {
+		return err
+	}
+	return s.create(ctx, hostName(n))
+}
+
+// each does something with the vnode of each node, as it is now; nil: there is none. A node
+// whose host's name another node's vnode has is an error.
 func (s *Source) each(ctx context.Context, nodes []autoscale.Node, do func(*autoscale.Node, *Node) error) []error {
 	errs := make([]error, len(nodes))
 	fail := func(err error) []error {
@@ -187,11 +209,13 @@ func (s *Source) each(ctx context.Context, nodes []autoscale.Node, do func(*auto
 	group.SetLimit(atOnce)
 	for i := range nodes {
 		group.Go(func() error {
-			if v := found.of(&nodes[i]); v != nil {
-				errs[i] = do(&nodes[i], v)
-			} else {
-				errs[i] = fmt.Errorf("node %s (host %q): PBS has no vnode of it: %w", nodes[i].Name, nodes[i].Host, autoscale.ErrNotFound)
+			n := &nodes[i]
+			v := found.of(n)
+			if other := found.named(n); v == nil && other != nil {
+				errs[i] = fmt.Errorf("node %s: vnode %s is that of node %s: %w", n.Name, other.Name, other.NodeID, autoscale.ErrNotFound)
+				return nil
 			}
+			errs[i] = do(n, v)
 			return nil
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"autoscaled/autoscale"
 	"autoscaled/autoscale/loop"
+	"autoscaled/internal/command"
 	"autoscaled/queue/pbs/pbstest"
 )
 
@@ -80,6 +82,16 @@ func (w *world) restart() {
 		Offer: func(p *autoscale.Pool) (Offered, bool) { return Offered{p.Node, p.Labels}, p.ID == "execute/F4" },
 	})
 	require.NoError(w.t, err)
+	w.Source.commands.exec = w.inside
+}
+
+// inside lets commands be answered without processes, which take their time.
+func (w *world) inside(_ context.Context, o command.Options) ([][]byte, error) {
+	a := w.server.Run(filepath.Base(o.Command[0]), o.Command[1:]...)
+	if a.Code != 0 {
+		return nil, &command.Error{Err: errors.New("exit status"), Said: strings.TrimSpace(a.Err)}
+	}
+	return [][]byte{[]byte(a.Out)}, nil
 }
 
 // node adds a node that is up.
@@ -121,6 +133,7 @@ func (w *world) keep() {
 
 func TestDemandFromCommands(t *testing.T) {
 	w := newWorld(t)
+	w.Source.commands.exec = command.Run
 	require.Zero(t, w.demand().Jobs())
 	w.server.Submit("alice", "2:ncpus=4", "scatter")
 	w.server.SubmitArray("bob", "1:ncpus=1", "free", 10)
@@ -247,6 +260,17 @@ func TestDrainWhileJoining(t *testing.T) {
 	require.Equal(t, autoscale.DrainOurs, w.demand().Use["exec-1"].Drain)
 }
 
+// A node that is to go before it has a vnode gets one that takes no work.
+func TestDrainBeforeJoining(t *testing.T) {
+	w := newWorld(t)
+	n := w.node("1", "exec-1")
+	require.NoError(t, w.Drain(t.Context(), []autoscale.Node{n}, "idle")[0])
+	require.Equal(t, autoscale.DrainOurs, w.demand().Use["exec-1"].Drain)
+	w.gone()
+	w.keep()
+	require.Empty(t, w.server.Vnodes())
+}
+
 // An administrator's word stays: the vnode gets its resources, and stays out of service.
 func TestJoinLeavesAnAdministratorsMark(t *testing.T) {
 	w := newWorld(t)
@@ -268,10 +292,12 @@ func TestDrain(t *testing.T) {
 	w.server.Submit("alice", "1:ncpus=4", "free")
 	n := w.node("1", "exec-1")
 	w.keep()
-	nodes := []autoscale.Node{n, {ID: "9", Name: "execute-9", Host: "exec-9"}}
+	nodes := []autoscale.Node{n, {ID: "9", Name: "execute-9"}}
 	errs := w.Drain(t.Context(), nodes, "idle")
 	require.NoError(t, errs[0])
-	require.ErrorIs(t, errs[1], autoscale.ErrNotFound)
+	require.ErrorIs(t, errs[1], autoscale.ErrRejected)
+	require.ErrorIs(t, w.Undrain(t.Context(), nodes)[1], autoscale.ErrNotFound)
+	require.NoError(t, w.Drain(t.Context(), nodes, "idle")[0])
 	require.Equal(t, "autoscaled: drains, idle", w.server.Vnodes()[0].Comment)
 	use := w.demand().Use["exec-1"]
 	require.Equal(t, autoscale.DrainOurs, use.Drain)
@@ -377,6 +403,7 @@ func (w *world) script(program, text string) {
 
 func TestTextStandsInForJSON(t *testing.T) {
 	w := newWorld(t)
+	w.Source.commands.exec = command.Run
 	w.script("qstat", `case "$*" in
 *-Q*|*-B*) printf '{\n"timestamp":1\n}\n' ;;
 *json*) printf '{\n"timestamp":1,\n"Jobs":{\n"1.s":{\n"Job_Name":"a\nb",\n}\n}\n}\n' ;;

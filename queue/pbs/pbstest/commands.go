@@ -6,7 +6,7 @@ import (
 )
 
 // pbsnodes lists or marks vnodes.
-func (s *Server) pbsnodes(args []string) answer {
+func (s *Server) pbsnodes(args []string) Answer {
 	var names []string
 	mark, comment, commented := "", "", false
 	for i := 0; i < len(args); i++ {
@@ -39,11 +39,11 @@ func (s *Server) pbsnodes(args []string) answer {
 			v.Comment = comment
 		}
 	}
-	return answer{}
+	return Answer{}
 }
 
 // qmgr does one directive.
-func (s *Server) qmgr(args []string) answer {
+func (s *Server) qmgr(args []string) Answer {
 	if len(args) != 2 || args[0] != "-c" {
 		return refuse("usage: qmgr -c directive")
 	}
@@ -51,7 +51,7 @@ func (s *Server) qmgr(args []string) answer {
 		if s.hook == "" {
 			return refuse("qmgr obj=autoscale svr=default: hook not found")
 		}
-		return answer{Out: "Hook autoscale\n    type = site\n    enabled = " + s.hook + "\n    event = periodic\n    freq = 15\n\n"}
+		return Answer{Out: "Hook autoscale\n    type = site\n    enabled = " + s.hook + "\n    event = periodic\n    freq = 15\n\n"}
 	}
 	s.calls = append(s.calls, "qmgr "+args[1])
 	words := strings.SplitN(args[1], " ", 4)
@@ -62,13 +62,13 @@ func (s *Server) qmgr(args []string) answer {
 	switch words[0] + " " + words[1] {
 	case "create resource":
 		s.resources = append(s.resources, words[2])
-		return answer{}
+		return Answer{}
 	case "create node":
 		if s.vnodes[name] != nil {
 			return refuse("qmgr obj=%s svr=default: Node name already exists", name)
 		}
 		s.vnodes[name] = &Vnode{Name: words[2], Available: map[string]string{"host": words[2], "vnode": words[2], "ncpus": "1"}, used: map[string]int64{}, unheard: true}
-		return answer{}
+		return Answer{}
 	case "set node", "delete node":
 		v := s.vnodes[name]
 		if v == nil {
@@ -81,13 +81,13 @@ func (s *Server) qmgr(args []string) answer {
 			return refuse("qmgr obj=%s svr=default: Object busy", name)
 		}
 		delete(s.vnodes, name)
-		return answer{}
+		return Answer{}
 	}
 	return refuse("qmgr: Illegal operation")
 }
 
 // setVnode sets all of the listed attributes, or none.
-func (s *Server) setVnode(v *Vnode, list string) answer {
+func (s *Server) setVnode(v *Vnode, list string) Answer {
 	sets := map[string]string{}
 	for part := range strings.SplitSeq(list, ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
@@ -100,15 +100,15 @@ func (s *Server) setVnode(v *Vnode, list string) answer {
 	for resource, value := range sets {
 		v.Available[resource] = value
 	}
-	return answer{}
+	return Answer{}
 }
 
 // qrls releases jobs.
-func (s *Server) qrls(args []string) answer {
+func (s *Server) qrls(args []string) Answer {
 	for _, j := range s.jobs {
 		if slices.Contains(args, j.ID) && j.State == "H" {
 			j.State = "Q"
 		}
 	}
-	return answer{}
+	return Answer{}
 }

@@ -77,7 +77,7 @@ func sorted(m map[string]string) []attribute {
 	return list
 }
 
-func (s *Server) listVnodes(json bool) answer {
+func (s *Server) listVnodes(json bool) Answer {
 	var objects []object
 	for _, name := range slices.Sorted(maps.Keys(s.vnodes)) {
 		v := s.vnodes[name]
@@ -101,9 +101,9 @@ func (s *Server) listVnodes(json bool) answer {
 		objects = append(objects, object{v.Name, list})
 	}
 	if json {
-		return answer{Out: asJSON("nodes", objects)}
+		return Answer{Out: asJSON("nodes", objects)}
 	}
-	return answer{Out: asText("", objects)}
+	return Answer{Out: asText("", objects)}
 }
 
 func (v *Vnode) state() string {
@@ -124,13 +124,13 @@ func (v *Vnode) state() string {
 }
 
 // qstat lists jobs, queues or the server.
-func (s *Server) qstat(args []string) answer {
+func (s *Server) qstat(args []string) Answer {
 	json := slices.Contains(args, "json")
-	print := func(key, header string, objects []object) answer {
+	print := func(key, header string, objects []object) Answer {
 		if json {
-			return answer{Out: asJSON(key, objects)}
+			return Answer{Out: asJSON(key, objects)}
 		}
-		return answer{Out: asText(header, objects)}
+		return Answer{Out: asText(header, objects)}
 	}
 	switch {
 	case slices.Contains(args, "-Q"):

@@ -19,7 +19,8 @@ type request struct {
 	Args    []string
 }
 
-type answer struct {
+// Answer is what a command printed, and its exit status.
+type Answer struct {
 	Out, Err string
 	Code     int
 }
@@ -40,7 +41,7 @@ func Command() {
 	os.Exit(a.Code)
 }
 
-func ask(socket string, r request) (a answer, err error) {
+func ask(socket string, r request) (a Answer, err error) {
 	conn, err := net.Dial("unix", socket)
 	if err != nil {
 		return a, err

@@ -212,11 +212,11 @@ func (s *Server) Calls() []string {
 }
 
 // Run answers a command.
-func (s *Server) Run(program string, args ...string) answer {
+func (s *Server) Run(program string, args ...string) Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.lost {
-		return answer{Out: "{\n    \"timestamp\":1669000000,\n    \"pbs_version\":\"22.05.11\",\n    \"pbs_server\":\"pbs1\"\n}\n", Err: "cannot connect to server pbs1 (errno=15010)\n", Code: 255}
+		return Answer{Out: "{\n    \"timestamp\":1669000000,\n    \"pbs_version\":\"22.05.11\",\n    \"pbs_server\":\"pbs1\"\n}\n", Err: "cannot connect to server pbs1 (errno=15010)\n", Code: 255}
 	}
 	defer s.schedule()
 	switch program {
@@ -230,6 +230,6 @@ func (s *Server) Run(program string, args ...string) answer {
 	return s.qrls(args)
 }
 
-func refuse(format string, args ...any) answer {
-	return answer{Err: fmt.Sprintf(format, args...) + "\n", Code: 1}
+func refuse(format string, args ...any) Answer {
+	return Answer{Err: fmt.Sprintf(format, args...) + "\n", Code: 1}
 }
