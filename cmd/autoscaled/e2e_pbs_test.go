@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
@@ -25,7 +26,10 @@ func newPBSSite(t *testing.T) *pbsSite {
 	t.Helper()
 	s := &pbsSite{newSite(t, nil), pbstest.New()}
 	require.NoError(t, os.Mkdir(s.path("bin"), 0o700))
-	stop, err := s.pbs.Install(s.path("bin"))
+	program := s.path("pbs")
+	said, err := exec.Command("go", "build", "-buildvcs=false", "-o", program, "autoscaled/queue/pbs/pbstest/command").CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	stop, err := s.pbs.Install(s.path("bin"), program)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, stop()) })
 	s.example("pbs.yaml", "/opt/pbs/bin", "bin", "idle_time: 5m", "idle_time: 1s")

@@ -19,7 +19,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"autoscaled/cyclecloud/cyclecloudtest"
-	"autoscaled/queue/pbs/pbstest"
 )
 
 // runAsProgram makes the test binary be the program: the same code, with the
@@ -27,7 +26,6 @@ import (
 const runAsProgram = "RUN_AS_THE_PROGRAM"
 
 func TestMain(m *testing.M) {
-	pbstest.Command()
 	if os.Getenv(runAsProgram) != "" {
 		main()
 		return

@@ -63,7 +63,9 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, server: pbstest.New(), folder: t.TempDir(), store: &memory{}}
-	stop, err := w.server.Install(w.folder)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	stop, err := w.server.Install(w.folder, self)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, stop()) })
 	w.supply.Pools = []autoscale.Pool{

@@ -6,6 +6,6 @@
 // what is printed has the shape, and the flaws, of what OpenPBS prints. It was never held
 // against a real PBS.
 //
-// The commands are links to the running test program, whose TestMain must begin with
-// [Command].
+// The commands are links to a program that begins with [Command]: the one below this
+// package, or a test program.
 package pbstest

@@ -53,15 +53,11 @@ func ask(socket string, r request) (a Answer, err error) {
 	return a, json.NewDecoder(conn).Decode(&a)
 }
 
-// Install puts the commands into a folder and answers them until the returned function is
-// called.
-func (s *Server) Install(folder string) (stop func() error, err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
+// Install puts the commands into a folder, as links to a program that begins with
+// [Command], and answers them until the returned function is called.
+func (s *Server) Install(folder, program string) (stop func() error, err error) {
 	for _, name := range programs {
-		if err := os.Symlink(self, filepath.Join(folder, name)); err != nil {
+		if err := os.Symlink(program, filepath.Join(folder, name)); err != nil {
 			return nil, err
 		}
 	}
