@@ -28,15 +28,17 @@ type controller struct {
 	jobsFail, nodesFail bool
 	// downs counts how often each node was set DOWN by us.
 	downs map[string]int
+	// stalls counts the nodes without an address that the controller was to tell to end a job.
+	stalls int
 }
 
 type ctlNode struct {
-	name, reason string
-	down         bool
-	power        string // "up", "POWERING_UP", "POWERING_DOWN", "POWERED_DOWN"
-	since        time.Time
-	idle         time.Time
-	job          *ctlJob
+	name, reason, address string
+	down                  bool
+	power                 string // "up", "POWERING_UP", "POWERING_DOWN", "POWERED_DOWN"
+	since                 time.Time
+	idle                  time.Time
+	job                   *ctlJob
 }
 
 type ctlJob struct {
@@ -102,6 +104,7 @@ func (c *controller) advance(now time.Time) {
 		switch {
 		case n.power == "POWERING_DOWN" && now.Sub(n.since) >= c.suspendTimeout:
 			n.set("POWERED_DOWN", now)
+			n.address = ""
 		case n.power == "POWERING_UP" && vm != nil && vm.booted.After(n.since) && !n.down:
 			n.set("up", now)
 			n.idle = now
@@ -248,7 +251,12 @@ func (c *controller) UpdateNodes(_ context.Context, u slurm.NodeUpdate) error {
 	for _, name := range u.Names {
 		n := c.node(name)
 		switch u.State {
+		case "":
+			n.address = u.Address
 		case "DOWN":
+			if n.power == "POWERING_UP" && n.address == "" {
+				c.stalls++
+			}
 			c.downs[name]++
 			c.fail(n, u.Reason)
 		case "IDLE", "RESUME":

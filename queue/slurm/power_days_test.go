@@ -160,6 +160,7 @@ func soldOut(t *testing.T, fails bool) {
 		}
 	}
 	require.Equal(t, 28, told)
+	require.Zero(t, w.ctl.stalls)
 	require.Equal(t, "mine", own.comment)
 	w.ticks(5 * time.Minute)
 	require.Equal(t, 41, w.states()["RUNNING"], "%v", w.states())

@@ -72,7 +72,7 @@ func (p *PowerSaving) settle(ctx context.Context, v *view) error {
 	}
 	p.hold(v)
 	lists := p.sort(v, p.giveUp(v))
-	failed := []error{p.setDown(ctx, lists.gone, true), p.setDown(ctx, lists.down, false)}
+	failed := []error{p.setDown(ctx, v, lists.gone, true), p.setDown(ctx, v, lists.down, false)}
 	if len(lists.expired) > 0 {
 		failed = append(failed, p.restore(ctx, v, lists.expired))
 	}
@@ -347,10 +347,13 @@ func (v *view) requeues(id int64) bool {
 
 // setDown takes nodes out. Those that were waking are powered down as well: else they
 // would be POWERING_UP until ResumeTimeout.
-func (p *PowerSaving) setDown(ctx context.Context, lists map[string][]string, waking bool) error {
+func (p *PowerSaving) setDown(ctx context.Context, v *view, lists map[string][]string, waking bool) error {
 	var failed []error
 	for _, text := range sortedKeys(lists) {
 		names := lists[text]
+		if waking {
+			failed = append(failed, p.nowhere(ctx, v, names))
+		}
 		err := p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: names, State: "DOWN", Reason: Mark + text})
 		if err == nil && waking {
 			err = p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: names, State: "POWER_DOWN"})
@@ -359,6 +362,28 @@ func (p *PowerSaving) setDown(ctx context.Context, lists map[string][]string, wa
 		if err == nil {
 			p.Observe(Note{Event: NoteOut, Nodes: names, Detail: text})
 		}
+	}
+	return errors.Join(failed...)
+}
+
+// refuses is an address at which nothing is, and that says so at once.
+const refuses = "127.0.0.1"
+
+// nowhere tells Slurm an address of nodes that have none but their name. The controller
+// tells a node that is set DOWN to end its jobs, and looks for a name that does not
+// resolve for ten seconds, one after the other and with all else waiting (seen on
+// 22.05). It forgets the address when it powers the node down.
+func (p *PowerSaving) nowhere(ctx context.Context, v *view, names []string) error {
+	var failed []error
+	for _, name := range names {
+		if n := v.states[name]; n.Address != "" && !strings.EqualFold(n.Address, n.Name) {
+			continue
+		}
+		err := p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: []string{name}, Address: refuses})
+		if errors.Is(err, autoscale.ErrUnavailable) {
+			return err
+		}
+		failed = append(failed, err)
 	}
 	return errors.Join(failed...)
 }
