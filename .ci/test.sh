@@ -121,6 +121,23 @@ gridengine_here() {
     "$GO" test -count=1 -timeout "$test_timeout" ./internal/gelab -gridengine
 }
 
+# slurm_of_trixie runs the tests of dynamic nodes with the Slurm of Debian 13, from
+# a folder of its own.
+slurm_of_trixie() {
+    [ "$(id -u)" -eq 0 ] || { left_out 'a private Slurm needs root'; return; }
+    local root status=0
+    root=$(mktemp -d)
+    chmod 755 "$root"
+    if debootstrap --variant=minbase --include=slurmctld,slurmd,slurm-client,munge trixie "$root" >"$root.log" 2>&1; then
+        "$GO" test -count=1 -timeout "$test_timeout" -parallel 4 ./internal/slurmlab -run Dynamic -slurm-root="$root" || status=$?
+    else
+        tail -n 3 "$root.log" >&2
+        left_out 'debootstrap could not fetch Debian 13' || status=$?
+    fi
+    rm -rf "$root" "$root.log"
+    return "$status"
+}
+
 suite 'tools' tools
 suite 'gofmt' formatted
 suite 'go mod tidy' "$GO" mod tidy -diff
@@ -141,6 +158,7 @@ suite 'simulation' "$GO" test -count=1 -timeout "$test_timeout" ./internal/simul
 suite 'fleet' "$GO" test -count=1 -timeout "$test_timeout" ./internal/fleet -run TestDays -seeds=120
 # The real programs: daemon, hooks and Slurm, with a simulated cloud.
 suite 'slurm 22.05' slurm_here
+suite 'slurm 24.11' slurm_of_trixie
 # The same for Grid Engine.
 suite 'grid engine' gridengine_here
 printf '== all suites passed: %d s\n' "$SECONDS"

@@ -31,7 +31,8 @@ type Options struct {
 // conf is slurm.conf. Timers are short, schedulers run often, and nothing is drawn from
 // what the host has: a slurmd believes what this file says of its node.
 func (o *Options) conf() string {
-	replace := strings.NewReplacer("@D", o.Dir, "@CTLD", fmt.Sprint(o.Port), "@NODES", fmt.Sprint(o.Port+1), "@LOST", seconds(o.Lost))
+	replace := strings.NewReplacer("@D", o.Dir, "@CTLD", fmt.Sprint(o.Port), "@NODES", fmt.Sprint(o.Port+1), "@LOST", seconds(o.Lost),
+		"@TOPOLOGY", o.either("TopologyPlugin=topology/none\n", ""), "@CACHE", o.either("NoAddrCache,", ""))
 	text := replace.Replace(`ClusterName=lab
 SlurmctldHost=localhost(127.0.0.1)
 SlurmctldPort=@CTLD
@@ -43,7 +44,7 @@ AuthInfo=socket=@D/munge/socket
 CredType=cred/munge
 AuthAltTypes=auth/jwt
 AuthAltParameters=jwt_key=@D/jwt.key
-CommunicationParameters=NoAddrCache,NoCtldInAddrAny,NoInAddrAny
+CommunicationParameters=@CACHENoInAddrAny
 StateSaveLocation=@D/state
 SlurmdSpoolDir=@D/spool/%n
 SlurmctldPidFile=@D/run/slurmctld.pid
@@ -70,8 +71,7 @@ ReturnToService=2
 SchedulerType=sched/backfill
 SchedulerParameters=bf_interval=2,sched_interval=2,sched_min_interval=100000,batch_sched_delay=1
 PriorityType=priority/basic
-TopologyPlugin=@TOPOLOGY
-TreeWidth=65533
+@TOPOLOGYTreeWidth=65533
 MaxArraySize=1001
 MinJobAge=600
 KillWait=2
@@ -80,15 +80,18 @@ SlurmctldTimeout=30
 SlurmdTimeout=@LOST
 MessageTimeout=10
 `)
-	topology := "topology/none"
-	if o.Root != "" {
-		topology = "topology/flat" // its name since 23.11
-	}
-	text = strings.ReplaceAll(text, "@TOPOLOGY", topology)
 	if o.Power {
 		text += o.power()
 	}
 	return text + o.Lines + "\n"
+}
+
+// either is the first for this system's Slurm, and the second for that of Root, which is newer.
+func (o *Options) either(here, root string) string {
+	if o.Root == "" {
+		return here
+	}
+	return root
 }
 
 func (o *Options) power() string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -144,15 +145,36 @@ func (f *Fleet) boot(n cyclecloudtest.NodeRecord) (*Process, error) {
 	if err := os.MkdirAll(filepath.Join(s.path("spool"), n.Name), 0o755); err != nil {
 		return nil, err
 	}
+	conf, env := s.Conf(), s.env()
+	if f.dynamic != nil {
+		var err error
+		if conf, err = f.confOf(n); err != nil {
+			return nil, err
+		}
+		env = append(env, "SLURM_CONF="+conf)
+	}
 	const prepare = `hostname "$0" && mount --bind "$1" "$2/etc/hosts" && mount -t proc proc "$2/proc" && shift 2 && exec "$@"`
 	args := []string{"--uts", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", prepare, n.Hostname, hosts, s.Root}
 	args = append(args, s.command("slurmd")...)
 	// -b: just booted. Else the controller compares the shared host's boot time with its request.
-	args = append(args, "-D", "-b", "-f", s.Conf(), "-N", n.Name)
+	args = append(args, "-D", "-b", "-f", conf, "-N", n.Name)
 	if f.dynamic != nil {
 		args = append(args, f.dynamic(n)...)
 	}
-	return launch(s.Log("slurmd-"+n.Name+".out"), s.env(), "unshare", args...)
+	return launch(s.Log("slurmd-"+n.Name+".out"), env, "unshare", args...)
+}
+
+// confOf is the slurm.conf of a VM whose slurmd registers itself. The controller takes the address
+// from which that comes for the node's, so the VM reaches the controller by an address of its own,
+// to which the way is from the VM's.
+func (f *Fleet) confOf(n cyclecloudtest.NodeRecord) (string, error) {
+	s := f.slurm
+	way := "100.64." + strings.SplitN(n.PrivateIP, ".", 3)[2]
+	if text, err := exec.Command("ip", "route", "replace", "local", way, "dev", "lo", "src", n.PrivateIP, "table", "local").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("route to the controller: %w: %s", err, text)
+	}
+	file := s.path("etc/slurm-" + n.ID + ".conf")
+	return file, os.WriteFile(file, []byte(strings.Replace(s.conf(), "localhost(127.0.0.1)", "localhost("+way+")", 1)), 0o644)
 }
 
 // Crash ends a node's VM while the simulator goes on to call it Ready.

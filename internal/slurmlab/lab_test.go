@@ -69,7 +69,10 @@ func newLab(t *testing.T, p plan) *lab {
 	}
 	require.NoError(t, os.Chmod(options.Dir, 0o755))
 	l.Slurm, err = Start(t.Context(), options)
-	require.NoError(t, err)
+	if err != nil {
+		said, _ := os.ReadFile(filepath.Join(dir, "log/slurmctld.out"))
+		require.NoError(t, err, string(said))
+	}
 	t.Cleanup(func() {
 		ended := l.Close()
 		l.tell()
@@ -116,10 +119,14 @@ func (l *lab) tell() {
 	if !l.t.Failed() {
 		return
 	}
-	for _, name := range []string{"hooks", "slurmctld.log"} {
-		text, _ := os.ReadFile(l.Log(name))
+	names := []string{l.Log("hooks"), l.Log("slurmctld.log")}
+	if nodes, _ := filepath.Glob(l.Log("slurmd-*.out")); len(nodes) > 0 {
+		names = append(names, nodes[0])
+	}
+	for _, name := range names {
+		text, _ := os.ReadFile(name)
 		lines := strings.Split(string(text), "\n")
-		l.t.Logf("%s:\n%s", name, strings.Join(lines[max(0, len(lines)-80):], "\n"))
+		l.t.Logf("%s:\n%s", filepath.Base(name), strings.Join(lines[max(0, len(lines)-80):], "\n"))
 	}
 }
 
@@ -284,6 +291,10 @@ func (l *lab) quiet() {
 	l.eventually("all nodes are gone", func() bool { return l.there() == 0 && l.fleet.Running() == 0 })
 	l.eventually("all nodes are powered down", func() bool { return l.count("idle~") == l.total() })
 	l.accounted()
+	known := l.states()
+	for _, n := range l.created() {
+		require.Contains(l.t, known, n.Name, "a node whose name Slurm does not know")
+	}
 }
 
 // running waits until tasks of a job run.
@@ -325,10 +336,6 @@ func (l *lab) accounted() {
 		if n.Gone.IsZero() {
 			last[n.Name] = books.At
 		}
-	}
-	known := l.states()
-	for _, n := range l.created() {
-		require.Contains(l.t, known, n.Name, "a node whose name Slurm does not know")
 	}
 }
 

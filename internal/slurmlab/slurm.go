@@ -68,14 +68,11 @@ func (s *Slurm) files() error {
 	for name, text := range map[string]string{
 		"etc/slurm.conf": s.conf(),
 		// A slurmd initialises a cgroup plugin that nothing uses; naming v1 skips the search for one.
-		"etc/cgroup.conf": "CgroupPlugin=cgroup/v1\n",
+		"etc/cgroup.conf": "CgroupPlugin=" + s.either("cgroup/v1", "disabled") + "\n",
 		"munge/key":       string(key), "jwt.key": string(key[:32]),
 		// For what Lines include.
 		"etc/site_specific.conf": "# what differs here\n", "etc/keep_alive.conf": "",
 	} {
-		if strings.HasPrefix(name, "etc") && s.Root != "" {
-			text = strings.ReplaceAll(text, "cgroup/v1", "disabled")
-		}
 		if err := os.WriteFile(s.path(name), []byte(text), 0o600); err != nil {
 			return err
 		}
@@ -101,6 +98,11 @@ func (s *Slurm) mounts() error {
 	if err := os.MkdirAll(below, 0o755); err != nil {
 		return err
 	}
+	hosts, err := os.OpenFile(s.Root+"/etc/hosts", os.O_CREATE, 0o644) // a new system may have none
+	if err != nil {
+		return err
+	}
+	_ = hosts.Close()
 	for _, call := range [][]string{
 		{"--bind", s.Dir, below}, {"--rbind", "/dev", s.Root + "/dev"}, {"-t", "proc", "proc", s.Root + "/proc"}, {"--bind", "/etc/hosts", s.Root + "/etc/hosts"},
 	} {
@@ -122,7 +124,7 @@ func (s *Slurm) commands() error {
 	}
 	// A task's output goes back to whence its launch seemed to come, which on one host need not
 	// be the address of srun's VM: so srun has to listen on all.
-	listening := strings.Replace(s.conf(), ",NoInAddrAny", "", 1)
+	listening := strings.Replace(s.conf(), "NoInAddrAny", "NoCtldInAddrAny", 1)
 	if err := os.WriteFile(s.path("etc/srun.conf"), []byte(listening), 0o644); err != nil {
 		return err
 	}
@@ -208,13 +210,17 @@ func (s *Slurm) startREST(ctx context.Context) (err error) {
 // RESTAddress is where slurmrestd listens.
 func (s *Slurm) RESTAddress() string { return fmt.Sprintf("127.0.0.1:%d", s.Port+2) }
 
-// Close ends all daemons.
+// Close ends all daemons. Their folder stays.
 func (s *Slurm) Close() error {
 	var failed []error
 	for _, p := range []*Process{s.rest, s.controller, s.munge} {
 		if p != nil {
 			failed = append(failed, p.Stop())
 		}
+	}
+	if s.Root != "" {
+		below := filepath.Join(s.Root, s.Dir)
+		failed = append(failed, exec.Command("umount", below).Run(), os.Remove(below))
 	}
 	return errors.Join(failed...)
 }
