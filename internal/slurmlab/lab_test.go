@@ -33,8 +33,6 @@ type lab struct {
 	fleet *Fleet
 	// standIns is the stand-in that works or has worked; nil: none.
 	standIns *standIn
-	// patience is the deadline of what this lab waits for.
-	patience time.Duration
 }
 
 // plan says how a lab differs from the usual one.
@@ -56,7 +54,7 @@ PartitionName=hpc Nodes=hpc-[1-40] OverSubscribe=EXCLUSIVE MaxTime=24:00:00 Stat
 // newLab starts all but the daemon.
 func newLab(t *testing.T, p plan) *lab {
 	t.Helper()
-	l := &lab{t: t, patience: deadline}
+	l := &lab{t: t}
 	dir, err := os.MkdirTemp("", "slurm") // short: the daemon's control socket is in it
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
@@ -135,7 +133,7 @@ func (l *lab) eventually(what string, ok func() bool) {
 	l.t.Helper()
 	poll := time.NewTicker(200 * time.Millisecond)
 	defer poll.Stop()
-	end := time.After(l.patience)
+	end := time.After(deadline)
 	for !ok() {
 		select {
 		case <-end:
@@ -312,6 +310,13 @@ func (l *lab) hold(name string) string {
 func (l *lab) release(name string) {
 	l.t.Helper()
 	require.NoError(l.t, os.WriteFile(l.path("out/"+name), nil, 0o644))
+}
+
+// comment is what Slurm shows a user of a job.
+func (l *lab) comment(j job) string {
+	l.t.Helper()
+	text, _ := l.Run(l.t.Context(), "squeue", "-h", "-o", "%k", "-j", j.id)
+	return strings.TrimSpace(text)
 }
 
 // soon lets a job that was requeued start now: Slurm lets it wait for two minutes.

@@ -1,0 +1,106 @@
+package slurmlab
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"autoscaled/cyclecloud/cyclecloudtest"
+)
+
+// A job that nothing can serve tells its user so, and costs nothing.
+func TestJobThatNothingServes(t *testing.T) {
+	if !*withSlurm {
+		return
+	}
+	t.Parallel()
+	l := newLab(t, plan{cloud: func(c *cyclecloudtest.Config) { c.Clusters[0].Nodearrays[1].MaxCount = 4 }})
+	l.serve()
+	large := l.submit("srun hostname", "-p", "hpc", "-N6", "--exclusive")
+	small := l.submit("hostname", "-p", "htc")
+	l.eventually("the user sees the reason", func() bool { return strings.HasPrefix(l.comment(large), "autoscaled: ") })
+	require.Contains(t, l.comment(large), "4", "the limit")
+	l.finished(1, small)
+	require.Empty(t, large.started(t))
+	l.run("scancel", large.id)
+	l.eventually("all nodes are gone", func() bool { return l.there() == 0 })
+	l.accounted()
+	for _, n := range l.created() {
+		require.Equal(t, "htc", n.Bucket.Nodearray)
+	}
+}
+
+// Sold out: of 40 jobs that may run in htc or hpc, the cloud has 12 nodes of htc.
+func TestTrialSoldOut(t *testing.T) {
+	if !*withSlurm {
+		return
+	}
+	t.Parallel()
+	stock := 12
+	l := newLab(t, plan{
+		slurm: func(o *Options) {
+			// A controller that can't resolve a node's name blocks for seconds when the node goes
+			// down with a job: so these have an address before their VMs do.
+			o.Lines = strings.NewReplacer("htc-[1-120]", "htc-[1-40]", "State=CLOUD", "NodeAddr=127.0.0.1 State=CLOUD").Replace(powerLines)
+			o.SuspendTime = 20 * time.Second
+		},
+		cloud: func(c *cyclecloudtest.Config) { c.Clusters[0].Nodearrays[0].Buckets[0].Stock = &stock },
+	})
+	l.serve("queue", strings.ReplaceAll(powerQueue, "htc-[1-120]", "htc-[1-40]"))
+	var jobs []job
+	for range 40 {
+		jobs = append(jobs, l.submit("sleep 30", "-n4", "-p", "htc,hpc", "--mem=1000"))
+	}
+	l.eventually("28 nodes are down with the limit named", func() bool { return l.out("htc") == 28 })
+	l.eventually("what htc has not runs in hpc", func() bool { return l.ended(jobs) == 40 })
+	inHPC := 0
+	for _, j := range jobs {
+		require.Len(t, j.done(t), 1)
+		if lines := j.done(t)["0"]; strings.HasPrefix(lines[len(lines)-1], "hpc-") {
+			inHPC++
+		}
+	}
+	require.Equal(t, 28, inHPC)
+	require.NoError(t, l.cloud.SetStock(cyclecloudtest.BucketKey{Nodearray: "htc", MachineType: "Standard_F4s_v2"}, -1))
+	l.eventually("all nodes are back", func() bool { return l.count("idle~") == l.total() })
+	l.quiet()
+	l.probes()
+}
+
+// out counts the nodes of an array that are down with our mark.
+func (l *lab) out(array string) int {
+	l.t.Helper()
+	count := 0
+	for line := range strings.Lines(l.run("sinfo", "-h", "-N", "-p", array, "-o", "%N %t %E")) {
+		fields := strings.SplitN(line, " ", 3)
+		if strings.HasPrefix(fields[1], "down") && strings.HasPrefix(fields[2], "autoscaled: ") {
+			count++
+		}
+	}
+	return count
+}
+
+// ended counts the jobs that are done.
+func (l *lab) ended(jobs []job) int {
+	count := 0
+	for _, j := range jobs {
+		count += len(j.done(l.t))
+	}
+	return count
+}
+
+// probes holds that after the first refusal no more than one node of htc was tried at a time.
+func (l *lab) probes() {
+	l.t.Helper()
+	creates := l.cloud.Books().Creates
+	require.NotEmpty(l.t, creates)
+	for _, c := range creates[1:] {
+		for _, s := range c.Sets {
+			if s.Bucket.Nodearray == "htc" {
+				require.LessOrEqual(l.t, s.Asked, 1, "a probe")
+			}
+		}
+	}
+}
