@@ -45,7 +45,7 @@ slurm_missing() {
     for need in slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client slurmrestd:slurmrestd munged:munge ip:iproute2 debootstrap:debootstrap; do
         PATH=$PATH:/usr/sbin:/sbin command -v "${need%%:*}" >/dev/null || printf '%s\n' "${need#*:}"
     done
-    compgen -G '/usr/lib/*/slurm-wlm/rest_auth_jwt.so' >/dev/null || printf '%s\n' slurm-wlm-jwt-plugin
+    compgen -G '/usr/lib/*/slurm-wlm/auth_jwt.so' >/dev/null || printf '%s\n' slurm-wlm-jwt-plugin
 }
 
 tools() {
