@@ -14,12 +14,12 @@ const (
 )
 
 // announce keeps one node in state FUTURE for each pool that can give nodes, and none
-// for others.
+// for others. Where none is to be announced, those of an earlier configuration go.
 func (c *comparison) announce() {
 	wanted := make(map[string]*autoscale.Pool)
 	for i := range c.supply.Pools {
 		pool := &c.supply.Pools[i]
-		if _, ours := c.pools[pool.ID]; ours && pool.Invalid == "" {
+		if _, ours := c.pools[pool.ID]; ours && pool.Invalid == "" && c.Announce && !c.SelfRegistered {
 			wanted[announcedName(pool.ID)] = pool
 		}
 	}

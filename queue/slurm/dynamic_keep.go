@@ -125,9 +125,7 @@ func (d *Dynamic) compare(supply autoscale.Supply) changes {
 		c.record(&d.nodes[i])
 	}
 	c.forget()
-	if d.Announce && !d.SelfRegistered {
-		c.announce()
-	}
+	c.announce()
 	return c.changes
 }
 

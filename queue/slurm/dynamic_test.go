@@ -369,6 +369,12 @@ func TestPoolsAreAnnounced(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, d.Keep(t.Context(), invalid, nil))
 	require.Empty(t, d.states())
+
+	d.tick()
+	require.NotEmpty(t, d.states())
+	d.restart(func(o *slurm.DynamicOptions) { o.Announce = false })
+	d.tick()
+	require.Empty(t, d.states(), "none is to be announced any more")
 }
 
 // Where Slurm fails half way, the rest follows.
