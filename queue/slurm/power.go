@@ -3,6 +3,7 @@ package slurm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -93,7 +94,8 @@ func NewPowerSaving(o PowerSavingOptions) (*PowerSaving, error) {
 
 // Demand reads jobs and nodes. Jobs that can't be read don't hide which nodes are waking:
 // these are demand all the same, and of jobs that the last reading or a hook told of they
-// stay whole. Nodes that can't be read are an error.
+// stay whole. Nodes that can't be read are an error, and so is a list without any: whoever
+// may not see nodes (PrivateData) is told of none, and all VMs would seem to be of no use.
 func (p *PowerSaving) Demand(ctx context.Context) (autoscale.Demand, error) {
 	hooks, err := p.hooks()
 	if err != nil {
@@ -103,6 +105,9 @@ func (p *PowerSaving) Demand(ctx context.Context) (autoscale.Demand, error) {
 	nodes, err := p.Cluster.Nodes(ctx)
 	if err != nil {
 		return autoscale.Demand{}, err
+	}
+	if len(nodes) == 0 {
+		return autoscale.Demand{}, fmt.Errorf("read slurm's nodes: %w: it lists none, and power saving is of nodes that are always listed", autoscale.ErrUnavailable)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

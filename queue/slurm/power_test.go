@@ -202,3 +202,10 @@ func (s *spooled) Remove(done []slurm.Hook) error {
 	})
 	return nil
 }
+
+// A list without nodes says that we may not see them, not that no VM is wanted.
+func TestNoNodesAreUnknown(t *testing.T) {
+	_, err := powerSource(t, &fixed{}, nil).Demand(context.Background())
+	require.ErrorIs(t, err, autoscale.ErrUnavailable)
+	require.ErrorContains(t, err, "lists none")
+}
