@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"autoscaled/autoscale"
@@ -30,6 +31,8 @@ type controller struct {
 	downs map[string]int
 	// stalls counts the nodes without an address that the controller was to tell to end a job.
 	stalls int
+	// meanwhile is what others do before the next answer about jobs' details.
+	meanwhile func()
 }
 
 type ctlNode struct {
@@ -278,6 +281,10 @@ func (c *controller) UpdateJob(_ context.Context, id int64, comment string) erro
 }
 
 func (c *controller) Details(context.Context) (map[int64]slurm.JobDetail, error) {
+	if do := c.meanwhile; do != nil {
+		c.meanwhile = nil
+		do()
+	}
 	details := make(map[int64]slurm.JobDetail)
 	for _, j := range c.jobs {
 		details[j.id] = slurm.JobDetail{Requeue: j.requeue, Comment: j.comment}
@@ -303,6 +310,7 @@ type vm struct {
 // vmCloud is a cloud whose nodes boot and leave in their time. It watches over what is
 // asked of it.
 type vmCloud struct {
+	mu          sync.Mutex // the loop asks for several things at once
 	now         time.Time
 	boot, leave time.Duration
 	vms         []*vm
@@ -342,6 +350,8 @@ func (v *vmCloud) answering(name string) *vm {
 }
 
 func (v *vmCloud) Observe(context.Context) (autoscale.Supply, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	var s autoscale.Supply
 	for _, array := range []string{"hpc", "htc"} {
 		s.Pools = append(s.Pools, autoscale.Pool{ID: autoscale.PoolID(array + "/F4"), Labels: map[string]string{autoscale.LabelNodearray: array}, GroupSize: 100, Node: autoscale.Resources{Cores: 4, Memory: 8 * autoscale.GiB}})
@@ -365,6 +375,8 @@ func (v *vmCloud) taken(name string) bool {
 }
 
 func (v *vmCloud) Create(_ context.Context, g autoscale.Grow) (autoscale.Receipt, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	if _, known := v.made[g.Request]; known {
 		return autoscale.Receipt{Added: len(v.made[g.Request])}, nil
 	}
@@ -410,6 +422,8 @@ func (v *vmCloud) Start(context.Context, autoscale.Start) (autoscale.Receipt, er
 }
 
 func (v *vmCloud) Remove(_ context.Context, r autoscale.Remove) (autoscale.Receipt, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	for _, gone := range r.Nodes {
 		i := slices.IndexFunc(v.vms, func(m *vm) bool { return m.ID == gone.ID })
 		if i < 0 {
@@ -439,6 +453,8 @@ func (v *vmCloud) Remove(_ context.Context, r autoscale.Remove) (autoscale.Recei
 }
 
 func (v *vmCloud) Resolve(_ context.Context, id autoscale.RequestID) (autoscale.Resolution, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	nodes, known := v.made[id]
 	if !known {
 		return autoscale.Resolution{State: autoscale.ResolvedAbsent}, nil

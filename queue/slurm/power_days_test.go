@@ -358,3 +358,47 @@ func TestCommentsOfArrays(t *testing.T) {
 		w.stop()
 	}
 }
+
+// Between the look that a plan is made of and what follows from it others act: what an
+// administrator says of a node stays, and so does a job that got one.
+func TestOthersAreFaster(t *testing.T) {
+	w := newPowerWorld(t, 1, map[string]int{"htc": 4})
+	defer func() { w.stop() }()
+	w.cloud.stock = map[string]int{"htc": 0}
+	w.ctl.submit(1, true, time.Minute, "htc")
+	w.tick()
+	require.Empty(t, downNodes(w.ctl))
+	var other *ctlJob
+	w.ctl.meanwhile = func() {
+		w.ctl.node("htc-4").down, w.ctl.node("htc-4").reason = true, "disk swap, ann"
+		other = w.ctl.submit(1, false, time.Minute, "htc")
+		w.ctl.schedule()
+	}
+	w.tick()
+	require.Equal(t, "CONFIGURING", other.state)
+	require.Equal(t, "disk swap, ann", w.ctl.node("htc-4").reason)
+	require.Equal(t, map[string]bool{"htc-1": true, "htc-3": true}, downNodes(w.ctl))
+
+	w.cloud.stock = nil
+	w.ctl.meanwhile = func() { w.ctl.node("htc-3").reason = "ann looks at it" }
+	w.ticks(time.Hour)
+	require.Equal(t, "ann looks at it", w.ctl.node("htc-3").reason)
+	require.True(t, w.ctl.node("htc-3").down)
+}
+
+// A comment that its user wrote over ours stays when the job starts.
+func TestCommentOverOursStays(t *testing.T) {
+	w := newPowerWorld(t, 1, map[string]int{"htc": 2})
+	defer func() { w.stop() }()
+	w.cloud.stock = map[string]int{"htc": 0}
+	first, second := w.ctl.submit(1, true, time.Hour, "htc"), w.ctl.submit(1, true, time.Hour, "htc")
+	w.ticks(time.Minute)
+	require.Contains(t, first.comment, slurm.Mark)
+	require.Contains(t, second.comment, slurm.Mark)
+	first.comment = "for Monday's talk"
+	w.cloud.stock = nil
+	w.ticks(30 * time.Minute)
+	require.Equal(t, map[string]int{"RUNNING": 2}, w.states())
+	require.Equal(t, "for Monday's talk", first.comment)
+	require.Empty(t, second.comment)
+}

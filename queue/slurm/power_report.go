@@ -216,6 +216,9 @@ func (p *PowerSaving) detailsFor(ctx context.Context, v *view) (map[int64]JobDet
 			news = true
 		}
 	}
+	for id := range p.comments {
+		news = news || v.isOver(id) && occupies(v.byID[id])
+	}
 	if !news {
 		return nil, nil
 	}
@@ -263,12 +266,27 @@ func (p *PowerSaving) comment(ctx context.Context, v *view) error {
 		}
 		p.comments[id] = key
 	}
+	failed = append(failed, p.clearComments(ctx, v, left))
+	return errors.Join(failed...)
+}
+
+// isOver tells whether nothing of a job waits any more, as far as we told its user.
+func (v *view) isOver(id int64) bool {
+	_, waits := v.waits[id]
+	j := v.byID[id]
+	return j != nil && !waits && !j.Is("PENDING") && (j.ID != j.ArrayID || v.waiting[id] == 0)
+}
+
+// clearComments clears at most so many comments whose time is over. One that somebody
+// wrote over ours is theirs.
+func (p *PowerSaving) clearComments(ctx context.Context, v *view, left int) error {
+	var failed []error
 	for _, id := range slices.Sorted(maps.Keys(p.comments)) {
-		j, waits := v.byID[id], false
-		if _, waits = v.waits[id]; waits || j != nil && (j.Is("PENDING") || j.ID == j.ArrayID && v.waiting[id] > 0) {
+		j := v.byID[id]
+		if j != nil && !v.isOver(id) {
 			continue
 		}
-		if j != nil && occupies(j) {
+		if j != nil && occupies(j) && strings.HasPrefix(v.details[id].Comment, Mark) {
 			if left == 0 {
 				continue
 			}
