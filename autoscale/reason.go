@@ -282,7 +282,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonBudget:        {"{subject} is in the way: {have} of {want} are spent or taken by what runs and is on its way, {need} more would be needed", "Raise the budget, or wait until nodes go or the next month begins."},
 	ReasonNoPrice:       {"there is a budget, and the price of a node of {subject} is not known", "Give the pool a price_per_hour, or the price file a line for it."},
 
-	ReasonHeld:           {"the queue holds it: {detail}", "Release it in the queue."},
+	ReasonHeld:           {"the queue holds it: {detail}", "If somebody holds it, release it in the queue. Else it waits for what the queue names."},
 	ReasonDependency:     {"waits for job {subject} to end", ""},
 	ReasonNotYet:         {"may not start for another {for}", ""},
 	ReasonNoPool:         {"no pool matches what it asks for", "Check its selector against the pools that plan lists."},

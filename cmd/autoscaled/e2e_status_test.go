@@ -37,6 +37,7 @@ const waitingQueue = `jobs:
   - {id: "7_2", priority: 2, cores: 1000, submitted: 2026-11-22T04:00:00Z}
   - {id: "71", held: JobHeldUser}
   - {id: "72", held: JobHeldUser}
+  - {id: "6", held: "Licenses: waits for licences"}
 running: [{host: elsewhere, jobs: ["9"]}]
 `
 
@@ -57,8 +58,9 @@ func TestStatusAndWhyOfADaemon(t *testing.T) {
 	require.WithinDuration(t, time.Now(), d.Tick, deadline)
 	require.GreaterOrEqual(t, d.Operations[0].Age, 0.0)
 	require.Equal(t, 1, d.Jobs.Served)
-	require.Equal(t, 3, d.Jobs.Waiting)
-	require.Equal(t, []autoscale.ReasonCode{autoscale.ReasonHeld, autoscale.ReasonTooLarge}, []autoscale.ReasonCode{d.Jobs.Reasons[0].Code, d.Jobs.Reasons[1].Code}, "the most first")
+	require.Equal(t, 4, d.Jobs.Waiting)
+	reasons := each(d.Jobs.Reasons, func(w statusWaiting) autoscale.ReasonCode { return w.Code })
+	require.Equal(t, []autoscale.ReasonCode{autoscale.ReasonHeld, autoscale.ReasonTooLarge, autoscale.ReasonHeld}, reasons, "the most first, and each word of the queue for itself")
 	require.Equal(t, []autoscale.JobID{"71", "72"}, d.Jobs.Reasons[0].Jobs)
 	require.Equal(t, time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC), d.Jobs.Reasons[1].Oldest.UTC())
 

@@ -115,23 +115,34 @@ func (d *daemon) wrong(s *summary) []string {
 // waitingJobs counts the pending jobs of a plan.
 func waitingJobs(r loop.Report) statusJobs {
 	out := statusJobs{Reasons: []statusWaiting{}}
-	index := make(map[autoscale.ReasonCode]int)
+	index := make(map[string]int)
 	for _, o := range r.Plan.Outcomes {
 		if len(o.Served) > 0 {
 			out.Served += o.To - o.From
 			continue
 		}
 		out.Waiting += o.To - o.From
-		i, known := index[o.Reason.Code]
+		key := alike(&o.Reason)
+		i, known := index[key]
 		if !known {
 			i = len(out.Reasons)
-			index[o.Reason.Code] = i
+			index[key] = i
 			out.Reasons = append(out.Reasons, statusWaiting{Code: o.Reason.Code, Says: o.Reason.String(), Jobs: []autoscale.JobID{}})
 		}
 		out.Reasons[i].add(r.Observation.Demand.Classes[o.Class].Members[o.From:o.To])
 	}
 	slices.SortStableFunc(out.Reasons, func(a, b statusWaiting) int { return b.Count - a.Count })
 	return out
+}
+
+// alike is what reasons that are told as one have in common: what the queue holds jobs for
+// is told apart by the queue's own word.
+func alike(r *autoscale.Reason) string {
+	if r.Code != autoscale.ReasonHeld {
+		return string(r.Code)
+	}
+	word, _, _ := strings.Cut(r.Detail, ":")
+	return string(r.Code) + " " + word
 }
 
 func (w *statusWaiting) add(jobs []autoscale.Member) {

@@ -76,6 +76,8 @@ type reckoner struct {
 	partitions partitions
 	use        map[string]autoscale.HostUse
 	states     map[string]*Node
+	// out tells, by partition, of the nodes that are out by our mark.
+	out map[string]string
 	// running counts the started tasks of an array.
 	running map[int64]int64
 	// waits is why a heterogeneous job waits of which one component is no demand.

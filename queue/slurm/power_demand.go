@@ -1,7 +1,6 @@
 package slurm
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +24,7 @@ func PowerDemand(jobs []Job, nodes []Node, m *Mapping) autoscale.Demand {
 
 // powerDemand takes jobs of hooks too, for nodes that none of the jobs waits for.
 func powerDemand(jobs, told []Job, nodes []Node, m *Mapping) autoscale.Demand {
-	r := &reckoner{Mapping: m, use: make(map[string]autoscale.HostUse, len(nodes)), states: statesOf(nodes)}
+	r := &reckoner{Mapping: m, use: make(map[string]autoscale.HostUse, len(nodes)), states: statesOf(nodes), out: outOf(nodes)}
 	for i := range nodes {
 		r.use[strings.ToLower(nodes[i].Name)] = powerUse(&nodes[i], m.OurMark)
 	}
@@ -79,9 +78,7 @@ func (r *reckoner) unallocated(j *Job) {
 	} else {
 		job.Tasks = 1
 	}
-	if job.Held = heldBy(j); job.Held == "" {
-		job.Held = cmp.Or(j.Reason, "None") + ": Slurm has given it no nodes yet, and powers up none for it"
-	}
+	job.Held = r.unallocatedBecause(j)
 	r.jobs = append(r.jobs, job)
 }
 

@@ -1,0 +1,45 @@
+package slurm_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"autoscaled/queue/slurm"
+)
+
+// A job that Slurm gave no nodes waits for what Slurm says; where its nodes are out by our
+// mark, it is told why they are.
+func TestUnallocated(t *testing.T) {
+	begin := time.Date(2026, 11, 22, 20, 9, 35, 0, time.UTC)
+	pending := func(id int64, reason, partition string) slurm.Job {
+		return slurm.Job{ID: id, State: "PENDING", Reason: reason, Partition: partition, CPUs: 1, NodeCount: 1, Priority: 1, Eligible: begin}
+	}
+	jobs := []slurm.Job{
+		pending(1, "Resources", "gpu"), pending(2, "BeginTime", "gpu,htc"), pending(3, "BeginTime", "htc"),
+		pending(4, "Dependency", "htc"), pending(5, "Priority", "htc"), pending(6, "JobHeldUser", "gpu"), pending(7, "Resources", "other"),
+	}
+	jobs[3].Dependency = "afterok:1(unfulfilled),afterany:2(unfulfilled)"
+	nodes := []slurm.Node{
+		{Name: "gpu-1", State: "DOWN+CLOUD+POWERED_DOWN", Partitions: "gpu,all", Reason: slurm.Mark + "gpu/NC24 has run out"},
+		{Name: "gpu-2", State: "DOWN+CLOUD+POWERED_DOWN", Partitions: "gpu", Reason: slurm.Mark + "gpu/NC24 has run out"},
+		{Name: "gpu-3", State: "IDLE+CLOUD+POWERED_DOWN", Partitions: "gpu", Reason: slurm.Mark + "of before"},
+		{Name: "o-1", State: "DOWN+CLOUD+POWERED_DOWN", Partitions: "other", Reason: "disk"},
+	}
+	m := byArray()
+	told := jobsIn(slurm.PowerDemand(jobs, nodes, &m))
+	held := map[string]string{}
+	for id, job := range told {
+		held[string(id)] = job.Held
+	}
+	require.Equal(t, map[string]string{
+		"1": "Resources: waits for nodes; out of service: gpu-1 and 1 more: gpu/NC24 has run out",
+		"2": "BeginTime: may start from 20:09:35 UTC on; out of service: gpu-1 and 1 more: gpu/NC24 has run out",
+		"3": "BeginTime: may start from 20:09:35 UTC on; Slurm powers up no nodes for it as yet",
+		"4": "Dependency: other jobs must end first (1 and 1 more)",
+		"5": "Priority: others of its partition come first; they are served in that order; Slurm powers up no nodes for it as yet",
+		"6": "JobHeldUser: its user holds it",
+		"7": "Resources: waits for nodes; Slurm powers up no nodes for it as yet",
+	}, held)
+}
