@@ -37,13 +37,31 @@ func (s *Source) Keep(ctx context.Context, supply autoscale.Supply, _ []autoscal
 		if err := s.add(ctx, n, hostOf(n, hosts), ours, &plan); err != nil {
 			wrong = append(wrong, fmt.Errorf("add host %s: %w", n.Host, err))
 		}
-	}
-	for _, host := range slices.Sorted(maps.Keys(gone(ours, supply.Nodes))) {
-		if err := s.remove(ctx, host); err != nil {
-			wrong = append(wrong, fmt.Errorf("remove host %s: %w", host, err))
+		if ctx.Err() != nil {
+			return errors.Join(wrong...) // the others are added after the next tick
 		}
 	}
+	wrong = append(wrong, s.removeAll(ctx, slices.Sorted(maps.Keys(gone(ours, supply.Nodes))), marked)...)
 	return errors.Join(append(wrong, s.unmark(ctx, hosts, marked, supply.Nodes)...)...)
+}
+
+// removeAll removes hosts, as far as time allows: the others follow after the next tick.
+func (s *Source) removeAll(ctx context.Context, hosts []string, marked map[string]bool) (wrong []error) {
+	if len(hosts) == 0 {
+		return nil
+	}
+	if err := s.ensureGroup(ctx, s.Drained); err != nil {
+		return []error{err}
+	}
+	for _, host := range hosts {
+		if err := s.remove(ctx, host, marked); err != nil {
+			wrong = append(wrong, fmt.Errorf("remove host %s: %w", host, err))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return wrong
 }
 
 // unmark takes back the marks of hosts that have queue instances, none of them disabled,
@@ -241,13 +259,19 @@ func (s *Source) slots(ctx context.Context, name string, h *Host, cores int) err
 
 // remove disables the host, looks again that nothing runs there, and takes it out of
 // everything that names it; out of our own host group last, so that a removal that stops
-// before is taken up again. A host where something runs stays.
-func (s *Source) remove(ctx context.Context, name string) error {
+// before is taken up again. A host where something runs stays, disabled under our mark:
+// the cloud's list may be wrong, and the host is enabled again if its node is back.
+func (s *Source) remove(ctx context.Context, name string, marked map[string]bool) error {
 	h, err := s.host(ctx, name)
 	if err != nil {
 		return err
 	}
 	if h != nil {
+		if drainOf(h, marked) == autoscale.NotDraining {
+			if err := s.join(ctx, h.Name, s.Drained); err != nil {
+				return err
+			}
+		}
 		if err := s.switchTo(ctx, "-d", h); err != nil {
 			return err
 		}

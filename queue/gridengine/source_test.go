@@ -125,8 +125,9 @@ func TestRemoveHosts(t *testing.T) {
 	require.Empty(t, f.changes(), "they are not gone")
 	keep(t, s, node("a", autoscale.PhaseGone))
 	require.Equal(t, []string{
-		"qmod -d *@a", "-dattr hostgroup hostlist a @allhosts", "-purge queue * all.q@a", "-dh a", "-dattr hostgroup hostlist a @autoscaled", "-de a",
-		"qmod -d *@b",
+		"-Ahgrp", "-aattr hostgroup hostlist a @autoscaled_drained", "qmod -d *@a",
+		"-dattr hostgroup hostlist a @allhosts", "-dattr hostgroup hostlist a @autoscaled_drained", "-purge queue * all.q@a", "-dh a", "-dattr hostgroup hostlist a @autoscaled", "-de a",
+		"-aattr hostgroup hostlist b @autoscaled_drained", "qmod -d *@b",
 	}, f.changes())
 	require.NotContains(t, f.hosts, "a")
 	require.Contains(t, f.hosts, "b", "something runs there")
@@ -139,6 +140,22 @@ func TestRemoveHosts(t *testing.T) {
 	f.changes()
 	keep(t, s)
 	require.Empty(t, f.changes())
+}
+
+// TestOneListWithoutANode: a host at work whose node was missing from the cloud's list, and
+// is back, is not taken for one that an administrator disabled.
+func TestOneListWithoutANode(t *testing.T) {
+	f := newFake(t)
+	s := f.source()
+	n := node("a", autoscale.PhaseReady)
+	keep(t, s, n)
+	f.jobs["a"] = 1
+	keep(t, s)
+	require.True(t, f.off["a"])
+	keep(t, s, n)
+	require.Equal(t, autoscale.DrainOurs, drainOf(t, s, "a"))
+	require.Equal(t, []error{nil}, s.Undrain(t.Context(), []autoscale.Node{n}))
+	require.Equal(t, autoscale.NotDraining, drainOf(t, s, "a"))
 }
 
 // TestRemoveFails: a host that Grid Engine won't delete stays ours, and is tried again.
