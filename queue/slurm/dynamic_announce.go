@@ -6,8 +6,8 @@ import (
 	"autoscaled/autoscale"
 )
 
-// The node that stands for a pool is never reached, and Slurm must be able to resolve
-// where it is: see CreateNode's State FUTURE in scontrol's man page.
+// Where nothing is, of which Slurm must be able to resolve where it is: see State FUTURE
+// of create in scontrol's man page.
 const (
 	nowhere     = "127.0.0.1"
 	nowhereHost = "localhost"

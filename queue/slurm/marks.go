@@ -19,10 +19,15 @@ func ClearMarks(ctx context.Context, c Cluster) (names []string, comments int, e
 	if err != nil {
 		return nil, 0, err
 	}
+	var said []string // nodes of which only our reason is left
 	for i := range nodes {
 		n := &nodes[i]
-		if strings.HasPrefix(n.Reason, Mark) && (n.Is("DOWN") || n.Is("DRAIN") || n.Is("FAIL")) {
+		switch {
+		case !strings.HasPrefix(n.Reason, Mark):
+		case n.Is("DOWN"), n.Is("DRAIN"), n.Is("FAIL"):
 			names = append(names, n.Name)
+		default:
+			said = append(said, n.Name)
 		}
 	}
 	if len(names) > 0 {
@@ -30,8 +35,23 @@ func ClearMarks(ctx context.Context, c Cluster) (names []string, comments int, e
 			return nil, 0, err
 		}
 	}
+	if err := clearReason(ctx, c, said); err != nil {
+		return names, 0, err
+	}
 	comments, err = clearComments(ctx, c)
 	return names, comments, err
+}
+
+// clearReason takes our reason from nodes that are in service. Tried on Slurm 22.05: the
+// reason goes, and the state is said to be wrong.
+func clearReason(ctx context.Context, c Cluster, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	if err := c.UpdateNodes(ctx, NodeUpdate{Names: names, State: "RESUME"}); !errors.Is(err, autoscale.ErrRejected) {
+		return err
+	}
+	return nil
 }
 
 // clearComments empties the comments that we gave jobs.

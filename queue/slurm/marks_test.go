@@ -50,7 +50,7 @@ func TestClearMarks(t *testing.T) {
 	require.NoError(t, err, "a job that is over needs no comment cleared")
 	require.Equal(t, []string{"htc-1", "htc-2"}, names)
 	require.Equal(t, 2, comments)
-	require.Equal(t, []NodeUpdate{{Names: []string{"htc-1", "htc-2"}, State: "RESUME"}}, m.updates)
+	require.Equal(t, []NodeUpdate{{Names: []string{"htc-1", "htc-2"}, State: "RESUME"}, {Names: []string{"htc-4"}, State: "RESUME"}}, m.updates, "of one that is in service the reason goes")
 	require.Equal(t, []int64{1, 3}, m.cleared)
 
 	m.jobs[3] = autoscale.ErrUnavailable
@@ -62,7 +62,7 @@ func TestClearMarks(t *testing.T) {
 	_, _, err = ClearMarks(t.Context(), m)
 	require.ErrorContains(t, err, "no squeue")
 
-	m = &marked{nodes: m.nodes[2:]}
+	m = &marked{nodes: m.nodes[4:]}
 	names, comments, err = ClearMarks(t.Context(), m)
 	require.NoError(t, err)
 	require.Empty(t, names)

@@ -13,24 +13,32 @@ import (
 // starts no job on a node that it can't reach, so it is told where each VM is as soon as the
 // cloud knows; it forgets that itself when it powers the node down.
 
-// tellAddresses tells Slurm where the VMs are of nodes that are coming or up. Slurm takes
-// an update of one node's address at a time. One that it refuses does not keep the others
-// from theirs, and is told again after the next tick.
-func (p *PowerSaving) tellAddresses(ctx context.Context, vms []autoscale.Node) error {
+// moved are the nodes, coming or up, of whose VMs Slurm does not know where they are.
+func (p *PowerSaving) moved(vms []autoscale.Node) (list []NodeUpdate) {
 	at := make(map[string]*autoscale.Node, len(vms))
 	for i := range vms {
 		if vm := &vms[i]; vm.Address != "" && vm.Phase == autoscale.PhaseReady && vm.Protected == "" {
 			at[strings.ToLower(vm.Name)] = vm
 		}
 	}
-	var failed []error
 	for i := range p.nodes {
 		n := &p.nodes[i]
 		vm := at[strings.ToLower(n.Name)]
 		if _, _, ours := p.Mapping.Node(n); vm == nil || !ours || suspended(n) || p.stale[vm.ID] || located(n, vm) {
 			continue
 		}
-		err := p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: []string{n.Name}, Address: vm.Address, Host: vm.Host})
+		list = append(list, NodeUpdate{Names: []string{n.Name}, Address: vm.Address, Host: vm.Host})
+	}
+	return list
+}
+
+// tellAddresses tells Slurm where nodes are. Slurm takes an update of one node's address
+// at a time. One that it refuses does not keep the others from theirs, and is told again
+// after the next tick.
+func (p *PowerSaving) tellAddresses(ctx context.Context, moved []NodeUpdate) error {
+	var failed []error
+	for _, u := range moved {
+		err := p.Cluster.UpdateNodes(ctx, u)
 		if errors.Is(err, autoscale.ErrUnavailable) {
 			return fmt.Errorf("tell addresses of nodes: %w", err) // the others fare no better
 		}

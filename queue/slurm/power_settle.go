@@ -117,7 +117,7 @@ func (p *PowerSaving) sort(v *view, gone map[string][]string) lists {
 			l.again = append(l.again, n.Name)
 		case out && spare(n) && p.probes[id] != n.Name:
 			l.down[text] = append(l.down[text], n.Name)
-		case marked && suspended(n) && !out:
+		case marked && (suspended(n) || n.Is("DOWN")) && !out:
 			l.back[id] = append(l.back[id], n.Name)
 		}
 	}
@@ -161,7 +161,7 @@ func (p *PowerSaving) setDown(ctx context.Context, v *view, lists map[string][]s
 			continue
 		}
 		if waking {
-			failed = append(failed, p.nowhere(ctx, v, names))
+			failed = append(failed, p.settleNowhere(ctx, v, names))
 		}
 		err := p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: names, State: "DOWN", Reason: Mark + text})
 		if err == nil && waking {
@@ -175,20 +175,17 @@ func (p *PowerSaving) setDown(ctx context.Context, v *view, lists map[string][]s
 	return errors.Join(failed...)
 }
 
-// refuses is an address at which nothing is, and that says so at once.
-const refuses = "127.0.0.1"
-
-// nowhere tells Slurm an address of nodes that have none but their name. The controller
+// settleNowhere tells Slurm an address, at which nothing is and that says so at once, of nodes that have none but their name. The controller
 // tells a node that is set DOWN to end its jobs, and looks for a name that does not
 // resolve for ten seconds, one after the other and with all else waiting (seen on
 // 22.05). It forgets the address when it powers the node down.
-func (p *PowerSaving) nowhere(ctx context.Context, v *view, names []string) error {
+func (p *PowerSaving) settleNowhere(ctx context.Context, v *view, names []string) error {
 	var failed []error
 	for _, name := range names {
 		if n := v.states[name]; n.Address != "" && !strings.EqualFold(n.Address, n.Name) {
 			continue
 		}
-		err := p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: []string{name}, Address: refuses})
+		err := p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: []string{name}, Address: nowhere})
 		if errors.Is(err, autoscale.ErrUnavailable) {
 			return err
 		}
@@ -264,10 +261,6 @@ func (p *PowerSaving) restore(ctx context.Context, v *view, names []string) erro
 			p.Observe(Note{Event: NoteBack, Nodes: down})
 		}
 	}
-	if len(rest) > 0 { // tried on 22.05: the reason goes, and the state is said to be wrong
-		if cleared := p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: rest, State: "RESUME"}); !errors.Is(cleared, autoscale.ErrRejected) {
-			err = errors.Join(err, cleared)
-		}
-	}
+	err = errors.Join(err, clearReason(ctx, p.Cluster, rest))
 	return err
 }

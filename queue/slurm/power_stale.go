@@ -87,20 +87,24 @@ func (s *shadows) hasStale(key string) bool {
 // keeps alive, and forgets the hooks that are answered for.
 func (p *PowerSaving) Keep(ctx context.Context, supply autoscale.Supply, _ []autoscale.RequestID) error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.behold(supply.Nodes)
+	moved, nodes := p.moved(supply.Nodes), p.nodes
+	p.mu.Unlock() // who asks for Awaited need not wait for what Slurm is told
 	if p.DryRun {
 		return nil
 	}
-	return errors.Join(p.tellAddresses(ctx, supply.Nodes), p.mirror(ctx, supply), p.forget())
+	told := errors.Join(p.tellAddresses(ctx, moved), p.mirror(ctx, supply, nodes))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return errors.Join(told, p.forget())
 }
 
 // mirror keeps what an operator keeps alive from being powered down.
-func (p *PowerSaving) mirror(ctx context.Context, supply autoscale.Supply) error {
-	if p.KeepAlive == nil || p.nodes == nil {
+func (p *PowerSaving) mirror(ctx context.Context, supply autoscale.Supply, nodes []Node) error {
+	if p.KeepAlive == nil || nodes == nil {
 		return nil
 	}
-	return p.KeepAlive.Mirror(ctx, supply, p.nodes)
+	return p.KeepAlive.Mirror(ctx, supply, nodes)
 }
 
 // forget forgets the hooks that are answered for. A suspend stays as long as a VM is there
