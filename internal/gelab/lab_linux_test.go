@@ -25,6 +25,7 @@ type lab struct {
 // Addresses of the lab: the simulator gives nodes addresses from 10.0.0.4 on.
 const (
 	masterAddress = "10.0.255.1"
+	masterMAC     = "02:00:0a:00:ff:01"
 	firstPort     = 26444
 	cell          = "lab"
 	mostVMs       = 200
@@ -94,7 +95,9 @@ func (l *lab) runAll(lines string) error {
 }
 
 // network makes a bridge that VMs are plugged into. Grid Engine knows a host by its name,
-// which must not be one of the loopback interface.
+// which must not be one of the loopback interface. The bridge has a hardware address of its
+// own: else it has that of one of its ports and changes it when that VM goes, and the
+// others send to the old one, unheard, for up to a minute.
 func (l *lab) network() error {
 	var hosts bytes.Buffer
 	fmt.Fprintf(&hosts, "127.0.0.1 localhost\n%s gemaster\n", masterAddress)
@@ -112,7 +115,7 @@ func (l *lab) network() error {
 		mount -t proc proc /proc
 		mount --bind ` + l.path("hosts") + ` /etc/hosts
 		ip link set lo up
-		ip link add br0 type bridge
+		ip link add br0 address ` + masterMAC + ` type bridge
 		ip addr add ` + masterAddress + `/16 dev br0
 		ip link set br0 up`)
 }
@@ -167,11 +170,10 @@ func (l *lab) qmaster() error {
 	if err := l.master.Start(); err != nil {
 		return err
 	}
-	for range 200 {
+	for end := time.Now().Add(deadline); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if _, err = l.run("qconf", "-sh"); err == nil {
 			return nil
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	return err
 }
@@ -227,12 +229,13 @@ accounting_summary TRUE
 qsort_args NONE
 `
 
-// settings make a quick scheduler, parallel environments, a resource and a queue. The queue
+// settings make a quick scheduler, parallel environments, a resource and a queue. How long a
+// silent host is waited for stays as Grid Engine has it: five minutes. The queue
 // has the qmaster's own host with no slots, for qsub calls it a failure to submit a job to
 // a queue without any host. That host is none of the daemon's.
 func (l *lab) settings() error {
 	if err := l.edit("-sconf", "-Mconf", func(text string) string {
-		return set(text, "min_uid", "100", "min_gid", "100", "execd_spool_dir", l.path("spool", "execd"), "load_report_time", "00:00:01", "max_unheard", "00:00:10", "reschedule_unknown", "00:00:02")
+		return set(text, "min_uid", "100", "min_gid", "100", "execd_spool_dir", l.path("spool", "execd"), "load_report_time", "00:00:01")
 	}); err != nil {
 		return err
 	}

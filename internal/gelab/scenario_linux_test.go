@@ -120,6 +120,32 @@ func TestGridEngineRestart(t *testing.T) {
 	require.LessOrEqual(t, s.ever(), 4)
 }
 
+// TestGridEngineSilence: a host that is cut off until Grid Engine calls it unknown, and then is
+// heard of again, keeps its job and gets the one that waits. It is neither removed nor replaced.
+func TestGridEngineSilence(t *testing.T) {
+	s := newSite(t, 1)
+	require.NoError(t, s.edit("-sconf", "-Mconf", func(text string) string { return set(text, "max_unheard", "00:00:05") }))
+	running := s.submit("sleep 3\n"+hello, "-pe", "smp", "4")
+	s.eventually("it runs", func() bool { return s.listed("r") == 1 })
+	port, _, found := strings.Cut(s.ask("ip", "-br", "link", "show", "master", "br0"), "@")
+	require.True(t, found, port)
+	s.ask("ip", "link", "set", port, "down")
+	waiting := s.submit(hello)
+	s.eventually("the host is unknown", func() bool { return strings.Contains(s.ask("qselect", "-qs", "u"), "all.q@ip-") })
+	ticks := s.ticks()
+	s.eventually("the daemon has seen it so", func() bool { return s.ticks() > ticks+2 })
+	require.Len(t, s.hosts(), 1)
+	disabled, _ := s.run("qselect", "-qs", "d") // it fails where there is none
+	require.NotContains(t, disabled, "all.q@")
+	s.ask("ip", "link", "set", port, "up")
+	s.allDone()
+	for _, id := range []string{running, waiting} {
+		require.Contains(t, s.output(id), "on ip-")
+	}
+	s.scaledToZero()
+	require.Equal(t, 1, s.ever())
+}
+
 // TestGridEngineNobodyCanServe: a job that no host can ever run makes none, and the daemon
 // says why; others are served beside it.
 func TestGridEngineNobodyCanServe(t *testing.T) {

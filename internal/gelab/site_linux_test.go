@@ -20,7 +20,7 @@ import (
 )
 
 // deadline bounds what a test waits for. It is generous: reaching it is a failure.
-const deadline = 60 * time.Second
+const deadline = 5 * time.Minute
 
 // cloudSpeed makes a VM boot in a second and go in a third of one.
 const cloudSpeed = 300
@@ -157,9 +157,18 @@ func (s *site) program(args ...string) *exec.Cmd {
 
 // tell shows what is known when a test fails.
 func (s *site) tell() {
-	for _, command := range [][]string{{"qstat", "-u", "*", "-f"}, {"qhost", "-q"}, {"qconf", "-shgrp", "@autoscaled"}, {"tail", "-n", "30", filepath.Join(s.home, "log")}, {"tail", "-n", "30", s.path("spool", "qmaster", "messages")}} {
+	for _, command := range [][]string{{"qstat", "-u", "*", "-f"}, {"qhost", "-q"}, {"qconf", "-shgrp", "@autoscaled"}} {
 		out, _ := s.run(command[0], command[1:]...)
 		s.t.Logf("%s:\n%s", strings.Join(command, " "), out)
+	}
+	logs := []string{filepath.Join(s.home, "log"), s.path("spool", "qmaster", "messages")}
+	for _, pattern := range []string{"spool/execd/*/messages", "vm-*.log"} {
+		found, _ := filepath.Glob(s.path(pattern))
+		logs = append(logs, found...)
+	}
+	for _, log := range logs {
+		out, _ := s.run("tail", "-n", "30", log)
+		s.t.Logf("%s:\n%s", log, out)
 	}
 }
 
@@ -221,6 +230,14 @@ func (s *site) listed(states string) int {
 func (s *site) allDone() {
 	s.t.Helper()
 	s.eventually("all jobs are done", func() bool { return s.listed("pr") == 0 })
+}
+
+// ticks counts what the daemon has done by its log.
+func (s *site) ticks() int {
+	s.t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.home, "log"))
+	require.NoError(s.t, err)
+	return bytes.Count(text, []byte(`"msg":"tick"`))
 }
 
 // nodes are those that are there.

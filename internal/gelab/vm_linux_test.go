@@ -3,6 +3,7 @@ package gelab
 import (
 	"bufio"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"syscall"
@@ -11,8 +12,11 @@ import (
 
 // vm is a host: the first process of namespaces of its own, and all that it started.
 type vm struct {
+	lab  *lab
 	cmd  *exec.Cmd
 	over chan struct{}
+	// port is the device of the bridge that it is plugged into.
+	port string
 }
 
 // startVM boots a VM under a host name, with an address that the others reach it by.
@@ -36,11 +40,12 @@ func (l *lab) startVM(name, address string) (*vm, error) {
 		return nil, err
 	}
 	read.Close()
-	v := &vm{cmd: cmd, over: make(chan struct{})}
-	go func() { _ = cmd.Wait(); close(v.over) }()
 	l.booted++
-	ours, theirs := fmt.Sprintf("h%d", l.booted), fmt.Sprintf("v%d", l.booted)
-	err = l.runAll(fmt.Sprintf("ip link add %s type veth peer name %s netns %d\nip link set %s master br0 up", ours, theirs, cmd.Process.Pid, ours))
+	v := &vm{lab: l, cmd: cmd, over: make(chan struct{}), port: fmt.Sprintf("h%d", l.booted)}
+	go func() { _ = cmd.Wait(); close(v.over) }()
+	theirs := fmt.Sprintf("v%d", l.booted)
+	err = l.runAll(fmt.Sprintf("ip link add %s type veth peer name %s address %s netns %d\nip link set %s master br0 up",
+		v.port, theirs, hardwareAddress(address), cmd.Process.Pid, v.port))
 	if err == nil {
 		_, err = fmt.Fprintf(write, "%s %s\n", theirs, address)
 	}
@@ -51,10 +56,19 @@ func (l *lab) startVM(name, address string) (*vm, error) {
 	return v, nil
 }
 
-// stop ends a VM as a cloud does: without a word to anybody.
+// hardwareAddress is that of whichever VM has an address, so that a later one with the same
+// is reached by those that knew the first.
+func hardwareAddress(address string) string {
+	of := net.ParseIP(address).To4()
+	return net.HardwareAddr(append([]byte{2, 0}, of...)).String()
+}
+
+// stop ends a VM as a cloud does: without a word to anybody. It is off the network when
+// stop returns; the kernel clears namespaces away at its leisure.
 func (v *vm) stop() {
 	_ = v.cmd.Process.Kill()
 	<-v.over
+	_, _ = v.lab.run("ip", "link", "del", v.port) // if it was plugged in
 }
 
 // runVM is what a VM does: it takes its name and its address and starts the execution

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"autoscaled/autoscale"
 )
@@ -25,6 +26,7 @@ func (s *Source) Keep(ctx context.Context, supply autoscale.Supply, _ []autoscal
 		return err
 	}
 	var wrong []error
+	complexes := sync.OnceValues(func() (map[string]Complex, error) { return s.prepare(ctx) })
 	for i := range supply.Nodes {
 		n := &supply.Nodes[i]
 		plan, managed := s.Hosts(n, supply.Pools)
@@ -34,7 +36,7 @@ func (s *Source) Keep(ctx context.Context, supply autoscale.Supply, _ []autoscal
 		if !managed || n.Phase != autoscale.PhaseReady || n.Host == "" || n.Protected != "" {
 			continue
 		}
-		if err := s.add(ctx, n, hostOf(n, hosts), ours, &plan); err != nil {
+		if err := s.add(ctx, n, hostOf(n, hosts), ours, &plan, complexes); err != nil {
 			wrong = append(wrong, fmt.Errorf("add host %s: %w", n.Host, err))
 		}
 		if ctx.Err() != nil {
@@ -106,16 +108,22 @@ func gone(ours map[string]bool, nodes []autoscale.Node) map[string]bool {
 
 // add does what is missing for a node's host. h is nil where Grid Engine does not know it.
 // It is ours once it is made, and then gets its queue instances, which it lacks till then.
-func (s *Source) add(ctx context.Context, n *autoscale.Node, h *Host, ours map[string]bool, plan *HostPlan) error {
+// prepared is called for a host that is not ours yet.
+func (s *Source) add(
+	ctx context.Context, n *autoscale.Node, h *Host, ours map[string]bool, plan *HostPlan, prepared func() (map[string]Complex, error),
+) error {
 	name := n.Host
 	if h != nil {
 		name = h.Name
 	}
 	known := h != nil && ours[strings.ToLower(name)]
 	if !known {
+		complexes, err := prepared()
+		if err != nil {
+			return err
+		}
 		steps := []func() error{
-			func() error { return s.ensureGroup(ctx, s.Ours) },
-			func() error { return s.execHost(ctx, name, h, plan) },
+			func() error { return s.execHost(ctx, name, h, s.values(complexes, plan)) },
 			func() error { return s.adminHost(ctx, name) },
 			func() error { return s.join(ctx, name, s.Ours) },
 		}
@@ -144,19 +152,23 @@ func (s *Source) adminHost(ctx context.Context, name string) error {
 	return err
 }
 
+// prepare makes our host group and reads which resources hosts have amounts of: what is
+// done once, however many hosts are added.
+func (s *Source) prepare(ctx context.Context) (map[string]Complex, error) {
+	if err := s.ensureGroup(ctx, s.Ours); err != nil {
+		return nil, err
+	}
+	text, err := s.Run(ctx, "qconf", "-sc")
+	if err != nil {
+		return nil, err
+	}
+	return ReadComplexes(text)
+}
+
 // execHost makes the execution host with what it has to give of consumable resources. One
 // that is there, since its daemon may register by itself, keeps what it has and gets what
 // it lacks.
-func (s *Source) execHost(ctx context.Context, name string, h *Host, plan *HostPlan) error {
-	text, err := s.Run(ctx, "qconf", "-sc")
-	if err != nil {
-		return err
-	}
-	complexes, err := ReadComplexes(text)
-	if err != nil {
-		return err
-	}
-	values := s.values(complexes, plan)
+func (s *Source) execHost(ctx context.Context, name string, h *Host, values []Request) error {
 	if h == nil {
 		made, err := s.makeHost(ctx, name, values)
 		if made || err != nil {

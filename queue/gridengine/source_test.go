@@ -1,6 +1,7 @@
 package gridengine_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -65,6 +66,28 @@ func TestAddHosts(t *testing.T) {
 	f.groups["@allhosts"] = f.groups["@allhosts"][1:] // somebody took it out
 	keep(t, s, append(nodes, node("e", autoscale.PhaseReady))...)
 	require.Equal(t, []string{"-aattr hostgroup hostlist a @allhosts"}, without(f.changes(), "-rattr"))
+}
+
+// TestAddManyHosts: what is the same for all hosts is asked for once, and not at all where
+// none is new.
+func TestAddManyHosts(t *testing.T) {
+	f := newFake(t)
+	o := f.source().SourceOptions
+	run, asked := o.Run, []string(nil)
+	o.Run = func(ctx context.Context, program string, args ...string) ([]byte, error) {
+		if command := strings.Join(args, " "); command == "-sc" || command == "-shgrp @autoscaled" {
+			asked = append(asked, command)
+		}
+		return run(ctx, program, args...)
+	}
+	s, err := gridengine.NewSource(o)
+	require.NoError(t, err)
+	nodes := []autoscale.Node{node("a", autoscale.PhaseReady), node("b", autoscale.PhaseReady), node("c", autoscale.PhaseReady)}
+	keep(t, s, nodes...)
+	require.Len(t, f.made, 3)
+	require.Equal(t, []string{"-shgrp @autoscaled", "-sc"}, asked)
+	keep(t, s, nodes...)
+	require.Len(t, asked, 2)
 }
 
 func without(list []string, begin string) (kept []string) {
