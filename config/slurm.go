@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"autoscaled/queue/slurm"
 )
@@ -48,7 +50,7 @@ type SlurmPartition struct {
 // Token is where the JWT is.
 func (r SlurmREST) Token() SecretSource { return SecretSource{File: r.TokenFile, Env: r.TokenEnv} }
 
-func (s *source) slurmQueue(q *SlurmQueue, at string) {
+func (s *source) slurmQueue(c *Cluster, q *SlurmQueue, at string) {
 	if r := q.REST; r != nil {
 		s.slurmREST(r, at+".rest")
 	}
@@ -68,13 +70,7 @@ func (s *source) slurmQueue(q *SlurmQueue, at string) {
 		s.add(at+".keep_alive_file", "has no effect: in mode dynamic Slurm powers no node down")
 	}
 	for i := range q.Nodes {
-		n, key := &q.Nodes[i], fmt.Sprintf("%s.nodes[%d]", at, i)
-		if n.Names == "" && n.Feature == "" && !s.within(key) {
-			s.add(key, "matches nothing; set names or feature")
-		}
-		if _, err := slurm.Expand(n.Names); err != nil {
-			s.add(key+".names", err.Error())
-		}
+		s.slurmNodes(c, &q.Nodes[i], fmt.Sprintf("%s.nodes[%d]", at, i))
 	}
 	var names []string
 	for i := range q.Partitions {
@@ -83,10 +79,57 @@ func (s *source) slurmQueue(q *SlurmQueue, at string) {
 		if len(p.Nodearrays) == 0 && !s.within(key) {
 			s.add(key+".nodearrays", "must have an entry")
 		}
+		for j, name := range p.Nodearrays {
+			s.slurmNodearray(c, fmt.Sprintf("%s.nodearrays[%d]", key, j), name)
+		}
+	}
+}
+
+func (s *source) slurmNodes(c *Cluster, n *SlurmNodes, key string) {
+	if n.Names == "" && n.Feature == "" && !s.within(key) {
+		s.add(key, "matches nothing; set names or feature")
+	}
+	if _, err := slurm.Expand(n.Names); err != nil {
+		s.add(key+".names", err.Error())
+	}
+	if n.Nodearray != "" || !s.within(key+".node") {
+		s.slurmNodearray(c, key+".nodearray", n.Nodearray)
+	}
+	if !s.within(key + ".nodearray") {
+		s.slurmMachineType(c, n, key+".machine_type")
+	}
+}
+
+// slurmNodearray checks that a pool is of the nodearray: else nothing is ever made in it.
+func (s *source) slurmNodearray(c *Cluster, key, name string) {
+	s.required(key, name)
+	s.selected(c, key, "nodearray", name, func(p *Pool) string { return p.Nodearray })
+}
+
+// slurmMachineType checks that a pool of the nodearray has the machine type.
+func (s *source) slurmMachineType(c *Cluster, n *SlurmNodes, key string) {
+	var have []string
+	for i := range c.Scaling.Pools {
+		p := &c.Scaling.Pools[i]
+		if !strings.EqualFold(p.Nodearray, n.Nodearray) {
+			continue
+		}
+		if len(p.MachineTypes) == 0 || slices.ContainsFunc(p.MachineTypes, func(m string) bool { return strings.EqualFold(m, n.MachineType) }) {
+			return
+		}
+		have = append(have, p.MachineTypes...)
+	}
+	if n.MachineType != "" {
+		s.addMeant(key, fmt.Sprintf("no pool of nodearray %q has the machine type %q", shown(n.Nodearray), shown(n.MachineType)), nearest(n.MachineType, have))
 	}
 }
 
 func (s *source) slurmREST(r *SlurmREST, at string) {
+	if socket, local := strings.CutPrefix(r.URL, "unix://"); !local {
+		s.url(at+".url", r.URL)
+	} else if !strings.HasPrefix(socket, "/") {
+		s.add(at+".url", fmt.Sprintf("%q does not look like unix:///run/slurmrestd.socket", shown(r.URL)))
+	}
 	s.secret(at, "token", r.Token())
 	if r.Renew && !r.Token().IsZero() {
 		s.add(at+".renew", "has no effect: token_file or token_env says where the token is")

@@ -201,7 +201,7 @@ func (s *source) queue(top *Config, c *Cluster, at string) {
 	}
 	if q.Slurm != nil {
 		set = append(set, "slurm")
-		s.slurmQueue(q.Slurm, at+".slurm")
+		s.slurmQueue(c, q.Slurm, at+".slurm")
 	}
 	if q.GridEngine != nil {
 		set = append(set, "gridengine")
