@@ -150,6 +150,9 @@ type Demand struct {
 	// does: one whose use is DrainDone goes at once, and every other stays however idle
 	// it is. A managed node that the queue does not list is of no use to it, and goes too.
 	Releases bool
+	// Partial is why only the jobs that hosts wait for are known, though the hosts are:
+	// the queue's list of jobs could not be read. Empty: all are known.
+	Partial string
 }
 
 // Jobs counts the pending jobs.

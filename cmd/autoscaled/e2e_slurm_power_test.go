@@ -155,3 +155,18 @@ func TestDamagedHookStopsNothing(t *testing.T) {
 	eventually(t, "the node", func() bool { return f.nodes() == 1 })
 	require.FileExists(t, f.path("state/hooks/1.json.damaged"))
 }
+
+// Where squeue fails, nodes come and go by their own state, and people are told that jobs are
+// not known: not that all is well, or that their job is over.
+func TestJobsThatSlurmDoesNotTell(t *testing.T) {
+	f := newFakeSlurm(t, 1)
+	require.NoError(t, os.WriteFile(f.path("bin/squeue"), []byte("#!/bin/sh\necho '<html>'\n"), 0o755))
+	p := f.start()
+	p.ready()
+	r := f.command("status")
+	require.Zero(t, r.code, r.err)
+	require.Regexp(t, `(?m)^PROBLEM +queue: jobs are not known: .*<html>`, r.out)
+	r = f.command("why", "7")
+	require.Equal(t, exitBlind, r.code, r.out)
+	require.Contains(t, r.err, "nothing is known of job 7: queue: jobs are not known: ")
+}

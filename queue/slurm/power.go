@@ -127,6 +127,9 @@ func (p *PowerSaving) Demand(ctx context.Context) (autoscale.Demand, error) {
 	p.noteSuspended(nodes)
 	d := powerDemand(jobs, p.told, nodes, &p.Mapping)
 	p.markStale(d.Use, states)
+	if jobsErr != nil {
+		d.Partial = jobsErr.Error()
+	}
 	return d, nil
 }
 

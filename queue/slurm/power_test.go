@@ -161,6 +161,7 @@ func TestResumesOutliveTheJobList(t *testing.T) {
 		d := demandOf(t, source)
 		require.Equal(t, map[autoscale.JobID]string{"1": "hpc-2", "7": "hpc-3,hpc-4", "power_up/htc-1": "htc-1"}, namesOf(d))
 		require.True(t, d.Use["htc-5"].Busy())
+		require.Contains(t, d.Partial, "squeue is broken")
 	}
 	require.Len(t, notes, 1, "it is told once")
 	require.Equal(t, slurm.NoteJobsUnknown, notes[0].Event)
