@@ -26,7 +26,7 @@ func PowerDemand(jobs []Job, nodes []Node, m *Mapping) autoscale.Demand {
 func powerDemand(jobs, told []Job, nodes []Node, m *Mapping) autoscale.Demand {
 	r := &reckoner{Mapping: m, use: make(map[string]autoscale.HostUse, len(nodes)), states: statesOf(nodes), out: outOf(nodes)}
 	for i := range nodes {
-		r.use[strings.ToLower(nodes[i].Name)] = powerUse(&nodes[i], m.OurMark)
+		r.use[strings.ToLower(nodes[i].Name)] = r.powerUse(&nodes[i])
 	}
 	unclaimed := make(map[string]bool)
 	for i := range nodes {
@@ -59,14 +59,17 @@ func suspended(n *Node) bool {
 	return (n.Is("POWERING_DOWN") || n.Is("POWERED_DOWN")) && !n.Is("POWERING_UP")
 }
 
-func powerUse(n *Node, ourMark string) autoscale.HostUse {
-	switch {
+// powerUse is what a node is used for. One that the mapping does not know is not ours to
+// end, whatever Slurm does with it.
+func (r *reckoner) powerUse(n *Node) autoscale.HostUse {
+	switch _, _, ours := r.Node(n); {
+	case !ours:
 	case suspended(n):
 		return autoscale.HostUse{Drain: autoscale.DrainDone}
 	case resumed(n):
 		return autoscale.HostUse{Missing: true}
 	}
-	use, _ := useOf(n, ourMark)
+	use, _ := useOf(n, r.OurMark)
 	return use
 }
 

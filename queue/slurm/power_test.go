@@ -210,3 +210,14 @@ func TestNoNodesAreUnknown(t *testing.T) {
 	require.ErrorIs(t, err, autoscale.ErrUnavailable)
 	require.ErrorContains(t, err, "lists none")
 }
+
+// A node that no rule maps to the cloud is not ended when Slurm powers it down.
+func TestNodesThatAreNotOurs(t *testing.T) {
+	for _, state := range []string{down, leaving, "DOWN+CLOUD+POWERED_DOWN"} {
+		f := &fixed{}
+		f.set("static-1", state)
+		use, listed := demandOf(t, powerSource(t, f, nil)).Use["static-1"]
+		require.True(t, listed)
+		require.NotEqual(t, autoscale.DrainDone, use.Drain, state)
+	}
+}
