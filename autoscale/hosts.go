@@ -36,7 +36,7 @@ type hosts struct {
 func newHosts(d *Demand, nodes []Node) hosts {
 	h := hosts{demand: d, full: make(map[string]string), byNode: make(map[NodeID]string)}
 	for name, use := range d.Use {
-		if short := shortName(name); short != name {
+		if short := ShortHost(name); short != name {
 			h.full[short] = h.safer(h.full[short], name)
 		}
 		if use.Node != "" {
@@ -104,7 +104,7 @@ func (h hosts) names(n *Node) [7]string {
 	host := strings.ToLower(n.Host)
 	return [...]string{
 		strings.ToLower(n.QueueHost), strings.ToLower(n.Name), h.byNode[n.ID], host, strings.ToLower(n.Address),
-		shortName(host), h.full[host],
+		ShortHost(host), h.full[host],
 	}
 }
 
@@ -156,8 +156,8 @@ func QueueHosts(d *Demand, nodes []Node) map[NodeID]string {
 	return found
 }
 
-// shortName is a host name without its domain. An address has none.
-func shortName(host string) string {
+// ShortHost is a host name without its domain. An address has none.
+func ShortHost(host string) string {
 	label, _, dotted := strings.Cut(host, ".")
 	if !dotted || strings.Trim(label, "0123456789") == "" {
 		return host

@@ -81,7 +81,7 @@ func TestHostsAreFoundByFullAndByShortName(t *testing.T) {
 		o := observe(start, Supply{Pools: []Pool{a}, Limits: la, Nodes: []Node{n}}, nil, map[string]HostUse{c.queue: {Jobs: []JobID{"r"}, Whole: true}})
 		require.Empty(t, removed(Decide(State{Observation: o, Memory: idleFor(start, time.Hour, n)}, aPolicy("a"))), "%s runs a job as %s", c.cloud, c.queue)
 	}
-	require.Equal(t, "10.0.0.4", shortName("10.0.0.4"))
+	require.Equal(t, "10.0.0.4", ShortHost("10.0.0.4"))
 }
 
 // Of two hosts with one short name the one that works counts.

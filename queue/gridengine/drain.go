@@ -85,8 +85,10 @@ func (s *Source) switchTo(ctx context.Context, option string, h *Host) error {
 func hostOf(n *autoscale.Node, hosts []Host) *Host {
 	for _, same := range []func(host string) bool{
 		func(host string) bool { return n.Host != "" && strings.EqualFold(host, n.Host) },
-		func(host string) bool { return n.Host != "" && strings.EqualFold(short(host), short(n.Host)) },
-		func(host string) bool { return n.Name != "" && strings.EqualFold(short(host), n.Name) },
+		func(host string) bool {
+			return n.Host != "" && strings.EqualFold(autoscale.ShortHost(host), autoscale.ShortHost(n.Host))
+		},
+		func(host string) bool { return n.Name != "" && strings.EqualFold(autoscale.ShortHost(host), n.Name) },
 	} {
 		for i := range hosts {
 			if same(hosts[i].Name) {
@@ -95,15 +97,6 @@ func hostOf(n *autoscale.Node, hosts []Host) *Host {
 		}
 	}
 	return nil
-}
-
-// short is a host name without its domain. An address has none.
-func short(host string) string {
-	label, _, dotted := strings.Cut(host, ".")
-	if !dotted || strings.Trim(label, "0123456789") == "" {
-		return host
-	}
-	return label
 }
 
 // ensureGroup makes a host group of ours, if it is not there.

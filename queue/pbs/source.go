@@ -284,12 +284,5 @@ func hostName(n *autoscale.Node) string {
 	return n.Host
 }
 
-// shortHost is a host name in lower case without its domain. An address has none.
-func shortHost(host string) string {
-	host = strings.ToLower(host)
-	label, _, dotted := strings.Cut(host, ".")
-	if !dotted || strings.Trim(label, "0123456789") == "" {
-		return host
-	}
-	return label
-}
+// shortHost is a host name in lower case without its domain.
+func shortHost(host string) string { return autoscale.ShortHost(strings.ToLower(host)) }

@@ -1,0 +1,110 @@
+package slurm_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"autoscaled/autoscale"
+	"autoscaled/queue/slurm"
+)
+
+// One FUTURE node tells Slurm what nodes of a pool are.
+func TestPoolsAreAnnounced(t *testing.T) {
+	memory := autoscale.Bytes(7)
+	announce := func(o *slurm.DynamicOptions) {
+		o.Announce = true
+		o.Nodes = func(*autoscale.Pool) (slurm.PoolNodes, bool) {
+			return slurm.PoolNodes{Features: []string{"htc"}, CPUs: 4, Memory: memory * autoscale.GiB, Gres: "gpu:2"}, true
+		}
+	}
+	d := newDynamicTest(t, announce)
+	require.Empty(t, d.tick().Use)
+	require.Equal(t, &slurm.Node{
+		Name: "pool-htc-f4", Host: "localhost", Address: "127.0.0.1", State: "FUTURE+DYNAMIC_NORM", Features: "htc", CPUs: 4, Memory: 7 << 10,
+		Gres: "gpu:2", Comment: "autoscaled: pool htc/F4",
+	}, d.slurm.nodes["pool-htc-f4"])
+	changes := d.slurm.changes
+	require.Empty(t, d.tick().Use, "it is no host")
+	require.Equal(t, changes, d.slurm.changes)
+
+	with(d.slurm.nodes["pool-htc-f4"], "IDLE", nil, nil) // by state=resume
+	memory = 6
+	d.restart(announce)
+	d.tick()
+	require.Equal(t, states{"pool-htc-f4": "DOWN"}, d.states())
+	d.tick()
+	require.Empty(t, d.states())
+	d.tick()
+	require.EqualValues(t, 6<<10, d.slurm.nodes["pool-htc-f4"].Memory)
+	d.slurm.nodes["pool-htc-f4"].Comment = ""
+	d.tick()
+	require.Equal(t, "autoscaled: pool htc/F4", d.slurm.nodes["pool-htc-f4"].Comment, "we were interrupted")
+
+	_, err := d.Demand(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, d.Keep(t.Context(), autoscale.Supply{}, nil))
+	require.Empty(t, d.states(), "the pool is no more")
+	invalid := cloudOf()
+	invalid.Pools[0].Invalid = "NotActivated"
+	_, err = d.Demand(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, d.Keep(t.Context(), invalid, nil))
+	require.Empty(t, d.states())
+
+	d.tick()
+	require.NotEmpty(t, d.states())
+	d.restart(func(o *slurm.DynamicOptions) { o.Announce = false })
+	d.tick()
+	require.Empty(t, d.states(), "none is to be announced any more")
+}
+
+// Where Slurm fails half way, the rest follows.
+func TestRegistrationThatFails(t *testing.T) {
+	d := newDynamicTest(t, nil)
+	_, err := d.Demand(t.Context())
+	require.NoError(t, err)
+	d.slurm.down = autoscale.ErrUnavailable
+	err = d.Keep(t.Context(), cloudOf(cloudVM("1", "htc-1"), cloudVM("2", "htc-2"), cloudVM("3", "htc-3")), nil)
+	require.ErrorIs(t, err, autoscale.ErrUnavailable)
+	require.ErrorContains(t, err, "2 of 3 new nodes are registered later")
+	d.slurm.down = nil
+	d.tick(cloudVM("1", "htc-1"), cloudVM("2", "htc-2"), cloudVM("3", "htc-3"))
+	require.Len(t, d.states(), 3)
+}
+
+// Users read in their jobs why these wait, until they don't.
+func TestDynamicTellsUsers(t *testing.T) {
+	k := &tickets{comments: map[int64]string{1: "", 2: "mine", 3: "", 4: "autoscaled: of an earlier daemon", 5: ""}}
+	d := newDynamicTest(t, func(o *slurm.DynamicOptions) { o.Details = k })
+	d.slurm.tickets = k
+	waits := autoscale.Reason{Code: autoscale.ReasonLimit, Subject: "cluster/nodes"}
+	class := func(id autoscale.JobID, held string) autoscale.Class {
+		return autoscale.Class{Shape: autoscale.Shape{Tasks: 1, Held: held}, Members: []autoscale.Member{{ID: id}}}
+	}
+	s := autoscale.State{}
+	s.Demand.Classes = []autoscale.Class{class("1", ""), class("2", ""), class("3", "JobHeldUser: x"), class("5_7", "")}
+	plan := autoscale.Plan{Outcomes: []autoscale.Outcome{
+		{Class: 0, To: 1, Reason: waits}, {Class: 1, To: 1, Reason: waits}, {Class: 2, To: 1, Reason: autoscale.Reason{Code: autoscale.ReasonHeld}},
+		{Class: 3, To: 1, Reason: waits},
+	}}
+	for range 3 {
+		require.NoError(t, d.Report(t.Context(), s, plan))
+	}
+	said := slurm.Mark + waits.String()
+	require.Equal(t, map[int64]string{1: said, 2: "mine", 3: "", 4: "", 5: said}, k.comments)
+	require.Equal(t, 3, k.writes, "once each")
+
+	require.NoError(t, d.Report(t.Context(), s, autoscale.Plan{}), "nothing was planned")
+	require.Equal(t, said, k.comments[1])
+	plan.Outcomes[0] = autoscale.Outcome{Class: 0, To: 1, Tasks: 1, Served: []autoscale.Serving{{Count: 1}}, Reason: autoscale.Reason{Code: autoscale.ReasonOnNew}}
+	require.NoError(t, d.Report(t.Context(), s, plan))
+	require.Equal(t, map[int64]string{1: "", 2: "mine", 3: "", 4: "", 5: said}, k.comments)
+
+	d.slurm.down = autoscale.ErrUnavailable
+	plan.Outcomes[0] = autoscale.Outcome{Class: 0, To: 1, Reason: waits}
+	require.ErrorIs(t, d.Report(t.Context(), s, plan), autoscale.ErrUnavailable)
+	d.slurm.down = nil
+	require.NoError(t, d.Report(t.Context(), s, plan))
+	require.Equal(t, said, k.comments[1])
+}
