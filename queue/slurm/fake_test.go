@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"autoscaled/autoscale"
 	"autoscaled/queue/slurm"
 )
 
@@ -28,6 +29,8 @@ type controller struct {
 	downs map[string]int
 	// stalls counts the nodes without an address that the controller was to tell to end a job.
 	stalls int
+	// updatesLeft is which of the coming changes of nodes it does not answer; 0: it answers all.
+	updatesLeft int
 	// meanwhile is what others do before the next answer about jobs' details.
 	meanwhile func()
 }
@@ -248,6 +251,9 @@ func (c *controller) Nodes(context.Context) (list []slurm.Node, err error) {
 }
 
 func (c *controller) UpdateNodes(_ context.Context, u slurm.NodeUpdate) error {
+	if c.updatesLeft--; c.updatesLeft == 0 {
+		return fmt.Errorf("%w: %w", autoscale.ErrUnavailable, errAway)
+	}
 	for _, name := range u.Names {
 		n := c.node(name)
 		switch u.State {

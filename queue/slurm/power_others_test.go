@@ -98,3 +98,21 @@ func TestAwaitedWhileSlurmIsTold(t *testing.T) {
 	close(s.let)
 	require.NoError(t, <-kept)
 }
+
+// A controller that does not answer while it is told addresses is not told to set nodes DOWN
+// that have none, and what was begun is ended by the next tick.
+func TestControllerIsSilentWhileNodesAreGivenUp(t *testing.T) {
+	w := newPowerWorld(t, 1, map[string]int{"htc": 4})
+	defer func() { w.stop() }()
+	w.cloud.stock = map[string]int{"htc": 0}
+	for range 3 {
+		w.ctl.submit(1, true, time.Minute, "htc")
+	}
+	w.tick()
+	w.ctl.updatesLeft = 3
+	w.tick()
+	require.Equal(t, map[string]bool{"htc-4": true}, downNodes(w.ctl), "nobody has it")
+	w.tick()
+	require.Len(t, downNodes(w.ctl), 4)
+	require.Zero(t, w.ctl.stalls)
+}

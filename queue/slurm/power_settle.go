@@ -151,8 +151,8 @@ func spare(n *Node) bool {
 // nodes that it took back into service.
 func unsaid(n *Node) bool { return lostBySlurm(n.Reason) || strings.HasPrefix(n.Reason, Mark) }
 
-// setDown takes nodes out. Those that were waking are powered down as well: else they
-// would be POWERING_UP until ResumeTimeout.
+// setDown takes nodes out, until the controller can't be reached: what is left is for the
+// next tick.
 func (p *PowerSaving) setDown(ctx context.Context, v *view, lists map[string][]string, waking bool) error {
 	var failed []error
 	for _, text := range sortedKeys(lists) {
@@ -160,19 +160,32 @@ func (p *PowerSaving) setDown(ctx context.Context, v *view, lists map[string][]s
 		if len(names) == 0 {
 			continue
 		}
-		if waking {
-			failed = append(failed, p.settleNowhere(ctx, v, names))
-		}
-		err := p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: names, State: "DOWN", Reason: Mark + text})
-		if err == nil && waking {
-			err = p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: names, State: "POWER_DOWN"})
-		}
+		err := p.takeOut(ctx, v, names, text, waking)
 		failed = append(failed, err)
-		if err == nil {
-			p.Observe(Note{Event: NoteOut, Nodes: names, Detail: text})
+		if errors.Is(err, autoscale.ErrUnavailable) {
+			break
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// takeOut sets nodes DOWN, of which those that were waking have an address first. These are
+// powered down as well: else they would be POWERING_UP until ResumeTimeout.
+func (p *PowerSaving) takeOut(ctx context.Context, v *view, names []string, text string, waking bool) error {
+	var addressed error
+	if waking {
+		if addressed = p.settleNowhere(ctx, v, names); errors.Is(addressed, autoscale.ErrUnavailable) {
+			return addressed
+		}
+	}
+	err := p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: names, State: "DOWN", Reason: Mark + text})
+	if err == nil && waking {
+		err = p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: names, State: "POWER_DOWN"})
+	}
+	if err == nil {
+		p.Observe(Note{Event: NoteOut, Nodes: names, Detail: text})
+	}
+	return errors.Join(addressed, err)
 }
 
 // settleNowhere tells Slurm an address, at which nothing is and that says so at once, of nodes that have none but their name. The controller
