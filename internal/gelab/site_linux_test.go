@@ -174,7 +174,7 @@ func (s *site) tell() {
 
 func (s *site) eventually(what string, ok func() bool) {
 	s.t.Helper()
-	poll := time.NewTicker(100 * time.Millisecond)
+	poll := time.NewTicker(250 * time.Millisecond) // each look is a program that takes its share of the machine
 	defer poll.Stop()
 	end := time.After(deadline)
 	for !ok() {
@@ -285,8 +285,12 @@ func (s *site) scaledToZero() {
 	require.NotContains(s.t, s.ask("qconf", "-sh"), "ip-")
 	require.Empty(s.t, s.server.Books().Violations)
 	for _, id := range s.jobs {
-		s.eventually("job "+id+" is accounted for", func() bool { _, err := s.run("qacct", "-j", id); return err == nil })
-		account := s.ask("qacct", "-j", id)
+		var account string
+		s.eventually("job "+id+" is accounted for", func() bool {
+			text, err := s.run("qacct", "-j", id)
+			account = text
+			return err == nil
+		})
 		for line := range strings.Lines(account) {
 			if words := strings.Fields(line); len(words) > 1 && (words[0] == "failed" || words[0] == "exit_status") {
 				require.Equal(s.t, "0", words[1], "job %s:\n%s", id, account)
