@@ -8,7 +8,7 @@ import (
 // SlurmDynamic says how nodes are added to a dynamic Slurm cluster.
 type SlurmDynamic struct {
 	Register bool               `key:"register" default:"true" help:"Add each node to Slurm once it has an address (scontrol create, state FUTURE); slurmd -Z on the VM, with -N and the node's name, then takes that up. false: VMs add themselves, with features of their own (slurmd -Z --conf)."`
-	Announce bool               `key:"announce" default:"true" help:"Keep a node in state FUTURE for each pool. It runs nothing, and tells Slurm what nodes there can be: jobs that no node which is there could run wait instead of being refused."`
+	Announce int                `key:"announce" default:"1" help:"How many nodes in state FUTURE to keep for each pool. They run nothing, and tell Slurm what nodes there can be: jobs that no node which is there could run wait instead of being refused. Slurm 24.11 also refuses jobs of more nodes than it knows: there the size of the largest job. They count for MaxNodeCount. 0: none."`
 	Gres     []string           `key:"gres" default:"" help:"Names of custom resources that Slurm has as generic resources (GresTypes), beside gpu."`
 	Nodes    []SlurmDynamicNode `key:"nodes" help:"What nodes have in Slurm beside their nodearray and machine type, which are features of each. All entries count that a node matches; of weights the first."`
 }
@@ -25,7 +25,14 @@ type SlurmDynamicNode struct {
 // meanings of their own.
 const maxWeight = 4_000_000_000
 
+// maxAnnounced bounds how many nodes stand for a pool: far more than any job has. Our own
+// choice.
+const maxAnnounced = 10_000
+
 func (s *source) slurmDynamic(d *SlurmDynamic, at string) {
+	if d.Announce < 0 || d.Announce > maxAnnounced {
+		s.add(at+".announce", fmt.Sprintf("%d is not from 0 to %d", d.Announce, maxAnnounced))
+	}
 	for i, name := range d.Gres {
 		if key := fmt.Sprintf("%s.gres[%d]", at, i); name == "gpu" {
 			s.add(key, "has no effect: GPUs are told by themselves")

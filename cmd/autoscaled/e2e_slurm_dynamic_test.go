@@ -55,7 +55,7 @@ func TestExampleForDynamicSlurm(t *testing.T) {
 		text, _ := os.ReadFile(s.path("bin/nodes/" + name))
 		return string(text)
 	}
-	eventually(t, "the pool is announced", func() bool { return strings.Contains(shown("pool-execute-standard_f4s_v2"), "FUTURE") })
+	eventually(t, "the pool is announced", func() bool { return strings.Contains(shown("pool-execute-standard_f4s_v2-1"), "FUTURE") })
 
 	jobs, err := os.ReadFile(filepath.Join("..", "..", "queue", "slurm", "testdata", "22.05-jobs.delimited"))
 	require.NoError(t, err)
@@ -74,7 +74,7 @@ func TestExampleForDynamicSlurm(t *testing.T) {
 	s.write("bin/jobs", "")
 	eventually(t, "no nodes", func() bool { return s.nodes() == 0 && shown("execute-1") == "" })
 	require.Zero(t, p.stop(syscall.SIGTERM))
-	require.NotEmpty(t, shown("pool-execute-standard_f4s_v2"))
+	require.NotEmpty(t, shown("pool-execute-standard_f4s_v2-1"))
 }
 
 // What jobs ask for by features, and what nodes of a pool have of them.

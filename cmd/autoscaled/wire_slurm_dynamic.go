@@ -17,7 +17,7 @@ func (p *parts) addDynamicSlurm(q *config.SlurmQueue, cluster slurmAccess) error
 	if err != nil {
 		return err
 	}
-	settings := config.SlurmDynamic{Register: true, Announce: true}
+	settings := config.SlurmDynamic{Register: true, Announce: 1}
 	if q.Dynamic != nil {
 		settings = *q.Dynamic
 	}

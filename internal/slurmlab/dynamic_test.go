@@ -13,10 +13,8 @@ import (
 // Each test is one scenario of dynamic nodes: Slurm has none until a VM comes, and deletes it as
 // it goes.
 
-// The nodes in state FUTURE are none: Slurm 24.11 refuses a job of more nodes than it has heard of.
 const dynamicLines = `
 MaxNodeCount=200
-NodeName=room-[1-4] NodeAddr=127.0.0.1 CPUs=44 RealMemory=300000 Feature=hpc State=FUTURE
 NodeSet=htcset Feature=htc
 NodeSet=hpcset Feature=hpc
 PartitionName=htc Nodes=htcset Default=YES DefMemPerCPU=1000 MaxTime=24:00:00 State=UP
@@ -24,8 +22,11 @@ PartitionName=hpc Nodes=hpcset OverSubscribe=EXCLUSIVE MaxTime=24:00:00 State=UP
 PartitionName=any Nodes=htcset,hpcset DefMemPerCPU=1000 MaxTime=24:00:00 State=UP
 `
 
+// As many nodes are announced as the largest job asks for: Slurm 24.11 refuses one of more nodes
+// than it has heard of.
 const dynamicQueue = `
         mode: dynamic
+        dynamic: {announce: 4}
         partitions:
           - {name: any, nodearrays: [htc, hpc]}`
 
@@ -46,7 +47,7 @@ func newDynamicLab(t *testing.T, cloud func(*cyclecloudtest.Config)) (*lab, *dae
 	// Slurm refuses jobs of whose nodes it has not heard.
 	l.eventually("Slurm knows what nodes there can be", func() bool {
 		text, _ := l.Run(t.Context(), "scontrol", "--future", "show", "nodes")
-		return strings.Contains(text, "NodeName=pool-htc") && strings.Contains(text, "NodeName=pool-hpc")
+		return strings.Contains(text, "NodeName=pool-htc-standard_f4s_v2-4 ") && strings.Contains(text, "NodeName=pool-hpc-standard_hc44rs-4 ")
 	})
 	return l, d
 }

@@ -65,7 +65,8 @@ type NodeUpdate struct {
 
 // NewNode is a dynamic node to be.
 type NewNode struct {
-	// Name is Slurm's, Host and Address are where its slurmd is.
+	// Name is Slurm's, Host and Address are where its slurmd is. A host list makes nodes
+	// that are alike in all but their names.
 	Name, Host, Address string
 	// State is FUTURE for nodes whose slurmd registers itself, or CLOUD for those that
 	// Slurm powers up. Empty: as Slurm takes it.

@@ -22,9 +22,10 @@ type DynamicOptions struct {
 	All bool
 	// SelfRegistered: VMs add themselves to Slurm (slurmd -Z), and none is added here.
 	SelfRegistered bool
-	// Announce keeps a node in state FUTURE for each pool, so that Slurm knows what nodes
-	// there can be: it refuses, or puts aside, jobs that no node which is there could run.
-	Announce bool
+	// Announce is how many nodes in state FUTURE are kept for each pool, so that Slurm knows
+	// what nodes there can be: it refuses, or puts aside, jobs that no node which is there
+	// could run, and since 24.11 those of more nodes than it knows. 0 or less: none.
+	Announce int
 }
 
 // PoolNodes is how Slurm knows the nodes of a pool.

@@ -1,6 +1,7 @@
 package slurm
 
 import (
+	"strconv"
 	"strings"
 
 	"autoscaled/autoscale"
@@ -13,16 +14,10 @@ const (
 	nowhereHost = "localhost"
 )
 
-// announce keeps one node in state FUTURE for each pool that can give nodes, and none
-// for others. Where none is to be announced, those of an earlier configuration go.
+// announce keeps so many nodes in state FUTURE for each pool that can give nodes, and none
+// for others. Those of an earlier configuration that are not to be announced go.
 func (c *comparison) announce() {
-	wanted := make(map[string]*autoscale.Pool)
-	for i := range c.supply.Pools {
-		pool := &c.supply.Pools[i]
-		if _, ours := c.pools[pool.ID]; ours && pool.Invalid == "" && c.Announce && !c.SelfRegistered {
-			wanted[announcedName(pool.ID)] = pool
-		}
-	}
+	wanted := c.announceable()
 	there := make(map[string]bool)
 	for i := range c.nodes {
 		n := &c.nodes[i]
@@ -44,14 +39,40 @@ func (c *comparison) announce() {
 	}
 	for i := range c.supply.Pools {
 		pool := &c.supply.Pools[i]
-		name := announcedName(pool.ID)
-		if wanted[name] != pool || there[name] {
+		var missing []string
+		for k := range c.Announce {
+			if name := announcedName(pool.ID, k+1); wanted[name] == pool && !there[name] {
+				missing = append(missing, name)
+			}
+		}
+		c.announceAs(pool, missing)
+	}
+}
+
+// announceable are the names of the nodes that are to stand for pools.
+func (c *comparison) announceable() map[string]*autoscale.Pool {
+	wanted := make(map[string]*autoscale.Pool)
+	for i := range c.supply.Pools {
+		pool := &c.supply.Pools[i]
+		if _, ours := c.pools[pool.ID]; !ours || pool.Invalid != "" || c.SelfRegistered {
 			continue
 		}
-		p := c.pools[pool.ID]
-		n := p.node(&autoscale.Node{Name: name, Host: nowhereHost, Address: nowhere})
-		c.create = append(c.create, newRecord{NewNode: n, comment: announceMark + string(pool.ID)})
+		for k := range c.Announce {
+			wanted[announcedName(pool.ID, k+1)] = pool
+		}
 	}
+	return wanted
+}
+
+// announceAs makes nodes that stand for a pool, all in one call.
+func (c *comparison) announceAs(pool *autoscale.Pool, names []string) {
+	list, err := Compress(names)
+	if err != nil || len(names) == 0 {
+		return // the names are made of what a list can hold
+	}
+	p := c.pools[pool.ID]
+	n := p.node(&autoscale.Node{Name: list, Host: nowhereHost, Address: nowhere})
+	c.create = append(c.create, newRecord{NewNode: n, names: names, comment: announceMark + string(pool.ID)})
 }
 
 // retire deletes a node that stands for a pool no more. Somebody may have made it one
@@ -64,13 +85,14 @@ func (c *comparison) retire(n *Node) {
 	}
 }
 
-// announcedName is the name of the node that stands for a pool: pool-htc-standard_f4s_v2.
-func announcedName(id autoscale.PoolID) string {
+// announcedName is the name of the n-th node that stands for a pool, from 1 on:
+// pool-htc-standard_f4s_v2-1.
+func announcedName(id autoscale.PoolID, n int) string {
 	return "pool-" + strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '_':
 			return r
 		}
 		return '-'
-	}, strings.ToLower(string(id)))
+	}, strings.ToLower(string(id))) + "-" + strconv.Itoa(n)
 }

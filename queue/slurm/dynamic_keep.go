@@ -19,9 +19,11 @@ type changes struct {
 	claim               []NodeUpdate
 }
 
-// newRecord is a node to add, with the comment that says what for.
+// newRecord is a node to add, or several that are alike, with the comment that says what
+// for. NewNode's name is the list of names.
 type newRecord struct {
 	NewNode
+	names   []string
 	comment string
 }
 
@@ -74,16 +76,23 @@ func (d *Dynamic) apply(ctx context.Context, c changes) error {
 	}
 	for i, r := range c.create {
 		if len(failed) > 0 && (ctx.Err() != nil || errors.Is(failed[len(failed)-1], autoscale.ErrUnavailable)) {
-			add(fmt.Errorf("%d of %d new nodes are registered later", len(c.create)-i, len(c.create)))
+			add(fmt.Errorf("%d of %d new nodes are registered later", countNew(c.create[i:]), countNew(c.create)))
 			break
 		}
 		err := d.Cluster.CreateNode(ctx, r.NewNode)
 		if err == nil {
-			err = d.Cluster.UpdateNodes(ctx, NodeUpdate{Names: []string{r.Name}, Comment: r.comment})
+			err = d.Cluster.UpdateNodes(ctx, NodeUpdate{Names: r.names, Comment: r.comment})
 		}
 		add(err)
 	}
 	return errors.Join(failed...)
+}
+
+func countNew(records []newRecord) (count int) {
+	for i := range records {
+		count += len(records[i].names)
+	}
+	return count
 }
 
 // comparison is one comparison of the cloud with Slurm.
@@ -142,7 +151,7 @@ func (c *comparison) vm(vm *autoscale.Node, record *Node) {
 	if record == nil {
 		up := vm.Phase == autoscale.PhaseStarting || vm.Phase == autoscale.PhaseReady
 		if _, kept := c.kept[vm.ID]; managed && up && !kept && !c.SelfRegistered && vm.Address != "" && vm.Name != "" {
-			c.create = append(c.create, newRecord{NewNode: pool.node(vm), comment: claimMark + string(vm.ID)})
+			c.create = append(c.create, newRecord{NewNode: pool.node(vm), names: []string{vm.Name}, comment: claimMark + string(vm.ID)})
 		}
 		return
 	}

@@ -1,6 +1,7 @@
 package slurm_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,7 +14,7 @@ import (
 func TestPoolsAreAnnounced(t *testing.T) {
 	memory := autoscale.Bytes(7)
 	announce := func(o *slurm.DynamicOptions) {
-		o.Announce = true
+		o.Announce = 1
 		o.Nodes = func(*autoscale.Pool) (slurm.PoolNodes, bool) {
 			return slurm.PoolNodes{Features: []string{"htc"}, CPUs: 4, Memory: memory * autoscale.GiB, Gres: "gpu:2"}, true
 		}
@@ -21,25 +22,25 @@ func TestPoolsAreAnnounced(t *testing.T) {
 	d := newDynamicTest(t, announce)
 	require.Empty(t, d.tick().Use)
 	require.Equal(t, &slurm.Node{
-		Name: "pool-htc-f4", Host: "localhost", Address: "127.0.0.1", State: "FUTURE+DYNAMIC_NORM", Features: "htc", CPUs: 4, Memory: 7 << 10,
+		Name: "pool-htc-f4-1", Host: "localhost", Address: "127.0.0.1", State: "FUTURE+DYNAMIC_NORM", Features: "htc", CPUs: 4, Memory: 7 << 10,
 		Gres: "gpu:2", Comment: "autoscaled: pool htc/F4",
-	}, d.slurm.nodes["pool-htc-f4"])
+	}, d.slurm.nodes["pool-htc-f4-1"])
 	changes := d.slurm.changes
 	require.Empty(t, d.tick().Use, "it is no host")
 	require.Equal(t, changes, d.slurm.changes)
 
-	with(d.slurm.nodes["pool-htc-f4"], "IDLE", nil, nil) // by state=resume
+	with(d.slurm.nodes["pool-htc-f4-1"], "IDLE", nil, nil) // by state=resume
 	memory = 6
 	d.restart(announce)
 	d.tick()
-	require.Equal(t, states{"pool-htc-f4": "DOWN"}, d.states())
+	require.Equal(t, states{"pool-htc-f4-1": "DOWN"}, d.states())
 	d.tick()
 	require.Empty(t, d.states())
 	d.tick()
-	require.EqualValues(t, 6<<10, d.slurm.nodes["pool-htc-f4"].Memory)
-	d.slurm.nodes["pool-htc-f4"].Comment = ""
+	require.EqualValues(t, 6<<10, d.slurm.nodes["pool-htc-f4-1"].Memory)
+	d.slurm.nodes["pool-htc-f4-1"].Comment = ""
 	d.tick()
-	require.Equal(t, "autoscaled: pool htc/F4", d.slurm.nodes["pool-htc-f4"].Comment, "we were interrupted")
+	require.Equal(t, "autoscaled: pool htc/F4", d.slurm.nodes["pool-htc-f4-1"].Comment, "we were interrupted")
 
 	_, err := d.Demand(t.Context())
 	require.NoError(t, err)
@@ -54,9 +55,44 @@ func TestPoolsAreAnnounced(t *testing.T) {
 
 	d.tick()
 	require.NotEmpty(t, d.states())
-	d.restart(func(o *slurm.DynamicOptions) { o.Announce = false })
+	d.restart(func(o *slurm.DynamicOptions) { o.Announce = 0 })
 	d.tick()
 	require.Empty(t, d.states(), "none is to be announced any more")
+}
+
+// As many nodes stand for a pool as jobs are to ask for at the most, made in one call.
+func TestPoolsAreAnnouncedManyTimes(t *testing.T) {
+	announce := func(count int) func(o *slurm.DynamicOptions) {
+		return func(o *slurm.DynamicOptions) { o.Announce = count }
+	}
+	many := func(count int) states {
+		all := make(states)
+		for i := range count {
+			all[fmt.Sprintf("pool-htc-f4-%d", i+1)] = "FUTURE"
+		}
+		return all
+	}
+	d := newDynamicTest(t, announce(12))
+	d.tick()
+	require.Equal(t, many(12), d.states())
+	require.Equal(t, 2, d.slurm.changes, "a call that makes them, and one that says what for")
+	delete(d.slurm.nodes, "pool-htc-f4-7")
+	d.tick()
+	require.Equal(t, many(12), d.states())
+	d.restart(announce(4))
+	d.tick()
+	require.Equal(t, many(4), d.states(), "those beyond go")
+	for name := range many(4) {
+		require.Equal(t, "autoscaled: pool htc/F4", d.slurm.nodes[name].Comment)
+	}
+	d.slurm.nodes["pool-htc-f4"] = &slurm.Node{Name: "pool-htc-f4", State: "FUTURE+DYNAMIC_NORM", Comment: "autoscaled: pool htc/F4"}
+	d.slurm.nodes["pool-htc-f4-5"] = &slurm.Node{Name: "pool-htc-f4-5", State: "FUTURE+DYNAMIC_NORM", Comment: "ann's"}
+	d.tick()
+	delete(d.slurm.nodes, "pool-htc-f4-5")
+	require.Equal(t, many(4), d.states(), "also one of another name")
+	d.restart(announce(0))
+	d.tick()
+	require.Empty(t, d.states())
 }
 
 // Where Slurm fails half way, the rest follows.

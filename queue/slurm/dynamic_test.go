@@ -226,7 +226,7 @@ func TestDynamicStartsWithNothing(t *testing.T) {
 
 // VMs may add themselves, by whatever name, and are deleted all the same.
 func TestVMsThatRegisterThemselves(t *testing.T) {
-	d := newDynamicTest(t, func(o *slurm.DynamicOptions) { o.SelfRegistered, o.Announce = true, true })
+	d := newDynamicTest(t, func(o *slurm.DynamicOptions) { o.SelfRegistered, o.Announce = true, 1 })
 	n := cloudVM("1", "htc-1")
 	d.tick(n)
 	require.Empty(t, d.states())

@@ -146,14 +146,17 @@ func (s *dynamicSlurm) CreateNode(_ context.Context, n slurm.NewNode) error {
 	if n.State != "FUTURE" {
 		s.violate("%s is created %s", n.Name, n.State)
 	}
-	if s.nodes[n.Name] != nil {
-		return nil
+	names, err := slurm.Expand(n.Name)
+	for _, name := range names {
+		if s.nodes[name] != nil {
+			continue
+		}
+		s.nodes[name] = &slurm.Node{
+			Name: name, Host: n.Host, Address: n.Address, State: "FUTURE+DYNAMIC_NORM", Features: strings.Join(n.Features, ","),
+			CPUs: int64(n.CPUs), Memory: int64(n.Memory / autoscale.MiB), Gres: n.Gres,
+		}
 	}
-	s.nodes[n.Name] = &slurm.Node{
-		Name: n.Name, Host: n.Host, Address: n.Address, State: "FUTURE+DYNAMIC_NORM", Features: strings.Join(n.Features, ","),
-		CPUs: int64(n.CPUs), Memory: int64(n.Memory / autoscale.MiB), Gres: n.Gres,
-	}
-	return nil
+	return err
 }
 
 func (s *dynamicSlurm) DeleteNodes(_ context.Context, names []string) error {
