@@ -41,9 +41,7 @@ func TestTrialSoldOut(t *testing.T) {
 	stock := 12
 	l := newLab(t, plan{
 		slurm: func(o *Options) {
-			// A controller that can't resolve a node's name blocks for seconds when the node goes
-			// down with a job: so these have an address before their VMs do.
-			o.Lines = strings.NewReplacer("htc-[1-120]", "htc-[1-40]", "State=CLOUD", "NodeAddr=127.0.0.1 State=CLOUD").Replace(powerLines)
+			o.Lines = strings.ReplaceAll(powerLines, "htc-[1-120]", "htc-[1-40]")
 			o.SuspendTime = 20 * time.Second
 		},
 		cloud: func(c *cyclecloudtest.Config) { c.Clusters[0].Nodearrays[0].Buckets[0].Stock = &stock },
