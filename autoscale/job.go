@@ -153,6 +153,9 @@ type Demand struct {
 	// Partial is why only the jobs that hosts wait for are known, though the hosts are:
 	// the queue's list of jobs could not be read. Empty: all are known.
 	Partial string
+	// Names are what users call jobs whose id is another, by id, as Slurm's task 7_1 that
+	// has a number of its own.
+	Names map[JobID]string
 }
 
 // Jobs counts the pending jobs.

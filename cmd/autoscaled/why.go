@@ -25,7 +25,7 @@ func newWhyCommand() *cobra.Command {
 		Long: `Tells of one job what the last tick of the running daemon made of it: the nodes that it
 runs on, those that come for it and how far they are, or what holds it back. Where no
 daemon runs, queue and cloud are read as for plan. The number of an array stands for its
-tasks too. Nothing is changed.`,
+tasks too, and a task is 7_1, as Slurm's users call it. Nothing is changed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output != "table" && output != "json" {
@@ -129,8 +129,9 @@ func newWhyDocument(cluster string, r loop.Report, job string) whyDocument {
 	for i := range r.Plan.Outcomes {
 		o := &r.Plan.Outcomes[i]
 		for m := o.From; m < o.To; m++ {
-			if member := demand.Classes[o.Class].Members[m]; standsFor(job, member.ID) {
+			if member := demand.Classes[o.Class].Members[m]; isMeant(demand, job, member.ID) {
 				d.Jobs = append(d.Jobs, pendingJob(s.job(r.Plan.Job(demand, o, m)), member))
+				d.Jobs[len(d.Jobs)-1].ID = called(demand, member.ID)
 			}
 		}
 	}
@@ -147,6 +148,27 @@ func standsFor(asked string, id autoscale.JobID) bool {
 	return found && (rest == "" || strings.ContainsRune("_+[.", rune(rest[0])))
 }
 
+// isMeant tells whether a job is what was asked for, by its id or by what users call it. A
+// job in several parts is meant by what stands before the stroke.
+func isMeant(d autoscale.Demand, asked string, id autoscale.JobID) bool {
+	whole, _, _ := strings.Cut(string(id), "/")
+	name, named := d.Names[autoscale.JobID(whole)]
+	return standsFor(asked, id) || whole == asked || named && standsFor(asked, autoscale.JobID(name))
+}
+
+// called is a job's id, or what users call it.
+func called(d autoscale.Demand, id autoscale.JobID) autoscale.JobID {
+	whole, part, parts := strings.Cut(string(id), "/")
+	name, named := d.Names[autoscale.JobID(whole)]
+	switch {
+	case !named:
+		return id
+	case parts:
+		return autoscale.JobID(name + "/" + part)
+	}
+	return autoscale.JobID(name)
+}
+
 func pendingJob(j planJob, m autoscale.Member) whyJob {
 	out := whyJob{planJob: j, Submitted: m.Submitted, Priority: m.Priority}
 	if j.Reason != nil {
@@ -160,7 +182,7 @@ func runningJobs(d autoscale.Demand, job string) []whyJob {
 	hosts := make(map[autoscale.JobID][]string)
 	for host, use := range d.Use {
 		for _, id := range use.Jobs {
-			if standsFor(job, id) {
+			if isMeant(d, job, id) {
 				hosts[id] = append(hosts[id], host)
 			}
 		}
@@ -169,7 +191,7 @@ func runningJobs(d autoscale.Demand, job string) []whyJob {
 	sortNatural(ids)
 	return each(ids, func(id autoscale.JobID) whyJob {
 		sortNatural(hosts[id])
-		return whyJob{planJob: planJob{ID: id}, RunsOn: hosts[id]}
+		return whyJob{planJob: planJob{ID: called(d, id)}, RunsOn: hosts[id]}
 	})
 }
 

@@ -256,6 +256,7 @@ func finishArray(j *Job) *Job {
 	if j.ArrayTasks == "" {
 		j.ArrayID = 0
 	} else if !j.Is("PENDING") {
+		j.ArrayTask, _ = strconv.ParseInt(j.ArrayTasks, 10, 64) // what is none names no job
 		j.ArrayTasks = ""
 	}
 	return j

@@ -1,7 +1,6 @@
 package slurm
 
 import (
-	"strconv"
 	"strings"
 
 	"autoscaled/autoscale"
@@ -66,7 +65,7 @@ func (s Snapshot) Demand(m *Mapping) autoscale.Demand {
 			r.occupied(j)
 		}
 	}
-	return autoscale.Demand{Classes: autoscale.Intern(r.jobs), Use: r.use, Vouched: true}
+	return autoscale.Demand{Classes: autoscale.Intern(r.jobs), Use: r.use, Vouched: true, Names: namesOf(jobs)}
 }
 
 // reckoner gathers demand.
@@ -176,7 +175,7 @@ func dependencies(text string) []autoscale.JobID {
 func (r *reckoner) pending(j *Job) {
 	k := r.kindOf(j)
 	job := autoscale.Job{
-		ID: autoscale.JobID(strconv.FormatInt(j.ID, 10)), Priority: j.Priority + k.above<<32, Submitted: j.Submitted, Shape: k.shape,
+		ID: j.id(), Priority: j.Priority + k.above<<32, Submitted: j.Submitted, Shape: k.shape,
 	}
 	if j.Reason == "BeginTime" { // else it is past, and would only tell equal jobs apart
 		job.EarliestStart = j.Eligible

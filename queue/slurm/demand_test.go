@@ -281,8 +281,12 @@ func TestFeatures(t *testing.T) {
 func TestArrays(t *testing.T) {
 	parent := pendingJob()
 	parent.ArrayID, parent.ArrayTasks, parent.ArrayLimit = 7, "0,2-9", 4
-	started := slurm.Job{ID: 8, ArrayID: 7, State: "RUNNING", Nodes: "htc-1"}
-	jobs := jobsIn(slurm.Demand([]slurm.Job{parent, started}, nil, mapping()))
+	started := slurm.Job{ID: 8, ArrayID: 7, ArrayTask: 1, State: "RUNNING", Nodes: "htc-1"}
+	d := slurm.Demand([]slurm.Job{parent, started}, nil, mapping())
+	require.Equal(t, map[autoscale.JobID]string{"8": "7_1"}, d.Names)
+	require.Equal(t, d.Names, slurm.PowerDemand([]slurm.Job{parent, started}, nil, mapping()).Names)
+	require.Nil(t, slurm.Demand([]slurm.Job{parent}, nil, mapping()).Names)
+	jobs := jobsIn(d)
 	require.Equal(t, 3, jobs["7"].Tasks, "four may run, and one does")
 	hidden := parent
 	hidden.ArrayLimit, hidden.Reason = 0, "JobArrayTaskLimit"

@@ -1,8 +1,11 @@
 package slurm
 
 import (
+	"strconv"
 	"strings"
 	"time"
+
+	"autoscaled/autoscale"
 )
 
 // Job is one record of Slurm's job list. An array's tasks that have not started are
@@ -13,6 +16,8 @@ type Job struct {
 	// Slurm writes them ("36-99:7"); empty for a job that is one task.
 	ArrayID    int64
 	ArrayTasks string
+	// ArrayTask is the number of the task that a started job of an array is.
+	ArrayTask int64
 	// ArrayLimit is how many tasks may run at a time, 0: any number.
 	ArrayLimit int64
 	// HetID is the heterogeneous job that this is a component of, 0: none.
@@ -51,6 +56,31 @@ type Job struct {
 	SocketsPerNode               int64
 	CPUsPerTRES, MemoryPerTRES   string
 	Hold                         bool
+}
+
+// id is how the job is told to the planner: by Slurm's own number, which each task of an
+// array gets when it starts.
+func (j *Job) id() autoscale.JobID { return autoscale.JobID(strconv.FormatInt(j.ID, 10)) }
+
+// name is what users call a job where that is another than its id, as 7_1; else empty.
+func (j *Job) name() string {
+	if j.ArrayID == 0 || !occupies(j) {
+		return ""
+	}
+	return strconv.FormatInt(j.ArrayID, 10) + "_" + strconv.FormatInt(j.ArrayTask, 10)
+}
+
+// namesOf are the names of those jobs that have one beside their id; nil: none has.
+func namesOf(jobs []Job) (names map[autoscale.JobID]string) {
+	for i := range jobs {
+		if name := jobs[i].name(); name != "" {
+			if names == nil {
+				names = make(map[autoscale.JobID]string)
+			}
+			names[jobs[i].id()] = name
+		}
+	}
+	return names
 }
 
 // Is tells whether the job's state or one of its flags is so called.

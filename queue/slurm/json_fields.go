@@ -77,6 +77,7 @@ var jobFields = fields[Job]{
 		j.ArrayTasks, _, _ = strings.Cut(text, "%") // array_max_tasks has the rest
 		return err
 	},
+	"array_task_id":     into(func(j *Job) *int64 { return &j.ArrayTask }),
 	"array_max_tasks":   into(func(j *Job) *int64 { return &j.ArrayLimit }),
 	"het_job_id":        into(func(j *Job) *int64 { return &j.HetID }),
 	"job_state":         textInto("+", func(j *Job) *string { return &j.State }),

@@ -27,7 +27,7 @@ const maxKinds = 1 << 16
 // apart from others of its kind, so that it can't depend on that.
 func (r *reckoner) kindOf(j *Job) *kind {
 	of := *j
-	of.ID, of.ArrayID, of.ArrayTasks, of.ArrayLimit, of.HetID = 0, 0, "", 0, 0
+	of.ID, of.ArrayID, of.ArrayTasks, of.ArrayTask, of.ArrayLimit, of.HetID = 0, 0, "", 0, 0, 0
 	of.State, of.Reason, of.Description, of.Priority, of.Hold = "", "", "", 0, false
 	of.Submitted, of.Eligible = time.Time{}, time.Time{}
 	of.Nodes, of.Dependency, of.RequiredNodes, of.ExcludedNodes = "", "", "", ""

@@ -2,7 +2,6 @@ package slurm
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"autoscaled/autoscale"
@@ -47,7 +46,7 @@ func powerDemand(jobs, told []Job, nodes []Node, m *Mapping) autoscale.Demand {
 		r.waiting(&told[i], unclaimed)
 	}
 	r.unclaimed(nodes, unclaimed)
-	return autoscale.Demand{Classes: autoscale.Intern(r.jobs), Use: r.use, Vouched: true, Releases: true}
+	return autoscale.Demand{Classes: autoscale.Intern(r.jobs), Use: r.use, Vouched: true, Releases: true, Names: namesOf(jobs)}
 }
 
 // resumed tells whether Slurm wants a VM for a node: it was handed to ResumeProgram and
@@ -75,7 +74,7 @@ func (r *reckoner) powerUse(n *Node) autoscale.HostUse {
 
 // unallocated explains a job that Slurm gave no nodes.
 func (r *reckoner) unallocated(j *Job) {
-	job := autoscale.Job{ID: autoscale.JobID(strconv.FormatInt(j.ID, 10)), Priority: j.Priority, Submitted: j.Submitted}
+	job := autoscale.Job{ID: j.id(), Priority: j.Priority, Submitted: j.Submitted}
 	if k := r.kindOf(j); k.err == nil {
 		job.Shape = k.shape
 	} else {
@@ -91,7 +90,7 @@ func (r *reckoner) powerOccupied(j *Job, unclaimed map[string]bool) {
 	if err != nil {
 		return // the nodes themselves say that they are in use
 	}
-	id := autoscale.JobID(strconv.FormatInt(j.ID, 10))
+	id := j.id()
 	var waits []string
 	for _, name := range names {
 		switch n := r.states[name]; {
@@ -123,7 +122,7 @@ func (r *reckoner) claim(j *Job, names []string, unclaimed map[string]bool) {
 	if len(names) == 0 {
 		return
 	}
-	r.named(j, autoscale.JobID(strconv.FormatInt(j.ID, 10)), names)
+	r.named(j, j.id(), names)
 	for _, name := range names {
 		delete(unclaimed, name)
 	}

@@ -67,7 +67,7 @@ func (r *reckoner) occupied(j *Job) {
 	if err != nil {
 		return // the nodes themselves say that they are in use
 	}
-	id := autoscale.JobID(strconv.FormatInt(j.ID, 10))
+	id := j.id()
 	awaited := false
 	for _, name := range names {
 		n := r.states[name]

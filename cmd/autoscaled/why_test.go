@@ -1,0 +1,27 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"autoscaled/autoscale"
+)
+
+// A task of an array is meant by what users call it, by Slurm's own number, and by the array;
+// of the number that the last task shares with its array all tasks are meant.
+func TestJobsAreMeantByTheirNames(t *testing.T) {
+	d := autoscale.Demand{
+		Names: map[autoscale.JobID]string{"13": "7_1", "7": "7_2", "70": "70_1"},
+		Use:   map[string]autoscale.HostUse{"htc-1": {Jobs: []autoscale.JobID{"13", "7"}}, "htc-2": {Jobs: []autoscale.JobID{"70", "8"}}},
+	}
+	for asked, want := range map[string][]autoscale.JobID{
+		"7_1": {"7_1"}, "13": {"7_1"}, "7": {"7_1", "7_2"}, "7_2": {"7_2"}, "8": {"8"}, "70": {"70_1"}, "1": {}, "7_3": {},
+	} {
+		require.ElementsMatch(t, want, each(runningJobs(d, asked), func(j whyJob) autoscale.JobID { return j.ID }), asked)
+	}
+	require.True(t, isMeant(d, "5", "5/2"), "a part of a job on several pools")
+	require.True(t, isMeant(d, "7_1", "13/2"))
+	require.False(t, isMeant(d, "5", "51"))
+	require.EqualValues(t, "7_1/2", called(d, "13/2"))
+}
