@@ -256,7 +256,18 @@ func TestTrialLostScheduler(t *testing.T) {
 	if !*withSlurm {
 		return
 	}
-	t.Parallel()
+	for name, end := range map[string]func(*lab){
+		"stopped": func(l *lab) { require.NoError(l.t, l.StopController()) }, // which saves what its backup reads
+		"killed":  func(l *lab) { l.KillController() },                       // which may have forgotten the resume
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lostScheduler(t, end)
+		})
+	}
+}
+
+func lostScheduler(t *testing.T, end func(*lab)) {
 	l := newLab(t, plan{
 		slurm: func(o *Options) { o.SuspendTime = 60 * time.Second },
 		cloud: func(c *cyclecloudtest.Config) { c.Timing.Boot = 15 * time.Second },
@@ -265,7 +276,7 @@ func TestTrialLostScheduler(t *testing.T) {
 	array := l.submit(l.hold("end"), "-n4", "--array=1-100")
 	l.eventually("100 nodes were asked for", func() bool { return len(l.created()) >= 100 })
 	d.kill()
-	require.NoError(t, l.StopController()) // which saves what its backup reads
+	end(l)
 	require.NoError(t, os.RemoveAll(l.path("autoscaled")))
 	require.NoError(t, l.StartController(t.Context()))
 	began := time.Now()

@@ -77,6 +77,7 @@ type PowerSaving struct {
 	told []Job
 	hooked
 	shadows
+	lapses
 	awaited awaited
 	telling // of Report alone, which no other call may overlap
 }
@@ -123,9 +124,11 @@ func (p *PowerSaving) Demand(ctx context.Context) (autoscale.Demand, error) {
 	states := statesOf(nodes)
 	p.answer(hooks, states)
 	p.awaited.follow(nodes, hooks, p.Now())
+	p.lapses.follow(nodes, hooks, p.Now())
 	p.noteMissed(nodes)
-	p.noteSuspended(nodes)
+	p.noteSuspended(nodes, p.lapsed)
 	d := powerDemand(jobs, p.told, nodes, &p.Mapping)
+	p.keepLapsed(d.Use, nodes)
 	p.markStale(d.Use, states)
 	if jobsErr != nil {
 		d.Partial = jobsErr.Error()

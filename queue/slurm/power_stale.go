@@ -20,6 +20,8 @@ type shadows struct {
 	// behind are the VMs behind each name, in lower case, after the last tick. nil: no
 	// tick has told.
 	behind map[string][]autoscale.NodeID
+	// booted are those of them whose slurmd may run already.
+	booted map[autoscale.NodeID]bool
 	// stale are VMs that were suspended, by id.
 	stale map[autoscale.NodeID]bool
 	// early is when hooks suspended names before any tick told what stands behind them.
@@ -37,12 +39,16 @@ func (s *shadows) suspendedByHook(names []string, at time.Time) {
 			s.early[key] = at
 			continue
 		}
-		s.suspend(key)
+		s.suspend(key, false)
 	}
 }
 
-func (s *shadows) suspend(key string) {
+// suspend marks what stands behind a name, or only what has booted.
+func (s *shadows) suspend(key string, onlyBooted bool) {
 	for _, id := range s.behind[key] {
+		if onlyBooted && !s.booted[id] {
+			continue
+		}
 		if s.stale == nil {
 			s.stale = make(map[autoscale.NodeID]bool)
 		}
@@ -51,14 +57,15 @@ func (s *shadows) suspend(key string) {
 }
 
 // noteSuspended marks what stands behind the names that are seen suspended, and clears
-// what Slurm uses: a node that is neither coming nor going has its VM.
-func (s *shadows) noteSuspended(nodes []Node) {
+// what Slurm uses: a node that is neither coming nor going has its VM. A VM on its way
+// behind a name that the controller may have forgotten will do for its next resume.
+func (s *shadows) noteSuspended(nodes []Node, lapsed func(*Node) bool) {
 	for i := range nodes {
 		n := &nodes[i]
 		key := strings.ToLower(n.Name)
 		switch {
 		case suspended(n):
-			s.suspend(key)
+			s.suspend(key, lapsed(n))
 		case !n.Is("POWERING_UP") && !n.Is("DOWN"):
 			delete(s.early, key)
 			for _, id := range s.behind[key] {
@@ -139,12 +146,14 @@ func (s *shadows) pending(list string) bool {
 // behold notes what stands behind each name after a tick.
 func (p *PowerSaving) behold(nodes []autoscale.Node) {
 	p.behind = make(map[string][]autoscale.NodeID, len(nodes))
+	p.booted = make(map[autoscale.NodeID]bool)
 	there := make(map[autoscale.NodeID]bool, len(nodes))
 	for i := range nodes {
 		if n := &nodes[i]; n.Phase != autoscale.PhaseGone && n.Phase != autoscale.PhaseDeallocated { // a start boots it anew
 			key := strings.ToLower(n.Name)
 			p.behind[key] = append(p.behind[key], n.ID)
 			there[n.ID] = true
+			p.booted[n.ID] = n.Phase != autoscale.PhaseStarting
 		}
 	}
 	for id := range p.stale {

@@ -109,7 +109,8 @@ func TestStatesSayWhatIsWanted(t *testing.T) {
 	} {
 		f := &fixed{}
 		f.set("htc-1", state)
-		d := demandOf(t, powerSource(t, f, nil))
+		m := byArray()
+		d := slurm.PowerDemand(nil, f.nodes, &m)
 		require.Equal(t, want.use, d.Use["htc-1"], state)
 		if want.wanted {
 			require.Equal(t, map[autoscale.JobID]string{"power_up/htc-1": "htc-1"}, namesOf(d), state)
@@ -220,4 +221,57 @@ func TestNodesThatAreNotOurs(t *testing.T) {
 		require.True(t, listed)
 		require.NotEqual(t, autoscale.DrainDone, use.Drain, state)
 	}
+}
+
+// A controller that comes back without having saved its state lists nodes as powered down
+// that it never powered down. Their VMs are kept for a while, and serve the same names.
+func TestControllerForgetsAResume(t *testing.T) {
+	f, now := &fixed{}, time.Now()
+	f.set("htc-1", waking)
+	f.set("htc-2", waking)
+	source := powerSource(t, f, func(o *slurm.PowerSavingOptions) { o.Now = func() time.Time { return now } })
+	demandOf(t, source)
+	supply := autoscale.Supply{Nodes: []autoscale.Node{
+		{ID: "a", Name: "htc-1", Phase: autoscale.PhaseStarting}, {ID: "b", Name: "htc-2", Phase: autoscale.PhaseReady},
+	}}
+	require.NoError(t, source.Keep(context.Background(), supply, nil))
+
+	done := autoscale.HostUse{Drain: autoscale.DrainDone}
+	f.set("htc-1", down)
+	f.set("htc-2", down)
+	d := demandOf(t, source)
+	require.Equal(t, autoscale.NotDraining, d.Use["htc-1"].Drain)
+	require.Equal(t, autoscale.NotDraining, d.Use["htc-2"].Drain)
+
+	f.set("htc-1", waking) // resumed anew: what has booted is ignored by Slurm
+	f.set("htc-2", waking)
+	d = demandOf(t, source)
+	require.Equal(t, map[autoscale.JobID]string{"power_up/htc-1": "htc-1", "power_up/htc-2": "htc-2"}, namesOf(d))
+	require.Equal(t, autoscale.NotDraining, d.Use["htc-1"].Drain)
+	require.Equal(t, done, d.Use["htc-2"])
+
+	f.set("htc-1", down) // and forgotten for good
+	now = now.Add(time.Second)
+	require.NotEqual(t, done, demandOf(t, source).Use["htc-1"])
+	now = now.Add(time.Minute)
+	require.Equal(t, done, demandOf(t, source).Use["htc-1"])
+}
+
+// What was seen on its way, or told by a hook, has been powered down for sure.
+func TestPoweredDownForSure(t *testing.T) {
+	done := autoscale.HostUse{Drain: autoscale.DrainDone}
+	for name, before := range map[string]string{"leaving": leaving, "down": "DOWN+CLOUD+POWERED_DOWN"} {
+		f := &fixed{}
+		f.set("htc-1", before)
+		source := powerSource(t, f, nil)
+		demandOf(t, source)
+		f.set("htc-1", down)
+		require.Equal(t, done, demandOf(t, source).Use["htc-1"], name)
+	}
+	f := &fixed{}
+	f.set("htc-1", down)
+	source := powerSource(t, f, func(o *slurm.PowerSavingOptions) {
+		o.Hooks = &spooled{hooks: []slurm.Hook{{Kind: slurm.HookSuspend, Nodes: "htc-[1-2]", At: time.Now()}}}
+	})
+	require.Equal(t, done, demandOf(t, source).Use["htc-1"])
 }
