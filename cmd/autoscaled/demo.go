@@ -34,6 +34,8 @@ type demoOptions struct {
 	length time.Duration // real; 0: until the trace's time is over
 	seed   uint64
 	faults bool
+	queue  string
+	jobs   int // of one node each, with a real Slurm
 }
 
 func newDemoCommand() *cobra.Command {
@@ -50,15 +52,26 @@ compressed while the daemon sleeps. All else is the daemon as 'run' runs it, wit
 With --cloud anka it is a day of CI jobs, made up from a seed, on a simulated fleet of 20 Macs: an
 Anka controller and GitHub's runner scale sets, both without a socket, in about half a minute.
 
+With --queue slurm the queue is a real Slurm of its own, enclosed in namespaces: real jobs, real
+time, nothing compressed, in two to three minutes. It needs root and Debian's packages slurmctld,
+slurmd, slurm-client and munge; a Slurm that runs here already is not touched.
+
 It ends with a summary, on Ctrl-C too. The exit status is 0 only if no limit was exceeded, no busy
 node was removed and no node leaked or was made twice, by the simulator's own books.`,
 		Example: `  autoscaled demo
   autoscaled demo --for 30s
   autoscaled demo --faults
   autoscaled demo --speed 1000 --listen ""
-  autoscaled demo --cloud anka`,
+  autoscaled demo --cloud anka
+  sudo autoscaled demo --queue slurm`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if slurm, err := o.wantsSlurm(cmd.Flags().Changed); err != nil || slurm {
+				if err != nil {
+					return usageError(err)
+				}
+				return runSlurmDemo(cmd.Context(), cmd.OutOrStdout(), o)
+			}
 			switch o.cloud {
 			case "cyclecloud":
 				return runDemo(cmd.Context(), cmd.OutOrStdout(), o)
@@ -71,6 +84,11 @@ node was removed and no node leaked or was made twice, by the simulator's own bo
 			return usageError(fmt.Errorf("--cloud is cyclecloud or anka, not %q", o.cloud))
 		},
 	}
+	o.flags(cmd)
+	return cmd
+}
+
+func (o *demoOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.cloud, "cloud", "cyclecloud", "what is simulated: cyclecloud (a week of a real cluster's jobs) or anka (a made-up day of CI)")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:9797", "address of /metrics, /livez and /readyz; empty: not served")
@@ -78,7 +96,8 @@ node was removed and no node leaked or was made twice, by the simulator's own bo
 	f.DurationVar(&o.length, "for", 0, "end after this much real time (default: when the week, or the day, is over)")
 	f.Uint64Var(&o.seed, "seed", 1, "what boot times, and the jobs of a made-up day, depend on; equal seeds give equal weeks")
 	f.BoolVar(&o.faults, "faults", false, "let API calls fail and be lost, nodes not come up, and spot nodes be evicted; with anka the daemon is killed too")
-	return cmd
+	f.StringVar(&o.queue, "queue", "", "slurm: a real Slurm of its own, in real time (default: a simulated queue)")
+	f.IntVar(&o.jobs, "jobs", 12, "with --queue slurm: how many jobs of one node there are, beside an array, a wide job and one that fits nothing")
 }
 
 // runDemo runs the shipped week and prints its summary.

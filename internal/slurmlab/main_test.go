@@ -1,6 +1,7 @@
 package slurmlab
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 func enclosed() (int, error) {
-	if missing := Missing(); len(missing) > 0 {
+	if missing := Missing(true); len(missing) > 0 {
 		return 0, fmt.Errorf("missing Debian packages: %s", strings.Join(missing, " "))
 	}
 	dir, err := os.MkdirTemp("", "slurmlab")
@@ -47,5 +48,5 @@ func enclosed() (int, error) {
 	if text, err := build.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("build the program: %w: %s", err, text)
 	}
-	return Enter(os.Args[0], os.Args[1:], []string{programPath + "=" + program})
+	return Enter(context.Background(), os.Args[0], os.Args[1:], []string{programPath + "=" + program})
 }
