@@ -53,7 +53,7 @@ With --cloud anka it is a day of CI jobs, made up from a seed, on a simulated fl
 Anka controller and GitHub's runner scale sets, both without a socket, in about half a minute.
 
 With --queue slurm the queue is a real Slurm of its own, enclosed in namespaces: real jobs, real
-time, nothing compressed, in two to three minutes. It needs root and Debian's packages slurmctld,
+time, nothing compressed, in about two minutes. It needs root and Debian's packages slurmctld,
 slurmd, slurm-client and munge; a Slurm that runs here already is not touched.
 
 It ends with a summary, on Ctrl-C too. The exit status is 0 only if no limit was exceeded, no busy

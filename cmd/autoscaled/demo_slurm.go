@@ -45,7 +45,7 @@ func (o demoOptions) wantsSlurm(given func(flag string) bool) (bool, error) {
 		return false, errors.New("--queue slurm needs --cloud cyclecloud: no Slurm runs on Macs")
 	}
 	for flag, why := range map[string]string{
-		"speed": "a real Slurm's time is real", "for": "it takes two to three minutes, and Ctrl-C ends it",
+		"speed": "a real Slurm's time is real", "for": "it takes about two minutes, and Ctrl-C ends it",
 		"listen": "its network is enclosed, so nobody could reach it", "faults": "it has none",
 	} {
 		if given(flag) {
