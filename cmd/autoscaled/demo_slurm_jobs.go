@@ -121,8 +121,8 @@ func parseSlurmTasks(text string) (list []slurmTask, err error) {
 		if t.submitted, err = time.ParseInLocation("2006-01-02T15:04:05", f[3], time.Local); err != nil {
 			return nil, fmt.Errorf("read squeue: %w", err)
 		}
-		// A waiting job's is when it is expected to start, or N/A.
-		if started, err := time.ParseInLocation("2006-01-02T15:04:05", f[4], time.Local); err == nil && t.state != "PENDING" {
+		// A waiting job's is when it is expected to start, or N/A; one whose nodes boot starts later.
+		if started, err := time.ParseInLocation("2006-01-02T15:04:05", f[4], time.Local); err == nil && t.state != "PENDING" && t.state != "CONFIGURING" {
 			t.started = started
 		}
 		list = append(list, t)

@@ -50,6 +50,7 @@ func TestDemoIsInterrupted(t *testing.T) {
 	cmd := demo(t, "--jobs=0")
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	require.NoError(t, cmd.Start())
 	var text strings.Builder
 	one := make([]byte, 1)
@@ -58,7 +59,7 @@ func TestDemoIsInterrupted(t *testing.T) {
 		text.Write(one[:n])
 		require.NoError(t, err, text.String())
 	}
-	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, syscall.Kill(-cmd.Process.Pid, syscall.SIGINT), "as a terminal does")
 	rest, err := io.ReadAll(out)
 	require.NoError(t, err)
 	require.NoError(t, cmd.Wait(), string(rest))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 )
 
 // inside is set in the environment of what runs within the namespaces.
@@ -41,6 +42,8 @@ func Enter(ctx context.Context, program string, args, env []string) (int, error)
 	}, args...)...)
 	cmd.Env = append(append(os.Environ(), inside+"=1"), env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = input, os.Stdout, os.Stderr
+	// Ctrl-C on the terminal is for this process: it would end unshare, and all else at once.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	err = cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

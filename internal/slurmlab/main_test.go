@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +24,12 @@ const programPath = "SLURMLAB_PROGRAM"
 // that need it run nothing.
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if Inside() {
+		go func() { // the tests end with the process outside
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			os.Exit(1)
+		}()
+	}
 	if !*withSlurm && *slurmRoot == "" || Inside() {
 		os.Exit(m.Run())
 	}
