@@ -158,7 +158,10 @@ func TestDynamicNodesOverDays(t *testing.T) {
 				rt.Fatalf("VM %s of %s is not registered: %+v", v.ID, name, n)
 			}
 		}
-		for name := range w.slurm.nodes {
+		for name, n := range w.slurm.nodes {
+			if n.Address == selfRegistered && n.Comment == "" {
+				continue // no tick saw it while its VM was there, so nobody can know that it was ours
+			}
 			if w.vms[name] == nil && !strings.HasPrefix(name, "pool-htc-f4-") {
 				rt.Fatalf("%s is left: %+v", name, w.slurm.nodes[name])
 			}

@@ -181,11 +181,14 @@ func (s *dynamicSlurm) DeleteNodes(_ context.Context, names []string) error {
 	return err
 }
 
+// selfRegistered is the address of nodes that added themselves.
+const selfRegistered = "10.0.0.99"
+
 // register is a VM's slurmd -Z: it takes up what was created, or adds itself.
 func (s *dynamicSlurm) register(name string) {
 	n := s.nodes[name]
 	if n == nil {
-		n = &slurm.Node{Name: name, Host: name, Address: "10.0.0.99", State: "IDLE+DYNAMIC_NORM", CPUs: 4, Memory: 7168}
+		n = &slurm.Node{Name: name, Host: name, Address: selfRegistered, State: "IDLE+DYNAMIC_NORM", CPUs: 4, Memory: 7168}
 		s.nodes[name] = n
 	}
 	if n.Is("FUTURE") {
