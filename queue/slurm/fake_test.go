@@ -31,6 +31,8 @@ type controller struct {
 	stalls int
 	// updatesLeft is which of the coming changes of nodes it does not answer; 0: it answers all.
 	updatesLeft int
+	// rarely is how often it looks at its jobs; 0: whenever its time is set.
+	rarely time.Duration
 	// meanwhile is what others do before the next answer about jobs' details.
 	meanwhile func()
 }
@@ -143,6 +145,9 @@ func (c *controller) run() {
 }
 
 func (c *controller) schedule() {
+	if c.rarely > 0 && !c.now.Truncate(c.rarely).Equal(c.now) {
+		return
+	}
 	for _, j := range c.jobs {
 		if j.state != "PENDING" || j.begin.After(c.now) {
 			continue
@@ -226,7 +231,7 @@ func (c *controller) Jobs(context.Context) (list []slurm.Job, err error) {
 		for _, n := range j.nodes {
 			names = append(names, n.name)
 		}
-		job := slurm.Job{ID: j.id, ArrayID: j.array, State: j.state, Partition: strings.Join(j.partitions, ","), NodeCount: int64(j.count), CPUs: int64(j.count), Shared: "none", Nodes: strings.Join(names, ",")}
+		job := slurm.Job{ID: j.id, ArrayID: j.array, State: j.state, Partition: strings.Join(j.partitions, ","), Priority: 1, NodeCount: int64(j.count), CPUs: int64(j.count), Shared: "none", Nodes: strings.Join(names, ",")}
 		switch {
 		case j.state == "PENDING" && j.begin.After(c.now):
 			job.Reason = "BeginTime"

@@ -240,6 +240,33 @@ func TestProbe(t *testing.T) {
 	w.emptied(t)
 }
 
+// Slurm looks at its jobs when it likes. The nodes behind a probe stay out until it has, and
+// so one is tried at a time.
+func TestProbeIsAwaited(t *testing.T) {
+	w := newPowerWorld(t, 1, map[string]int{"htc": 6})
+	defer func() { w.stop() }()
+	w.ctl.rarely = time.Minute
+	w.cloud.stock = map[string]int{"htc": 0}
+	for range 5 {
+		w.ctl.submit(1, true, time.Minute, "htc")
+	}
+	w.ticks(3 * time.Minute)
+	require.Equal(t, 5, w.states()["PENDING"])
+	tried := 0
+	for range 120 {
+		w.tick()
+		waking := w.states()["CONFIGURING"]
+		require.LessOrEqual(t, waking, 1)
+		tried += waking
+	}
+	require.Positive(t, tried)
+	w.cloud.stock["htc"] = 6
+	w.ticks(3 * time.Hour)
+	require.Equal(t, map[string]int{"COMPLETED": 5}, w.states())
+	require.Empty(t, w.cloud.violations)
+	w.emptied(t)
+}
+
 // A name that was suspended and resumed while no daemon ran has an old VM: it goes first.
 func TestStaleVMGoesFirst(t *testing.T) {
 	for _, heard := range []bool{true, false} {

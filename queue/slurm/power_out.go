@@ -43,8 +43,19 @@ type outs struct {
 	// expired is since when nodes are seen that did not come up in time.
 	expired map[string]time.Time
 	// probes are the nodes that were returned first, by offering.
-	probes map[autoscale.OfferingID]string
+	probes map[autoscale.OfferingID]probe
 }
+
+// probe is a node that was returned before the others of its offering.
+type probe struct {
+	node     string
+	returned time.Time
+}
+
+// probeTaken is how long a probe is given to be taken by a job that wants its offering:
+// Slurm's scheduler looks at all jobs once a minute unless told otherwise (sched_interval),
+// and this is twice that. Our own choice.
+const probeTaken = 2 * time.Minute
 
 // hold is one limit that keeps nodes out.
 type hold struct {

@@ -14,7 +14,7 @@ import (
 // settle takes nodes out of service and returns them.
 func (p *PowerSaving) settle(ctx context.Context, v *view) error {
 	if p.held == nil {
-		p.held, p.probes = make(map[autoscale.OfferingID]hold), make(map[autoscale.OfferingID]string)
+		p.held, p.probes = make(map[autoscale.OfferingID]hold), make(map[autoscale.OfferingID]probe)
 	}
 	p.hold(v)
 	lists := p.sort(v, p.giveUp(v))
@@ -115,7 +115,7 @@ func (p *PowerSaving) sort(v *view, gone map[string][]string) lists {
 		switch {
 		case marked && n.Is("DOWN") && n.Is("POWERING_UP"):
 			l.again = append(l.again, n.Name)
-		case out && spare(n) && p.probes[id] != n.Name:
+		case out && spare(n) && p.probes[id].node != n.Name:
 			l.down[text] = append(l.down[text], n.Name)
 		case marked && (suspended(n) || n.Is("DOWN")) && !out:
 			l.back[id] = append(l.back[id], n.Name)
@@ -209,22 +209,24 @@ func (p *PowerSaving) settleNowhere(ctx context.Context, v *view, names []string
 
 // putBack returns the nodes of an offering whose time is over. While it is on trial, and
 // there is demand, one goes first as the probe: once it came up all follow, and likewise
-// if nothing took it in a tick.
+// if nothing wants it any more, or nothing took it in probeTaken.
 func (p *PowerSaving) putBack(ctx context.Context, v *view, id autoscale.OfferingID, names []string) error {
 	if len(names) == 0 {
 		return nil
 	}
 	slices.Sort(names)
-	probe, sent := p.probes[id]
-	switch n := v.states[probe]; {
+	first, sent := p.probes[id]
+	switch n := v.states[first.node]; {
 	case p.held[id].failed.IsZero():
-	case sent && n != nil && resumed(n):
+	case sent && n != nil && (resumed(n) || suspended(n) && works(n)):
 		return nil // its outcome is awaited
+	case sent && n != nil && spare(n) && v.wantsAny(id) && v.state.At.Sub(first.returned) < probeTaken:
+		return nil // Slurm may not have looked at its jobs yet
 	case sent:
 	case v.wantsAny(id):
 		err := p.restore(ctx, v, names[:1])
 		if err == nil {
-			p.probes[id] = names[0]
+			p.probes[id] = probe{node: names[0], returned: v.state.At}
 		}
 		return err
 	}
@@ -240,7 +242,8 @@ func (p *PowerSaving) putBack(ctx context.Context, v *view, id autoscale.Offerin
 func (v *view) wantsAny(id autoscale.OfferingID) bool {
 	for i := range v.jobs {
 		j := &v.jobs[i]
-		if !j.Is("PENDING") || j.Reason == "BeginTime" || heldBy(j) != "" {
+		later := j.Reason == "BeginTime" && (j.Eligible.IsZero() || j.Eligible.After(v.state.At)) // which it says until Slurm looks again
+		if !j.Is("PENDING") || later || heldBy(j) != "" {
 			continue
 		}
 		shape, err := shapeOf(j, v.mapping)
