@@ -112,10 +112,7 @@ type autoscaleReader struct {
 }
 
 func (a *autoscaleReader) read() {
-	a.URL = a.text("url", true)
-	if u, err := url.Parse(a.URL); a.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		a.problem("url", "is no address such as https://cyclecloud.example.com")
-	}
+	a.URL = a.address()
 	a.Cluster = a.text("cluster_name", true)
 	a.User = a.text("username", true)
 	a.HasPassword = a.text("password", false) != ""
@@ -131,6 +128,23 @@ func (a *autoscaleReader) read() {
 		}
 		a.Left = append(a.Left, key+": "+why)
 	}
+}
+
+// address is where CycleCloud is. Credentials in it are left out: a configuration that is
+// printed may hold none, and they have keys of their own.
+func (a *autoscaleReader) address() string {
+	text := a.text("url", true)
+	u, err := url.Parse(text)
+	if text != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		a.problem("url", "is no address such as https://cyclecloud.example.com")
+		return ""
+	}
+	if text == "" || u.User == nil {
+		return text
+	}
+	u.User = nil
+	a.Left = append(a.Left, "url: the user and password in it were left out")
+	return u.String()
 }
 
 func (a *autoscaleReader) problem(key, what string) { a.problems = append(a.problems, key+" "+what) }

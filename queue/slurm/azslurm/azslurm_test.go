@@ -85,6 +85,14 @@ func TestNodearrayOfAName(t *testing.T) {
 	}
 }
 
+// Credentials in the address are not copied to where anybody may read them.
+func TestAddressWithCredentials(t *testing.T) {
+	a, err := ReadAutoscale(strings.NewReader(`{"url": "https://admin:hunter2@cc.example.com:8443/x", "cluster_name": "c", "username": "u", "password": "p"}`))
+	require.NoError(t, err)
+	require.Equal(t, "https://cc.example.com:8443/x", a.URL)
+	require.Contains(t, a.Left, "url: the user and password in it were left out")
+}
+
 func TestStrangeAutoscaleFiles(t *testing.T) {
 	for text, want := range map[string]string{
 		``:                             "it is no JSON object: it ends too early",
