@@ -1,6 +1,7 @@
 package slurmlab
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,54 @@ func TestTrialSoldOut(t *testing.T) {
 	l.eventually("all nodes are back", func() bool { return l.count("idle~") == l.total() })
 	l.quiet()
 	l.probes()
+}
+
+// What is sold out is tried again while jobs wait for it, by one node each time.
+func TestSoldOutIsTriedByOne(t *testing.T) {
+	if !*withSlurm {
+		return
+	}
+	t.Parallel()
+	stock := 2
+	l := newLab(t, plan{
+		slurm: func(o *Options) { o.Lines = strings.ReplaceAll(powerLines, "htc-[1-120]", "htc-[1-8]") },
+		cloud: func(c *cyclecloudtest.Config) { c.Clusters[0].Nodearrays[0].Buckets[0].Stock = &stock },
+	})
+	l.serve("queue", strings.ReplaceAll(powerQueue, "htc-[1-120]", "htc-[1-8]"))
+	var jobs []job
+	for range 5 {
+		jobs = append(jobs, l.submit(l.hold("end"), "-n4", "-p", "htc", "--mem=1000"))
+	}
+	l.eventually("6 nodes are down with the limit named", func() bool { return l.out("htc") == 6 })
+	before := len(l.tries("htc"))
+	l.eventually("htc is tried again", func() bool { return len(l.tries("htc")) > before })
+	require.Less(t, l.out("htc"), 6)
+	l.eventually("the node that was tried is down again", func() bool { return l.out("htc") == 6 })
+	tries := l.tries("htc")
+	require.Len(t, tries, before+1, "once")
+	require.Len(t, tries[before].Sets, 1)
+	require.Equal(t, 1, tries[before].Sets[0].Asked, "by one node")
+	require.GreaterOrEqual(t, tries[before].At.Sub(tries[before-1].At), 3*time.Minute, "the backoff")
+	l.release("end")
+	l.eventually("2 of the 3 that waited have run", func() bool { return l.ended(jobs) == 4 })
+	for _, j := range jobs {
+		if len(j.done(t)) == 0 {
+			l.run("scancel", j.id)
+		}
+	}
+	l.eventually("all VMs are gone", func() bool { return l.there() == 0 && l.fleet.Running() == 0 })
+	l.accounted()
+	require.Len(t, l.resumed(), 6, "Slurm resumed five at first, and the one that was tried")
+}
+
+// tries lists the requests for nodes of an array.
+func (l *lab) tries(array string) (list []cyclecloudtest.CreateRecord) {
+	for _, c := range l.cloud.Books().Creates {
+		if slices.ContainsFunc(c.Sets, func(s cyclecloudtest.SetRecord) bool { return s.Bucket.Nodearray == array }) {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 // out counts the nodes of an array that are down with our mark.
