@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,7 +74,11 @@ func (s *Slurm) files() error {
 		// For what Lines include.
 		"etc/site_specific.conf": "# what differs here\n", "etc/keep_alive.conf": "",
 	} {
-		if err := os.WriteFile(s.path(name), []byte(text), 0o600); err != nil {
+		mode := fs.FileMode(0o600)
+		if strings.HasPrefix(name, "etc/") {
+			mode = 0o644 // slurmrestd is nobody
+		}
+		if err := os.WriteFile(s.path(name), []byte(text), mode); err != nil {
 			return err
 		}
 	}
@@ -198,13 +203,18 @@ func (s *Slurm) KillController() { s.controller.Kill() }
 func (s *Slurm) StopController() error { return s.controller.Stop() }
 
 // startREST starts a slurmrestd that believes JWTs. It runs as nobody: it refuses to be root or
-// Slurm's user.
+// Slurm's user. Of its plugins it gets the one that does without slurmdbd.
 func (s *Slurm) startREST(ctx context.Context) (err error) {
-	call := append(s.command("slurmrestd"), "-f", s.Conf(), "-u", "nobody", "-g", "nogroup", "-a", "rest_auth/jwt", fmt.Sprintf("127.0.0.1:%d", s.Port+2))
+	call := append(s.command("slurmrestd"), "-f", s.Conf(), "-u", "nobody", "-g", "nogroup", "-a", "rest_auth/jwt",
+		"-s", s.either("openapi/v0.0.38", "openapi/slurmctld"), fmt.Sprintf("127.0.0.1:%d", s.Port+2))
 	if s.rest, err = launch(s.Log("slurmrestd.out"), append(s.env(), "SLURM_JWT=daemon"), call[0], call[1:]...); err != nil {
 		return err
 	}
-	return until(ctx, "slurmrestd listens", func() bool { return dials(s.RESTAddress()) })
+	if err = until(ctx, "slurmrestd listens", func() bool { return dials(s.RESTAddress()) }); err != nil {
+		said, _ := os.ReadFile(s.Log("slurmrestd.out"))
+		return fmt.Errorf("%w; it printed: %s", err, said)
+	}
+	return nil
 }
 
 // RESTAddress is where slurmrestd listens.
