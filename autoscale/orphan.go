@@ -1,5 +1,7 @@
 package autoscale
 
+import "maps"
+
 // Adoption says which of the nodes that no record tells of are taken for ours.
 type Adoption string
 
@@ -65,6 +67,19 @@ func FindOrphans(o Observation, operations []Operation, m Memory, p Policy) (fou
 		}
 	}
 	return found
+}
+
+// WithOurs is the memory in which these nodes are ours. Those that it does not remember
+// are left out.
+func (m Memory) WithOurs(ids ...NodeID) Memory {
+	m.Nodes = maps.Clone(m.Nodes)
+	for _, id := range ids {
+		if n, known := m.Nodes[id]; known {
+			n.Ours = true
+			m.Nodes[id] = n
+		}
+	}
+	return m
 }
 
 // shows tells whether any node of an operation is there.

@@ -2,6 +2,9 @@ package loop
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"time"
 
 	"autoscaled/autoscale"
 )
@@ -10,6 +13,37 @@ import (
 type archive interface {
 	// Get returns what is on record of a request; known is false if nothing is.
 	Get(ctx context.Context, id autoscale.RequestID) (op autoscale.Operation, known bool, err error)
+}
+
+// Adopt takes nodes for ours that are not, by their names or ids, as the last tick saw
+// them. From then on the policy holds for them as for any other: they go when nobody wants
+// them. All are taken, or, where one is none of them, none.
+func (l *Loop) Adopt(ctx context.Context, names []string) (nodes []autoscale.Node, err error) {
+	err = l.change(ctx, func(m autoscale.Memory, _ time.Time) (autoscale.Memory, error) {
+		last := l.Last()
+		if problem := last.Observation.SupplyProblem; problem != "" {
+			return m, fmt.Errorf("adopt: the cloud could not be read: %s", problem)
+		}
+		for _, name := range names {
+			i := slices.IndexFunc(last.Orphans.Nodes, func(n autoscale.Node) bool { return n.Name == name || string(n.ID) == name })
+			if i < 0 {
+				return m, fmt.Errorf("adopt %s: it is no node of a managed pool that is not ours (autoscaled orphans lists those)", name)
+			}
+			nodes = append(nodes, last.Orphans.Nodes[i])
+		}
+		for i := range nodes {
+			m = m.WithOurs(nodes[i].ID)
+		}
+		return m, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range nodes {
+		l.log.adopted(n.Pool, []autoscale.NodeID{n.ID})
+		l.Metrics.adopted.WithLabelValues(l.Cluster, string(n.Pool)).Inc()
+	}
+	return nodes, nil
 }
 
 // makers are the operations that are over and made a node which is seen for the first

@@ -67,6 +67,30 @@ func TestNodeOfARequestThatIsOverIsAdopted(t *testing.T) {
 	require.Equal(t, 1.0, r.series("autoscaled_nodes_adopted_total")["execute/F4"])
 }
 
+// A node that an operator hands over goes as any other that nobody wants, also after a
+// restart. One that is ours already, or of which nothing is known, can't be.
+func TestNodeIsAdoptedByCommand(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.Policy.Adopt = autoscale.AdoptNone })
+	r.cloud.add(autoscale.Grow{Request: "somebody's", Pool: poolID, Count: 2})
+	report := r.tick()
+	require.Len(t, report.Orphans.Nodes, 2)
+	one, other := report.Orphans.Nodes[0], report.Orphans.Nodes[1]
+	_, err := r.loop.Adopt(t.Context(), []string{one.Name, "nobody"})
+	require.ErrorContains(t, err, "adopt nobody: it is no node of a managed pool that is not ours")
+	r.ticks(60)
+	require.Len(t, r.cloud.list(), 2, "all or none")
+	nodes, err := r.loop.Adopt(t.Context(), []string{one.Name})
+	require.NoError(t, err)
+	require.Equal(t, one.ID, nodes[0].ID)
+	require.Equal(t, 1.0, r.series("autoscaled_nodes_adopted_total")["execute/F4"])
+	r.restart()
+	r.ticks(60)
+	require.Len(t, r.cloud.list(), 1)
+	require.Equal(t, other.ID, r.cloud.list()[0].ID)
+	_, err = r.loop.Adopt(t.Context(), []string{string(one.ID)})
+	require.Error(t, err, "it is gone")
+}
+
 // A pause is on disk when it returns; what was asked for before goes on, and its time
 // ends it.
 func TestPausedLoopOnlyFollows(t *testing.T) {

@@ -97,6 +97,12 @@ func (c *Client) Resume(ctx context.Context, r ResumeRequest) ([]autoscale.Pause
 	return answer.Paused, c.tell(ctx, "/v1/resume", r, &answer)
 }
 
+// Adopt hands nodes over to the daemon, likewise, and returns them.
+func (c *Client) Adopt(ctx context.Context, r AdoptRequest) ([]autoscale.Node, error) {
+	var answer Adopted
+	return answer.Nodes, c.tell(ctx, "/v1/adopt", r, &answer)
+}
+
 // Journal asks for all that is in the journal, and writes it to out as it comes: JSON
 // lines, of which a whole export has a last one that says so.
 func (c *Client) Journal(ctx context.Context, out io.Writer) error {

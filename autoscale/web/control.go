@@ -50,6 +50,8 @@ type Control struct {
 	// Pause keeps a pool as it is, or all; Resume ends that.
 	Pause  func(context.Context, PauseRequest) (autoscale.Pause, error)
 	Resume func(context.Context, ResumeRequest) (Resumed, error)
+	// Adopt takes nodes for the daemon's own.
+	Adopt func(context.Context, AdoptRequest) (Adopted, error)
 	// Orphans lists what the daemon does not know, and what it does not find; not ok:
 	// there was no tick yet.
 	Orphans func() (orphans json.RawMessage, ok bool)
@@ -73,6 +75,17 @@ type PauseRequest struct {
 type ResumeRequest struct {
 	// Pool is the policy's name of it. Empty: every pause ends.
 	Pool string `json:"pool,omitempty"`
+}
+
+// AdoptRequest asks that nodes be taken for the daemon's own.
+type AdoptRequest struct {
+	// Nodes are their names or ids.
+	Nodes []string `json:"nodes"`
+}
+
+// Adopted answers an AdoptRequest.
+type Adopted struct {
+	Nodes []autoscale.Node `json:"nodes"`
 }
 
 // Resumed answers a ResumeRequest.
@@ -140,6 +153,9 @@ func ControlHandler(c Control) http.Handler {
 	})
 	mux.HandleFunc("POST /v1/resume", func(w http.ResponseWriter, r *http.Request) {
 		answerTo(w, r, c.Resume)
+	})
+	mux.HandleFunc("POST /v1/adopt", func(w http.ResponseWriter, r *http.Request) {
+		answerTo(w, r, c.Adopt)
 	})
 	return mux
 }

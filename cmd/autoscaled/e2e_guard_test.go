@@ -90,6 +90,13 @@ func TestOrphans(t *testing.T) {
 	s.write("password", "demo-password")
 	p.ready()
 
+	eventually(t, "sight", func() bool { return s.command("orphans").code == exitOK })
+	adopted := s.command("orphans", "adopt", "execute-1")
+	require.Equal(t, exitOK, adopted.code, adopted.err)
+	require.Regexp(t, `^execute-1 \(.+\) of pool execute/Standard_F4s_v2 is the daemon's own from now on\n$`, adopted.out)
+	require.Contains(t, s.command("orphans", "adopt", "nobody").err, "adopt nobody: it is no node of a managed pool that is not ours")
+	eventually(t, "one node left", func() bool { return s.nodes() == 1 })
+
 	s.configure("adopt", "owned") // followed without a restart
 	p.shows(`autoscaled_nodes_adopted_total{cluster="demo",pool="execute/Standard_F4s_v2"}`, "2")
 	p.logged("nodes that no record told of are taken for ours")

@@ -42,7 +42,33 @@ under way of which no node is there. Nothing is changed.`,
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.AddCommand(newAdoptCommand())
 	return cmd
+}
+
+func newAdoptCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "adopt NODE...",
+		Short: "Hand nodes over to the daemon, which ends them when nobody wants them",
+		Long: `Tells the running daemon to take nodes of its pools for its own that somebody else made,
+by the names or ids that orphans lists. From then on the policy holds for them: they go
+when nobody wants them, or, with Slurm's power saving, when Slurm has no use for them.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := controlClient(cmd)
+			if err != nil {
+				return err
+			}
+			nodes, err := client.Adopt(cmd.Context(), web.AdoptRequest{Nodes: args})
+			if err != nil {
+				return err
+			}
+			for _, n := range nodes {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s (%s) of pool %s is the daemon's own from now on\n", cmp.Or(n.Name, string(n.ID)), n.ID, n.Pool)
+			}
+			return nil
+		},
+	}
 }
 
 // orphansDocument is what `orphans -o json` prints and the control socket answers.

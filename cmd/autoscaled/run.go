@@ -240,6 +240,10 @@ func (d *daemon) controls() web.Control {
 		Check:  func(ctx context.Context) (any, error) { return d.journal.Check(ctx) },
 		Pause:  d.pause,
 		Resume: d.resume,
+		Adopt: func(ctx context.Context, r web.AdoptRequest) (web.Adopted, error) {
+			nodes, err := d.loop.Adopt(ctx, r.Nodes)
+			return web.Adopted{Nodes: nodes}, err
+		},
 		Status: d.status,
 		Why:    d.why,
 		Orphans: func() (json.RawMessage, bool) {
