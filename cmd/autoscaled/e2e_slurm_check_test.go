@@ -48,6 +48,7 @@ execute-[1-2]  2      execute/Standard_F4s_v2  -      4 of 4  7000 of 8192  0 of
 // Before the cut-over it tells all that is left of the other integration.
 func TestSlurmCheckFindsAzslurm(t *testing.T) {
 	s, f := checkedSlurm(t, "Standard_F4s_v3")
+	s.configure("pools", "[{name: small, nodearray: execute, machine_types: [Standard_F4s_v2, Standard_F4s_v3]}]")
 	f.write("root/proc/12/cmdline", "/opt/azurehpc/slurm/venv/bin/python\x00/opt/azurehpc/slurm/venv/bin/azslurmd")
 	f.write("root/var/spool/cron/root", "*/5 * * * * /opt/azurehpc/slurm/return_to_idle.sh\n")
 	r := s.command("slurm", "check")
