@@ -97,6 +97,13 @@ type Resumed struct {
 // ControlHandler serves what Client asks.
 func ControlHandler(c Control) http.Handler {
 	mux := http.NewServeMux()
+	c.addReads(mux)
+	c.addRequests(mux)
+	return mux
+}
+
+// addReads serves what only tells.
+func (c Control) addReads(mux *http.ServeMux) {
 	mux.HandleFunc("GET /v1/state", func(w http.ResponseWriter, r *http.Request) {
 		state, err := c.State(r.Context())
 		if err != nil {
@@ -130,10 +137,6 @@ func ControlHandler(c Control) http.Handler {
 		}
 		answerJSON(w, http.StatusOK, found)
 	})
-	mux.HandleFunc("POST /v1/wake", func(w http.ResponseWriter, _ *http.Request) {
-		c.Wake()
-		answerJSON(w, http.StatusAccepted, struct{}{})
-	})
 	mux.HandleFunc("GET /v1/orphans", func(w http.ResponseWriter, _ *http.Request) {
 		orphans, ok := c.Orphans()
 		if !ok {
@@ -148,6 +151,14 @@ func ControlHandler(c Control) http.Handler {
 	mux.HandleFunc("GET /v1/why", func(w http.ResponseWriter, r *http.Request) {
 		answerOr(w, func() (json.RawMessage, error) { return c.Why(r.URL.Query().Get("job")) })
 	})
+}
+
+// addRequests serves what changes something.
+func (c Control) addRequests(mux *http.ServeMux) {
+	mux.HandleFunc("POST /v1/wake", func(w http.ResponseWriter, _ *http.Request) {
+		c.Wake()
+		answerJSON(w, http.StatusAccepted, struct{}{})
+	})
 	mux.HandleFunc("POST /v1/pause", func(w http.ResponseWriter, r *http.Request) {
 		answerTo(w, r, c.Pause)
 	})
@@ -157,7 +168,6 @@ func ControlHandler(c Control) http.Handler {
 	mux.HandleFunc("POST /v1/adopt", func(w http.ResponseWriter, r *http.Request) {
 		answerTo(w, r, c.Adopt)
 	})
-	return mux
 }
 
 // answerOr answers what can be had, or why it can't.
