@@ -27,8 +27,8 @@ of managed pools that are not its own, which it never touches, and for the opera
 under way of which no node is there. Nothing is changed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "table" && output != "json" {
-				return usageError(fmt.Errorf("--output %q is neither table nor json", output))
+			if err := checkOutput(output); err != nil {
+				return err
 			}
 			document, err := findOrphans(cmd)
 			if err != nil {
@@ -40,8 +40,7 @@ under way of which no node is there. Nothing is changed.`,
 			return writeOrphans(cmd.OutOrStdout(), output, document)
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	addOutputFlag(cmd, &output)
 	cmd.AddCommand(newAdoptCommand())
 	return cmd
 }

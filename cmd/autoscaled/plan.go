@@ -32,8 +32,8 @@ what is on record comes from the daemon that runs in the state directory, or fro
 journal if none does.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "table" && output != "json" {
-				return usageError(fmt.Errorf("--output %q is neither table nor json", output))
+			if err := checkOutput(output); err != nil {
+				return err
 			}
 			name, report, err := makePlan(cmd)
 			if err != nil {
@@ -48,9 +48,8 @@ journal if none does.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	addOutputFlag(cmd, &output)
 	cmd.Flags().BoolVar(&jobs, "jobs", false, "list every job on a line of its own")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

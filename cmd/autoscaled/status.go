@@ -20,8 +20,8 @@ what is under way, why jobs wait, and, of a Slurm cluster with power saving, how
 node that Slurm waits for still has. Neither queue nor cloud is read for it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "table" && output != "json" {
-				return usageError(fmt.Errorf("--output %q is neither table nor json", output))
+			if err := checkOutput(output); err != nil {
+				return err
 			}
 			client, err := controlClient(cmd)
 			if err != nil {
@@ -46,10 +46,4 @@ node that Slurm waits for still has. Neither queue nor cloud is read for it.`,
 	}
 	addOutputFlag(cmd, &output)
 	return cmd
-}
-
-// addOutputFlag lets people choose between a table and JSON.
-func addOutputFlag(cmd *cobra.Command, output *string) {
-	cmd.Flags().StringVarP(output, "output", "o", "table", "table or json")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 }

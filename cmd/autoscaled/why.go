@@ -28,8 +28,8 @@ daemon runs, queue and cloud are read as for plan. The number of an array stands
 tasks too, and a task is 7_1, as Slurm's users call it. Nothing is changed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if output != "table" && output != "json" {
-				return usageError(fmt.Errorf("--output %q is neither table nor json", output))
+			if err := checkOutput(output); err != nil {
+				return err
 			}
 			d, err := findWhy(cmd, args[0])
 			if err != nil {
