@@ -22,6 +22,9 @@ type Options struct {
 	Power bool
 	// SuspendTime, SuspendTimeout and ResumeTimeout are slurm.conf's, in whole seconds.
 	SuspendTime, SuspendTimeout, ResumeTimeout time.Duration
+	// Told keeps Slurm from taking a node's address from its slurmd (cloud_reg_addrs): it must be
+	// told before the slurmd comes.
+	Told bool
 	// Lost is after how long a node that does not answer is down (SlurmdTimeout).
 	Lost time.Duration
 	// REST starts a slurmrestd that takes JWTs.
@@ -96,6 +99,10 @@ func (o *Options) either(here, root string) string {
 
 func (o *Options) power() string {
 	bin := filepath.Join(o.Dir, "bin")
+	addresses := "cloud_reg_addrs,"
+	if o.Told {
+		addresses = ""
+	}
 	return fmt.Sprintf(`ResumeProgram=%s/resume
 SuspendProgram=%[1]s/suspend
 ResumeFailProgram=%[1]s/resume-fail
@@ -104,8 +111,8 @@ SuspendTimeout=%[3]s
 ResumeTimeout=%[4]s
 ResumeRate=0
 SuspendRate=0
-SlurmctldParameters=idle_on_node_suspend,power_save_interval=1,power_save_min_interval=0
-`, bin, seconds(o.SuspendTime), seconds(o.SuspendTimeout), seconds(o.ResumeTimeout))
+SlurmctldParameters=%sidle_on_node_suspend,power_save_interval=1,power_save_min_interval=0
+`, bin, seconds(o.SuspendTime), seconds(o.SuspendTimeout), seconds(o.ResumeTimeout), addresses)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprint(int(d / time.Second)) }

@@ -145,13 +145,9 @@ func (f *Fleet) boot(n cyclecloudtest.NodeRecord) (*Process, error) {
 	if err := os.MkdirAll(filepath.Join(s.path("spool"), n.Name), 0o755); err != nil {
 		return nil, err
 	}
-	conf, env := s.Conf(), s.env()
-	if f.dynamic != nil {
-		var err error
-		if conf, err = f.confOf(n); err != nil {
-			return nil, err
-		}
-		env = append(env, "SLURM_CONF="+conf)
+	conf, err := f.confOf(n)
+	if err != nil {
+		return nil, err
 	}
 	const prepare = `hostname "$0" && mount --bind "$1" "$2/etc/hosts" && mount -t proc proc "$2/proc" && shift 2 && exec "$@"`
 	args := []string{"--uts", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", prepare, n.Hostname, hosts, s.Root}
@@ -161,12 +157,12 @@ func (f *Fleet) boot(n cyclecloudtest.NodeRecord) (*Process, error) {
 	if f.dynamic != nil {
 		args = append(args, f.dynamic(n)...)
 	}
-	return launch(s.Log("slurmd-"+n.Name+".out"), env, "unshare", args...)
+	return launch(s.Log("slurmd-"+n.Name+".out"), append(s.env(), "SLURM_CONF="+conf), "unshare", args...)
 }
 
-// confOf is the slurm.conf of a VM whose slurmd registers itself. The controller takes the address
-// from which that comes for the node's, so the VM reaches the controller by an address of its own,
-// to which the way is from the VM's.
+// confOf is the slurm.conf of a VM. The controller takes the address from which a slurmd registers
+// for the node's, so the VM reaches the controller by an address of its own, to which the way is
+// from the VM's.
 func (f *Fleet) confOf(n cyclecloudtest.NodeRecord) (string, error) {
 	s := f.slurm
 	way := "100.64." + strings.SplitN(n.PrivateIP, ".", 3)[2]

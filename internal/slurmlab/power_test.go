@@ -14,12 +14,16 @@ import (
 
 // Each test is one scenario of power saving, on a Slurm of its own.
 
+// The daemon tells Slurm where the VMs are before their slurmds come.
 func TestSingleJobs(t *testing.T) {
 	if !*withSlurm {
 		return
 	}
 	t.Parallel()
-	l := newLab(t, plan{})
+	l := newLab(t, plan{
+		slurm: func(o *Options) { o.Told = true },
+		cloud: func(c *cyclecloudtest.Config) { c.Timing.Boot = 15 * time.Second },
+	})
 	l.serve()
 	var jobs []job
 	for i := range 20 {

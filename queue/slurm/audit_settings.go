@@ -97,6 +97,9 @@ func (a *settingsAuditor) service(nodes int) {
 	if !hasWord(parameters, ",", "idle_on_node_suspend") {
 		a.find(false, "SlurmctldParameters", "has no idle_on_node_suspend: a node that is powered down while it is DOWN can't be resumed later")
 	}
+	if !hasWord(parameters, ",", "cloud_reg_addrs") && !hasWord(parameters, ",", "cloud_dns") {
+		a.find(false, "SlurmctldParameters", "has neither cloud_reg_addrs nor cloud_dns: a node that joins while the daemon is down has no address, and its job is requeued")
+	}
 	if a.SuspendExcNodes != "" {
 		a.find(false, "SuspendExcNodes", "%s are never powered down", a.SuspendExcNodes)
 	}

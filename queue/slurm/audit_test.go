@@ -131,7 +131,7 @@ func TestAuditSettings(t *testing.T) {
 			ResumeFailProgram: "/usr/local/sbin/autoscaled-slurm-resume-fail",
 			SuspendTime:       5 * time.Minute, SuspendTimeout: 10 * time.Minute, ResumeTimeout: 30 * time.Minute,
 			All: map[string]string{
-				"PrivateData": "cloud", "TreeWidth": "16", "ReturnToService": "2", "SlurmctldParameters": "idle_on_node_suspend",
+				"PrivateData": "cloud", "TreeWidth": "16", "ReturnToService": "2", "SlurmctldParameters": "cloud_reg_addrs,idle_on_node_suspend",
 				"ResumeRate": "0 nodes/min", "SuspendRate": "0 nodes/min",
 			},
 		}
@@ -150,7 +150,8 @@ func TestAuditSettings(t *testing.T) {
 		"PrivateData: has jobs":                                              func(s *Settings) { s.All["PrivateData"] = "jobs,cloud" },
 		"TreeWidth: is 15, and there are 16":                                 func(s *Settings) { s.All["TreeWidth"] = "15" },
 		"ReturnToService: is 0":                                              func(s *Settings) { s.All["ReturnToService"] = "0" },
-		"SlurmctldParameters: has no idle_on_node_suspend":                   func(s *Settings) { s.All["SlurmctldParameters"] = "" },
+		"SlurmctldParameters: has no idle_on_node_suspend":                   func(s *Settings) { s.All["SlurmctldParameters"] = "cloud_reg_addrs" },
+		"SlurmctldParameters: has neither cloud_reg_addrs":                   func(s *Settings) { s.All["SlurmctldParameters"] = "idle_on_node_suspend" },
 		"SuspendExcNodes: htc-[1-2] are never":                               func(s *Settings) { s.SuspendExcNodes = "htc-[1-2]" },
 		"SuspendExcParts: nodes of viz are never":                            func(s *Settings) { s.All["SuspendExcParts"] = "viz" },
 	} {

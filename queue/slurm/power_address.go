@@ -11,13 +11,16 @@ import (
 
 // A powered-down node has no address but its name, which need not be its VM's. The controller
 // starts no job on a node that it can't reach, so it is told where each VM is as soon as the
-// cloud knows; it forgets that itself when it powers the node down.
+// cloud knows: a slurmd joins while its node still prepares, and a controller that can't
+// resolve the name tries for ten seconds, in which it does nothing else, and requeues the job
+// (22.05). It forgets the address itself when it powers the node down.
 
 // moved are the nodes, coming or up, of whose VMs Slurm does not know where they are.
 func (p *PowerSaving) moved(vms []autoscale.Node) (list []NodeUpdate) {
 	at := make(map[string]*autoscale.Node, len(vms))
 	for i := range vms {
-		if vm := &vms[i]; vm.Address != "" && vm.Phase == autoscale.PhaseReady && vm.Protected == "" {
+		vm := &vms[i]
+		if up := vm.Phase == autoscale.PhaseStarting || vm.Phase == autoscale.PhaseReady; up && vm.Address != "" && vm.Protected == "" {
 			at[strings.ToLower(vm.Name)] = vm
 		}
 	}

@@ -29,8 +29,9 @@ func TestAddressesAreTold(t *testing.T) {
 	c.set("htc-2", "IDLE+CLOUD+POWERED_DOWN")  // Slurm wants no VM
 	c.set("htc-3", "IDLE+CLOUD")               // told before
 	c.set("static-1", "IDLE")                  // none of ours
-	c.set("htc-4", "MIXED+CLOUD+POWERING_UP")  // not Ready
+	c.set("htc-4", "MIXED+CLOUD+POWERING_UP")  // not Ready, but its slurmd may be up
 	c.set("htc-5", "IDLE+CLOUD+POWERING_DOWN") // going
+	c.set("htc-6", "MIXED+CLOUD+POWERING_UP")  // its VM is an old one that goes
 	c.nodes[2].Address, c.nodes[2].Host = "10.0.0.3", "IP-3"
 	vms := []autoscale.Node{
 		{ID: "1", Name: "HTC-1", Address: "10.0.0.1", Host: "ip-1", Phase: autoscale.PhaseReady},
@@ -38,12 +39,15 @@ func TestAddressesAreTold(t *testing.T) {
 		{ID: "3", Name: "htc-3", Address: "10.0.0.3", Host: "ip-3", Phase: autoscale.PhaseReady},
 		{ID: "4", Name: "htc-4", Address: "10.0.0.4", Phase: autoscale.PhaseStarting},
 		{ID: "5", Name: "htc-5", Address: "10.0.0.5", Phase: autoscale.PhaseReady},
+		{ID: "6", Name: "htc-6", Address: "10.0.0.6", Phase: autoscale.PhaseStopping},
 		{ID: "9", Name: "static-1", Address: "10.0.0.9", Phase: autoscale.PhaseReady},
 	}
 	source := powerSource(t, c, nil)
 	demandOf(t, source)
 	require.NoError(t, source.Keep(t.Context(), autoscale.Supply{Nodes: vms}, nil))
-	require.Equal(t, []slurm.NodeUpdate{{Names: []string{"htc-1"}, Address: "10.0.0.1", Host: "ip-1"}}, c.told)
+	require.Equal(t, []slurm.NodeUpdate{
+		{Names: []string{"htc-1"}, Address: "10.0.0.1", Host: "ip-1"}, {Names: []string{"htc-4"}, Address: "10.0.0.4"},
+	}, c.told)
 
 	c.told = nil
 	source = powerSource(t, c, func(o *slurm.PowerSavingOptions) { o.DryRun = true })
