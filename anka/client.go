@@ -103,13 +103,6 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// Fingerprint reads the certificate of the server at addr, a URL or host:port,
-// and returns the value of TLS.Fingerprint that pins it. It trusts nobody, so
-// compare what it returns with what the controller's administrator says.
-func Fingerprint(ctx context.Context, addr string) (string, error) {
-	return rest.Fingerprint(ctx, addr)
-}
-
 // call is one request of the API.
 type call struct {
 	method, path string

@@ -70,13 +70,6 @@ func New(o Options) (*Client, error) {
 	return &Client{rest: r}, nil
 }
 
-// Fingerprint reads the certificate of the server at addr, a URL or host:port,
-// and returns the value of TLS.Fingerprint that pins it. It trusts nobody, so
-// compare what it returns with what the server's administrator says.
-func Fingerprint(ctx context.Context, addr string) (string, error) {
-	return rest.Fingerprint(ctx, addr)
-}
-
 // route is a path template and the values of its {parts}.
 type route struct {
 	template string

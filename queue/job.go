@@ -220,8 +220,8 @@ func (r *reader) custom(n *node) map[string]int64 {
 	return amounts
 }
 
-// LicenceLimit is the limit that a job's licences draw on.
-func LicenceLimit(name string) autoscale.LimitID { return autoscale.LimitID("licence/" + name) }
+// licenceLimit is the limit that a job's licences draw on.
+func licenceLimit(name string) autoscale.LimitID { return autoscale.LimitID("licence/" + name) }
 
 // licence is one entry of licences.
 type licence struct {
@@ -252,7 +252,7 @@ func (r *reader) licences(n *node) []autoscale.Draw {
 			r.failf(item, "names %s twice", quoteShort(l.name))
 		}
 		seen[l.name] = true
-		draws = append(draws, autoscale.Draw{Limit: LicenceLimit(l.name), Amount: l.count})
+		draws = append(draws, autoscale.Draw{Limit: licenceLimit(l.name), Amount: l.count})
 	})
 	return draws
 }

@@ -94,8 +94,8 @@ type Resumed struct {
 	Paused []autoscale.Pause `json:"paused"`
 }
 
-// ControlHandler serves what Client asks.
-func ControlHandler(c Control) http.Handler {
+// controlHandler serves what Client asks.
+func controlHandler(c Control) http.Handler {
 	mux := http.NewServeMux()
 	c.addReads(mux)
 	c.addRequests(mux)
@@ -252,6 +252,6 @@ func (l controlListener) Close() error {
 
 // ServeControl answers on the socket until ctx ends.
 func ServeControl(ctx context.Context, l net.Listener, c Control) error {
-	server := &http.Server{Handler: ControlHandler(c), ReadHeaderTimeout: readHeader}
+	server := &http.Server{Handler: controlHandler(c), ReadHeaderTimeout: readHeader}
 	return serve(ctx, server, func() error { return server.Serve(l) }, Socket)
 }

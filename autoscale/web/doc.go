@@ -13,7 +13,7 @@
 // TLS and basic authentication come from the web configuration file of
 // Prometheus' exporter-toolkit, and hold for every path.
 //
-// On the socket (ListenControl, ControlHandler, Client), HTTP and JSON:
+// On the socket (ListenControl, Client), HTTP and JSON:
 //
 //	GET  /v1/state    operations that are not final, and memory
 //	GET  /v1/plan     the last plan and its explanations

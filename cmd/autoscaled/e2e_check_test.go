@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"autoscaled/config"
-	"autoscaled/cyclecloud"
 	"autoscaled/cyclecloud/cyclecloudtest"
+	"autoscaled/internal/rest"
 )
 
 func TestCheckTellsAllMistakes(t *testing.T) {
@@ -134,7 +134,7 @@ func TestCheckPinsASelfSignedServer(t *testing.T) {
 	s.configure("tls", "{fingerprint: "+strings.Repeat("ab", 32)+"}")
 	r = s.command("check", "--connect")
 	require.Equal(t, exitBlind, r.code)
-	fingerprint, err := cyclecloud.Fingerprint(t.Context(), served.URL)
+	fingerprint, err := rest.Fingerprint(t.Context(), served.URL)
 	require.NoError(t, err)
 	require.Contains(t, r.out, fingerprint)
 }

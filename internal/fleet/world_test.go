@@ -72,7 +72,7 @@ func newGitHub(t *testing.T, transport http.RoundTripper) *github.Client {
 // start makes a runner's record and the VM that is to be it.
 func (b bench) start(name string) (instance string, record int64) {
 	b.Helper()
-	r, config, err := b.ci.NewRunner(b.Context(), b.set.ID, name, "")
+	r, config, err := b.ci.GenerateJITConfig(b.Context(), b.set.ID, name, "")
 	require.NoError(b, err)
 	id, err := b.anka.TemplateID(arm)
 	require.NoError(b, err)

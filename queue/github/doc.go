@@ -7,7 +7,7 @@
 // enterprise, on github.com, ghe.com or a GitHub Enterprise Server) and of
 // credentials (a personal access token or a GitHub App). It finds or makes runner
 // groups and scale sets. [Client.Open] opens the one message session that a set
-// may have; the [Session] is what a queue source listens to, through [Feed].
+// may have; the [Session] is what a queue source listens to.
 //
 // # Tokens
 //

@@ -22,9 +22,6 @@ import (
 	"autoscaled/queue/github/githubtest"
 )
 
-// A session is all that a source needs.
-var _ github.Feed = (*github.Session)(nil)
-
 const pat = "ghp_secretpersonaltoken"
 
 // world is a simulated GitHub on a real socket, in real time, and a client of it.

@@ -87,14 +87,14 @@ func TestWhateverIsLostTheListenerLearnsAll(t *testing.T) {
 
 func TestASessionIsForManyGoroutines(t *testing.T) {
 	w := newWorld(t, githubtest.Config{PollWait: time.Millisecond})
-	_, s := w.open()
+	set, s := w.open()
 	var all sync.WaitGroup
 	for i := range 4 {
 		all.Go(func() {
 			for range 5 {
-				runner, _, err := s.NewRunner(t.Context(), "vm-"+string(rune('a'+i)), "")
+				runner, _, err := w.client.GenerateJITConfig(t.Context(), set.ID, "vm-"+string(rune('a'+i)), "")
 				if err == nil {
-					_, err = s.RemoveRunner(t.Context(), runner.ID)
+					_, err = w.client.RemoveRunner(t.Context(), runner.ID)
 				}
 				s.Statistics()
 				if err != nil {

@@ -92,33 +92,6 @@ func (c *Client) GenerateJITConfig(ctx context.Context, set int, name, workFolde
 	return got.Runner, JITConfig{&got.Config}, nil
 }
 
-// NewRunner registers a runner as GenerateJITConfig does. If the name is taken
-// by a runner of the same set, left by an attempt whose answer was lost, that one
-// is removed first; a busy one or another set's is ErrRunnerExists.
-func (c *Client) NewRunner(ctx context.Context, set int, name, workFolder string) (Runner, JITConfig, error) {
-	runner, config, err := c.GenerateJITConfig(ctx, set, name, workFolder)
-	if !errors.Is(err, ErrRunnerExists) {
-		return runner, config, err
-	}
-	old, findErr := c.FindRunner(ctx, name)
-	switch {
-	case errors.Is(findErr, ErrRunnerNotFound): // gone in between
-	case findErr != nil:
-		return Runner{}, JITConfig{}, findErr
-	case old.SetID != set || old.Busy != nil && *old.Busy:
-		return Runner{}, JITConfig{}, err
-	default:
-		removal, removeErr := c.RemoveRunner(ctx, old.ID)
-		if removeErr != nil {
-			return Runner{}, JITConfig{}, removeErr
-		}
-		if removal == RunnerBusy {
-			return Runner{}, JITConfig{}, err
-		}
-	}
-	return c.GenerateJITConfig(ctx, set, name, workFolder)
-}
-
 // Runner reads a runner's record, or is ErrRunnerNotFound.
 func (c *Client) Runner(ctx context.Context, id int64) (Runner, error) {
 	var r Runner
@@ -182,14 +155,4 @@ func (c *Client) RemoveRunner(ctx context.Context, id int64) (Removal, error) {
 func deletionRefused(err error, status int) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Method == http.MethodDelete && e.Status == status
-}
-
-// NewRunner registers a runner of the session's set; see [Client.NewRunner].
-func (s *Session) NewRunner(ctx context.Context, name, workFolder string) (Runner, JITConfig, error) {
-	return s.client.NewRunner(ctx, s.set, name, workFolder)
-}
-
-// RemoveRunner takes a runner out of service; see [Client.RemoveRunner].
-func (s *Session) RemoveRunner(ctx context.Context, id int64) (Removal, error) {
-	return s.client.RemoveRunner(ctx, id)
 }

@@ -17,8 +17,8 @@ const generated = "POST /service/rest/_apis/runtime/runnerscalesets/{set}/genera
 
 func TestRunnersRecords(t *testing.T) {
 	w := newWorld(t, githubtest.Config{})
-	set, s := w.open()
-	made, _, err := s.NewRunner(t.Context(), "vm-1", "_work")
+	set := w.set()
+	made, _, err := w.client.GenerateJITConfig(t.Context(), set.ID, "vm-1", "_work")
 	require.NoError(t, err)
 	for _, find := range []func() (github.Runner, error){
 		func() (github.Runner, error) { return w.client.Runner(t.Context(), made.ID) },
@@ -42,10 +42,10 @@ func TestRunnersRecords(t *testing.T) {
 
 func TestOnlyADeletedRunnerMayGo(t *testing.T) {
 	w := newWorld(t, githubtest.Config{})
-	_, s := w.open()
-	idle, _, err := s.NewRunner(t.Context(), "idle", "")
+	set := w.set()
+	idle, _, err := w.client.GenerateJITConfig(t.Context(), set.ID, "idle", "")
 	require.NoError(t, err)
-	busy, config, err := s.NewRunner(t.Context(), "busy", "")
+	busy, config, err := w.client.GenerateJITConfig(t.Context(), set.ID, "busy", "")
 	require.NoError(t, err)
 	w.server.Queue("macs", 1)
 	_, err = w.server.Connect(config.Reveal())
@@ -53,10 +53,10 @@ func TestOnlyADeletedRunnerMayGo(t *testing.T) {
 	_, err = w.server.Start("busy")
 	require.NoError(t, err)
 
-	removal, err := s.RemoveRunner(t.Context(), busy.ID)
+	removal, err := w.client.RemoveRunner(t.Context(), busy.ID)
 	require.NoError(t, err)
 	require.Equal(t, github.RunnerBusy, removal)
-	removal, err = s.RemoveRunner(t.Context(), idle.ID)
+	removal, err = w.client.RemoveRunner(t.Context(), idle.ID)
 	require.NoError(t, err)
 	require.Equal(t, github.RunnerDeleted, removal)
 	require.Len(t, w.server.Runners(), 1)
@@ -103,37 +103,25 @@ func TestWhatTheAnswerToARemovalMeans(t *testing.T) {
 	}
 }
 
-func TestALostRegistrationIsReplacedNotDoubled(t *testing.T) {
+func TestALostRegistrationIsNotRepeated(t *testing.T) {
 	w := newWorld(t, githubtest.Config{})
-	set, s := w.open()
+	set := w.set()
 	w.server.Fail(githubtest.Fault{Path: "generatejitconfig", Handled: true, Cut: true})
-	_, _, err := s.NewRunner(t.Context(), "vm-1", "")
+	_, _, err := w.client.GenerateJITConfig(t.Context(), set.ID, "vm-1", "")
 	require.ErrorIs(t, err, github.ErrUncertain)
 	require.Equal(t, 1, w.server.Calls()[generated], "never blindly repeated")
-	lost := w.server.Runners()
-	require.Len(t, lost, 1)
 	_, _, err = w.client.GenerateJITConfig(t.Context(), set.ID, "vm-1", "")
 	require.ErrorIs(t, err, github.ErrRunnerExists)
 
-	again, config, err := s.NewRunner(t.Context(), "vm-1", "")
+	lost, err := w.client.FindRunner(t.Context(), "vm-1")
 	require.NoError(t, err)
-	require.NotEqual(t, lost[0].ID, again.ID)
-	require.Len(t, w.server.Runners(), 1)
+	_, err = w.client.RemoveRunner(t.Context(), lost.ID)
+	require.NoError(t, err)
+	again, config, err := w.client.GenerateJITConfig(t.Context(), set.ID, "vm-1", "")
+	require.NoError(t, err)
+	require.NotEqual(t, lost.ID, again.ID)
 	_, err = w.server.Connect(config.Reveal())
 	require.NoError(t, err)
-
-	w.server.Queue("macs", 1)
-	_, err = w.server.Start("vm-1")
-	require.NoError(t, err)
-	_, _, err = s.NewRunner(t.Context(), "vm-1", "")
-	require.ErrorIs(t, err, github.ErrRunnerExists, "a busy one is left alone")
-	other, err := w.client.CreateSet(t.Context(), github.Set{Name: "other", GroupID: 1})
-	require.NoError(t, err)
-	require.NoError(t, w.server.Finish("vm-1", "succeeded"))
-	_, _, err = s.NewRunner(t.Context(), "vm-1", "")
-	require.NoError(t, err)
-	_, _, err = w.client.NewRunner(t.Context(), other.ID, "vm-1", "")
-	require.ErrorIs(t, err, github.ErrRunnerExists, "and so is another set's")
 }
 
 func TestRegistrationsOfRunnersThatAreNoGood(t *testing.T) {
@@ -163,8 +151,8 @@ func TestRegistrationsOfRunnersThatAreNoGood(t *testing.T) {
 
 func TestAJITConfigNeverPrints(t *testing.T) {
 	w := newWorld(t, githubtest.Config{})
-	_, s := w.open()
-	_, config, err := s.NewRunner(t.Context(), "vm-1", "")
+	set := w.set()
+	_, config, err := w.client.GenerateJITConfig(t.Context(), set.ID, "vm-1", "")
 	require.NoError(t, err)
 	held := struct{ Config github.JITConfig }{config}
 	asJSON, err := json.Marshal(held)

@@ -14,24 +14,6 @@ import (
 	"autoscaled/internal/rest"
 )
 
-// Feed is what a queue source needs of a scale set. [Session] is one.
-type Feed interface {
-	// Next waits for news, up to a minute; nil: there are none.
-	Next(ctx context.Context, capacity int) (*Message, error)
-	// Ack keeps a message from coming again.
-	Ack(ctx context.Context, message int64) error
-	// Acquire takes available jobs, where the server doesn't assign by itself.
-	Acquire(ctx context.Context, requests []int64) ([]int64, error)
-	// Statistics are the last counts; known is false where there are none.
-	Statistics() (s Statistics, known bool)
-	// NewRunner registers a runner that doesn't run yet.
-	NewRunner(ctx context.Context, name, workFolder string) (Runner, JITConfig, error)
-	// RemoveRunner takes a runner out of service, unless it is busy.
-	RemoveRunner(ctx context.Context, id int64) (Removal, error)
-	// Close lets another session open.
-	Close(ctx context.Context) error
-}
-
 // Session listens to one scale set. Next is for one goroutine at a time; all
 // methods are otherwise safe for concurrent use.
 type Session struct {

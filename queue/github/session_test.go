@@ -86,7 +86,7 @@ func TestASessionHearsOfAJobFromItsQueueingToItsEnd(t *testing.T) {
 	require.True(t, m.Events[0].FinishTime.IsZero())
 	require.False(t, m.Events[0].QueueTime.IsZero())
 
-	runner, config, err := s.NewRunner(t.Context(), "vm-1", "")
+	runner, config, err := w.client.GenerateJITConfig(t.Context(), set.ID, "vm-1", "")
 	require.NoError(t, err)
 	require.Equal(t, set.ID, runner.SetID)
 	name, err := w.server.Connect(config.Reveal())

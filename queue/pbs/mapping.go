@@ -22,11 +22,6 @@ const (
 	Ignored   Kind = "ignored"
 )
 
-// Kinds lists all kinds in the order of the documentation.
-func Kinds() []Kind {
-	return []Kind{Cores, Memory, GPUs, Count, Label, Group, Ungrouped, Licence, Ignored}
-}
-
 // Resource says what one of PBS's resources is here.
 type Resource struct {
 	Name string
