@@ -11,12 +11,15 @@ import (
 
 var powerSaving = strings.Replace(minimal, "file: {path: queue.yaml}", "slurm: {nodes: [{names: 'htc-[1-4]', nodearray: execute}]}", 1)
 
-// Every kind of queue is of a mode, and every mode that a key names is one.
+// Every kind of queue is checked and of a mode, and every mode that a key names is one.
 func TestQueueModes(t *testing.T) {
 	queues := reflect.TypeFor[Queue]()
+	kinds := new(source).queueKinds(new(Config), new(Cluster))
+	require.Len(t, kinds, queues.NumField())
 	for i := range queues.NumField() {
 		key := queues.Field(i).Tag.Get("key")
 		require.True(t, slices.ContainsFunc(QueueModes(), func(m QueueMode) bool { return slices.Contains(m.Queues, key) }), "queue %s has no mode", key)
+		require.True(t, slices.ContainsFunc(kinds, func(k queueKind) bool { return k.key == key }), "queue %s is not checked", key)
 	}
 	for _, key := range Keys() {
 		for _, name := range key.Without {

@@ -168,68 +168,6 @@ func (s *source) tls(t *TLS, at, address string) {
 	}
 }
 
-const kindsOfQueue = "file, http, exec, push, prometheus, slurm, gridengine, pbs, github, github_rest and gitlab"
-
-func (s *source) queue(top *Config, c *Cluster, at string) {
-	q := &c.Queue
-	var set []string
-	if q.File != nil {
-		set = append(set, "file")
-		s.required(at+".file.path", q.File.Path)
-	}
-	if q.HTTP != nil {
-		set = append(set, "http")
-		s.httpQueue(q.HTTP, at+".http")
-	}
-	if q.Exec != nil {
-		set = append(set, "exec")
-		if len(q.Exec.Command) == 0 || q.Exec.Command[0] == "" {
-			s.add(at+".exec.command", "names no program")
-		}
-	}
-	if q.Push != nil {
-		set = append(set, "push")
-		s.pushQueue(top, q.Push, at+".push")
-	}
-	if q.Prometheus != nil {
-		set = append(set, "prometheus")
-		s.prometheusQueue(q.Prometheus, at+".prometheus")
-	}
-	if q.PBS != nil {
-		set = append(set, "pbs")
-		s.pbsQueue(c, q.PBS, at+".pbs")
-	}
-	if q.Slurm != nil {
-		set = append(set, "slurm")
-		s.slurmQueue(c, q.Slurm, at+".slurm")
-	}
-	if q.GridEngine != nil {
-		set = append(set, "gridengine")
-		s.gridEngineQueue(c, q.GridEngine, at+".gridengine")
-	}
-	if q.GitHub != nil {
-		set = append(set, "github")
-		s.githubQueue(c, q.GitHub, at+".github")
-	}
-	if q.GitHubREST != nil {
-		set = append(set, "github_rest")
-		s.githubRESTQueue(c, q.GitHubREST, at+".github_rest")
-	}
-	if q.GitLab != nil {
-		set = append(set, "gitlab")
-		s.gitlabQueue(c, q.GitLab, at+".gitlab")
-	}
-	switch len(set) {
-	case 0:
-		if !s.within(at + ".") {
-			s.add(at, "must hold one of "+kindsOfQueue)
-		}
-	case 1:
-	default:
-		s.add(at, "must hold exactly one of "+kindsOfQueue+"; it has "+strings.Join(set, " and "))
-	}
-}
-
 // within tells whether a mistake was found at a key that begins so: what seems
 // to be missing may just be wrong.
 func (s *source) within(start string) bool {
@@ -239,12 +177,6 @@ func (s *source) within(start string) bool {
 		}
 	}
 	return false
-}
-
-func (s *source) httpQueue(q *HTTPQueue, at string) {
-	s.url(at+".url", q.URL)
-	s.credentials(at, q.User, q.Password(), q.Token())
-	s.tls(&q.TLS, at+".tls", q.URL)
 }
 
 func (s *source) scaling(c *Cluster, at string) {
