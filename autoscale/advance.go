@@ -98,11 +98,12 @@ func late(n *Node, m NodeMemory, at time.Time, timeout time.Duration) bool {
 	return n.Phase == PhaseStarting && m.Ready.IsZero() && at.Sub(m.Asked) > timeout
 }
 
-// unjoined tells whether the queue expects a node that is up, and has not heard of it in
-// the time that it may take. 0: it may take any.
+// unjoined tells whether the queue expects a node that is up, and has not heard of it, or
+// not again, in the time that this may take. 0: it may take any. Such a node takes no work,
+// and stays for as long as it runs some.
 func unjoined(n *Node, m *NodeMemory, use HostUse, at time.Time, timeout time.Duration) bool {
-	waits := use.Missing && !use.Busy() && n.Phase == PhaseReady && timeout > 0
-	return waits && at.Sub(m.Ready) > timeout
+	waits := use.Missing && n.Phase == PhaseReady && timeout > 0
+	return waits && at.Sub(m.silentSince()) > timeout
 }
 
 func advanceNode(m NodeMemory, node *Node, o Observation, hosts hosts, by *Operation, promise Promise, adopted bool) NodeMemory {
@@ -131,6 +132,12 @@ func advanceNode(m NodeMemory, node *Node, o Observation, hosts hosts, by *Opera
 		m.Joined = o.At
 	}
 	use, known := hosts.useOf(node)
+	switch {
+	case !use.Missing:
+		m.Lost = time.Time{}
+	case m.Lost.IsZero() && !m.Joined.IsZero():
+		m.Lost = o.At
+	}
 	switch {
 	case known && use.Busy():
 		m.Busy, m.IdleReads = o.At, 0

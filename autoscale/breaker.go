@@ -94,9 +94,10 @@ func advanceBreaker(before Memory, next map[NodeID]NodeMemory, o Observation, op
 }
 
 // FailedSince tells whether the node has failed to come up, or came up in vain, since
-// what was remembered of it before.
+// what was remembered of it before. One that fell silent later tells nothing of those that
+// are made anew.
 func (m NodeMemory) FailedSince(before NodeMemory) bool {
-	return m.Failed && !before.Failed || m.Late && !before.Late || m.Unjoined && !before.Unjoined
+	return m.Failed && !before.Failed || m.Late && !before.Late || m.Unjoined && !before.Unjoined && m.Joined.IsZero()
 }
 
 // past is a time, or now where the clock was set back since.

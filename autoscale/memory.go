@@ -65,6 +65,9 @@ type NodeMemory struct {
 	Ready time.Time `json:"ready,omitzero"`
 	// Joined is when the queue was first seen to have heard of it, once it was ready.
 	Joined time.Time `json:"joined,omitzero"`
+	// Lost is since when the queue has missed it in every read that told, for a node that
+	// it had heard of. Zero: it hears of it, or never has.
+	Lost time.Time `json:"lost,omitzero"`
 	// Busy is when the queue was last seen running something on it.
 	Busy time.Time `json:"busy,omitzero"`
 	// BusySince is since when it has been running something in every read of the queue
@@ -79,7 +82,7 @@ type NodeMemory struct {
 	Failed bool `json:"failed,omitempty"`
 	// Late: it took longer to come up than its pool allows.
 	Late bool `json:"late,omitempty"`
-	// Unjoined: it was up for longer than its pool allows, and the queue had not heard of it.
+	// Unjoined: the queue has not heard of it, or not any more, for longer than its pool allows.
 	Unjoined bool `json:"unjoined,omitempty"`
 	// Ours: it carries our owner mark, or a request of ours made it.
 	Ours bool `json:"ours,omitempty"`
@@ -162,12 +165,23 @@ func (m NodeMemory) IdleSince() time.Time {
 	return since
 }
 
+// silentSince is since when the queue misses a node that is up: since it came up, or since
+// the queue heard of it no more. A queue may miss all nodes for a while, as one does that
+// was restarted, and then hears of those again that are well.
+func (m *NodeMemory) silentSince() time.Time {
+	if m.Joined.IsZero() {
+		return m.Ready
+	}
+	return m.Lost
+}
+
 // rest notes that a node is deallocated, or no longer is. It then comes up anew, from
 // when the latest of the starts was asked for, if there are any.
 func (m *NodeMemory) rest(phase Phase, at time.Time, starts []*Operation) {
 	if phase == PhaseDeallocated && m.Deallocated.IsZero() {
 		m.Deallocated = at
-		m.Ready, m.Joined, m.BusySince, m.Failed, m.Late, m.Unjoined = time.Time{}, time.Time{}, time.Time{}, false, false, false
+		m.Ready, m.Joined, m.Lost, m.BusySince = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+		m.Failed, m.Late, m.Unjoined = false, false, false
 		m.Vain = m.Vain.over()
 	}
 	if m.Deallocated.IsZero() {
@@ -191,7 +205,7 @@ func (m *NodeMemory) rest(phase Phase, at time.Time, starts []*Operation) {
 // past pulls back what is yet to come: the clock was set back while nobody looked.
 // Idle and boot times then run from now, and not from when it has caught up.
 func (m *NodeMemory) past(now time.Time) {
-	for _, t := range []*time.Time{&m.Asked, &m.Ready, &m.Joined, &m.Busy, &m.BusySince, &m.Wanted, &m.Held, &m.Deallocated, &m.Tried, &m.Vain.Last} {
+	for _, t := range []*time.Time{&m.Asked, &m.Ready, &m.Joined, &m.Lost, &m.Busy, &m.BusySince, &m.Wanted, &m.Held, &m.Deallocated, &m.Tried, &m.Vain.Last} {
 		if t.After(now) {
 			*t = now
 		}

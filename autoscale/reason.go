@@ -260,7 +260,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonIdle:         {"nobody wanted it for {for} (limit {of}{, schedule})", ""},
 	ReasonGangReleased: {"asked for a job that needs many at once and did not get them in {for} (limit {of}); nobody else wants it", ""},
 	ReasonBootTimeout:  {"not ready {for} after it was asked for (limit {of}): {detail}", "Look at the node's status message in CycleCloud or on the Anka controller; raise boot_timeout if nodes really take that long."},
-	ReasonJoinTimeout:  {"up for {for} and the queue has not heard of it (limit {of})", "Look at what starts on the node: a CI runner that can't reach its service, or a start-up script that failed. Raise join_timeout if it really takes that long."},
+	ReasonJoinTimeout:  {"it is up and the queue has not heard of it for {for} (limit {of})", "Look at what starts on the node: a scheduler's daemon or a CI runner that ended or can't reach its service, or a start-up script that failed. Raise join_timeout if it really takes that long."},
 	ReasonDone:         {"the queue gives it no more work: its work is done, or it was taken out of service", ""},
 	ReasonMisnamed:     {"the queue knows no node of the name {subject}, so it can't be used", "If the name should be known, add it to the queue's own configuration. The cloud gives another name than the one asked for where that was taken."},
 	ReasonFailed:       {"the cloud says it failed: {detail}", "Look at the node's status message in CycleCloud or on the Anka controller."},

@@ -49,7 +49,7 @@ func TestSinglyLosesNothing(t *testing.T) {
 	})
 }
 
-// A node of which the queue has heard joins in time or not by the second; work ends the wait.
+// A node of which the queue has heard joins in time or not by the second, at work or not.
 func TestUnjoined(t *testing.T) {
 	ready := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
 	node := Node{Phase: PhaseReady}
@@ -66,12 +66,45 @@ func TestUnjoined(t *testing.T) {
 		"too late":      {node, missing, 10*time.Minute + 1, 10 * time.Minute, true},
 		"no limit":      {node, missing, time.Hour, 0, false},
 		"heard of":      {node, HostUse{}, time.Hour, time.Minute, false},
-		"at work":       {node, HostUse{Missing: true, Whole: true}, time.Hour, time.Minute, false},
+		"at work":       {node, HostUse{Missing: true, Whole: true}, time.Hour, time.Minute, true},
 		"not up":        {Node{Phase: PhaseStarting}, missing, time.Hour, time.Minute, false},
 		"has gone down": {Node{Phase: PhaseFailed}, missing, time.Hour, time.Minute, false},
 	} {
 		require.Equal(t, test.want, unjoined(&test.node, &m, test.use, ready.Add(test.after), test.limit), name)
 	}
+}
+
+// A host that falls silent has as long as a new one to be heard of again, and counts from the
+// beginning each time. Then it is no capacity, and goes, but not with what it runs; and it
+// tells nothing of its offering.
+func TestSilentAgain(t *testing.T) {
+	at := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	policy := Policy{Pools: []PoolPolicy{{JoinTimeout: 10 * time.Minute}}, Adopt: AdoptAll}
+	o := Observation{
+		Supply: Supply{Pools: []Pool{{ID: "p"}}, Nodes: []Node{{ID: "n", Host: "n", Pool: "p", Phase: PhaseReady}}},
+		Demand: Demand{Vouched: true},
+	}
+	var m Memory
+	step := func(after time.Duration, use HostUse) NodeVerdict {
+		o.At, o.Demand.Use = at.Add(after), map[string]HostUse{"n": use}
+		m = Advance(m, o, nil, policy)
+		plan := Decide(State{Observation: o, Memory: m, CanDrain: true}, policy)
+		return plan.Nodes[0]
+	}
+	silent, runs := HostUse{Missing: true}, HostUse{Missing: true, Jobs: []JobID{"1"}}
+	step(0, silent)
+	step(9*time.Minute, HostUse{})
+	require.NotEqual(t, ReasonJoinTimeout, step(2*time.Hour, silent).Reason.Code, "all hosts are silent when a scheduler was restarted")
+	step(2*time.Hour+5*time.Minute, HostUse{})
+	step(3*time.Hour, silent)
+	require.False(t, m.Nodes["n"].Unjoined)
+	require.Equal(t, ReasonBusy, step(3*time.Hour+11*time.Minute, runs).Reason.Code)
+	require.True(t, m.Nodes["n"].Unjoined, "it takes no work")
+	require.Equal(t, ReasonDraining, step(3*time.Hour+12*time.Minute, silent).Reason.Code)
+	last := step(3*time.Hour+13*time.Minute, HostUse{Missing: true, Drain: DrainOurs}).Reason
+	require.Equal(t, Reason{Code: ReasonJoinTimeout, For: 13 * time.Minute, Of: 10 * time.Minute}, last)
+	require.Zero(t, m.Offerings["p"].Failures)
+	require.NotEqual(t, ReasonJoinTimeout, step(3*time.Hour+14*time.Minute, HostUse{}).Reason.Code)
 }
 
 // What never registers is a failure of its offering: the next one is a try.

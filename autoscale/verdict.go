@@ -35,7 +35,7 @@ func (b *board) verdict(n *nodeState) (reason Reason, goes bool) {
 	case n.use.Drain == DrainDone:
 		return Reason{Code: ReasonDone}, true
 	case n.memory.Unjoined:
-		return Reason{Code: ReasonJoinTimeout, For: b.state.At.Sub(n.memory.Ready), Of: b.poolPolicy(n.pool).JoinTimeout}, true
+		return Reason{Code: ReasonJoinTimeout, For: b.state.At.Sub(n.memory.silentSince()), Of: b.poolPolicy(n.pool).JoinTimeout}, true
 	case n.stays():
 		return b.staysVerdict(n)
 	case n.yields != nil:

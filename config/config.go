@@ -173,7 +173,7 @@ type Pool struct {
 	IdleTime         *Duration `key:"idle_time" without:"slurm_power_saving" help:"As the policy's, for this pool."`
 	BootTimeout      *Duration `key:"boot_timeout" least:"1s" help:"As the policy's, for this pool."`
 	DrainTimeout     *Duration `key:"drain_timeout" without:"prometheus,slurm_power_saving" help:"As the policy's, for this pool."`
-	JoinTimeout      Duration  `key:"join_timeout" default:"10m" without:"document,prometheus,slurm_power_saving" help:"How long a node that is up may take until the queue has heard of it, where the queue tells that: a CI runner that does not register. Then it goes. 0: for ever."`
+	JoinTimeout      Duration  `key:"join_timeout" default:"10m" without:"document,prometheus,slurm_power_saving" help:"How long a node that is up may take until the queue has heard of it, or hears of it again, where the queue tells that: a CI runner that does not register, a host that fell silent. Then it goes, unless it runs something. 0: for ever."`
 	MaxBusy          Duration  `key:"max_busy" default:"0" without:"slurm_power_saving" help:"How long a node may run something without a break until it is taken to hang, and goes with what it runs. Nothing else ends a node that works. 0: any time."`
 	PricePerHour     float64   `key:"price_per_hour" default:"0" least:"0" help:"Price of one node, in any currency, for budget and order: cheapest. 0: as the price file says."`
 	SpotPricePerHour float64   `key:"spot_price_per_hour" cloud:"cyclecloud" default:"0" least:"0" help:"Price of one spot node, where the pool has others too. 0: as price_per_hour."`

@@ -146,6 +146,32 @@ func TestGridEngineSilence(t *testing.T) {
 	require.Equal(t, 1, s.ever())
 }
 
+// TestGridEngineSilentForGood: a host that is not heard of again serves nobody after
+// join_timeout, so that another is made for the job that waits, and stays for as long as it
+// has a job. Then it goes.
+func TestGridEngineSilentForGood(t *testing.T) {
+	s := newSite(t, 2)
+	require.NoError(t, s.edit("-sconf", "-Mconf", func(text string) string { return set(text, "max_unheard", "00:00:05") }))
+	lost := s.submit("sleep 1000")
+	s.eventually("it runs", func() bool { return s.listed("r") == 1 })
+	s.configure("max: 2", "max: 2, join_timeout: 5s")
+	port, _, found := strings.Cut(s.ask("ip", "-br", "link", "show", "master", "br0"), "@")
+	require.True(t, found, port)
+	s.ask("ip", "link", "set", port, "down")
+	s.eventually("the host is unknown", func() bool { return strings.Contains(s.ask("qselect", "-qs", "u"), "all.q@ip-") })
+	waiting := s.submit(hello)
+	s.jobs = []string{waiting}
+	s.eventually("it is done elsewhere", func() bool { return s.listed("pr") == 1 })
+	require.Contains(t, s.output(waiting), "on ip-")
+	ticks := s.ticks()
+	s.eventually("the daemon has looked again", func() bool { return s.ticks() > ticks+2 })
+	require.Contains(t, s.ask("qstat", "-u", "*", "-s", "r"), "ip-", "its job is still there")
+	require.NotEmpty(t, s.nodes())
+	s.ask("qdel", "-f", lost)
+	s.scaledToZero()
+	require.Equal(t, 2, s.ever())
+}
+
 // TestGridEngineNobodyCanServe: a job that no host can ever run makes none, and the daemon
 // says why; others are served beside it.
 func TestGridEngineNobodyCanServe(t *testing.T) {

@@ -142,6 +142,18 @@ func (s *site) start() {
 	require.NoError(s.t, s.daemon.Start())
 }
 
+// configure restarts the daemon with another word in its configuration.
+func (s *site) configure(was, is string) {
+	s.t.Helper()
+	path := filepath.Join(s.home, "config.yaml")
+	text, err := os.ReadFile(path)
+	require.NoError(s.t, err)
+	require.Contains(s.t, string(text), was)
+	s.kill()
+	require.NoError(s.t, os.WriteFile(path, []byte(strings.Replace(string(text), was, is, 1)), 0o600))
+	s.start()
+}
+
 // kill ends the daemon without a word.
 func (s *site) kill() {
 	if s.daemon != nil {

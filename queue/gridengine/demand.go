@@ -164,7 +164,7 @@ const outOfService = "dsEc"
 
 // useOf is what Grid Engine says of a host.
 func (k *reckoner) useOf(h *Host) autoscale.HostUse {
-	use := autoscale.HostUse{Missing: !h.Heard || len(h.Instances) == 0, Drain: drainOf(h, k.Marked)}
+	use := autoscale.HostUse{Missing: h.silent() || len(h.Instances) == 0, Drain: drainOf(h, k.Marked)}
 	slots := h.slots()
 	for i := range h.Jobs {
 		k.occupy(&use, &h.Jobs[i], slots[i])

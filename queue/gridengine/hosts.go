@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -11,8 +12,8 @@ import (
 // Host is an execution host.
 type Host struct {
 	Name string
-	// Heard tells whether its execution daemon reports. Grid Engine notices one that has
-	// gone within max_unheard, five minutes if nobody changed that.
+	// Heard tells whether its execution daemon has ever reported. Of one that fell silent
+	// since, its queue instances tell.
 	Heard bool
 	// Instances are the queue instances that it has, and Jobs what runs there.
 	Instances []Instance
@@ -27,6 +28,13 @@ type Instance struct {
 	// not heard of, c its configuration is ambiguous, o it is no more and still has jobs.
 	State       string
 	Slots, Used int64
+}
+
+// silent tells whether Grid Engine does not hear of the host: it has never reported, or
+// not for max_unheard, five minutes if nobody changed that. A qmaster that was restarted
+// calls all hosts unknown until each has reported again.
+func (h *Host) silent() bool {
+	return !h.Heard || slices.ContainsFunc(h.Instances, func(q Instance) bool { return strings.Contains(q.State, "u") })
 }
 
 // HostJob is an entry of a job on a host: for a slot, or for the job's first task beside
