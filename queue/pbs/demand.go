@@ -137,6 +137,8 @@ func (r *reckoner) held(j *Job) string {
 		return "" // DependsOn tells it
 	case j.State == "H":
 		return heldBy(j)
+	case j.Reservation != "":
+		return "waits for reservation " + shortID(j.Reservation) + ", which has its nodes"
 	case j.State == "T":
 		return "is on its way to another queue or server"
 	case r.off:

@@ -166,6 +166,7 @@ func TestHeldJobs(t *testing.T) {
 		"handed on by queue routeq":       func(j *Job) { j.Queue = "routeq" },
 		"queue closed is stopped":         func(j *Job) { j.Queue = "closed" },
 		"on its way":                      func(j *Job) { j.State = "T" },
+		"waits for reservation R7, which": func(j *Job) { j.Queue, j.Reservation = "R7", "R7.s" },
 		"resource fluent":                 func(j *Job) { j.Comment = "Not Running: Insufficient amount of resource: fluent (R: 1 A: 0 T: 0)" },
 		"runs as many jobs as he may":     func(j *Job) { j.Comment = "Not Running: User has reached server running job limit." },
 		"array indices \"x\"":             func(j *Job) { j.Array, j.Remaining = true, "x" },

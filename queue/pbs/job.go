@@ -36,6 +36,8 @@ type Job struct {
 	Running   int64
 	// MaxRunning is how many of its subjobs may run at a time, 0: any number.
 	MaxRunning int64
+	// Reservation is that in which it runs, such as "R7.server". Empty: none.
+	Reservation string
 	// ExecVnode is where it runs, and with what.
 	ExecVnode string
 	// Totals is what it asks for as a whole, select and place apart.
@@ -134,6 +136,8 @@ func (c *jobs) visitRare(attribute, value []byte) {
 		j.Running = runningOf(string(value))
 	case "max_run_subjobs":
 		j.MaxRunning, _ = strconv.ParseInt(string(value), 10, 64) // else any number
+	case "reserve_ID":
+		j.Reservation = c.text(value)
 	case "exec_vnode":
 		j.ExecVnode = string(value)
 	}

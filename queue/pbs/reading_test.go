@@ -49,6 +49,14 @@ func TestJobsFromBrokenJSON(t *testing.T) {
 	require.Equal(t, "103[1]", jobs[3].ShortID())
 }
 
+// A job of a reservation says so, whatever its queue is called.
+func TestReservationOfJob(t *testing.T) {
+	const text = "Job Id: 7.s\n    job_state = Q\n    queue = R7\n    reserve_ID = R7.s\n\n"
+	jobs, err := readJobs(strings.NewReader(text), textForm, time.UTC)
+	require.NoError(t, err)
+	require.Equal(t, []Job{{ID: "7.s", State: "Q", Queue: "R7", Reservation: "R7.s"}}, jobs)
+}
+
 func TestJobsFromText(t *testing.T) {
 	jobs, err := readJobs(bytes.NewReader(sample(t, "jobs.txt")), textForm, time.UTC)
 	require.NoError(t, err)
