@@ -19,6 +19,7 @@ type fakeQueue struct {
 	slow    time.Duration
 	tasks   int
 	missing bool // it waits for execute-1 to report
+	partial string
 }
 
 type fakeRun struct {
@@ -51,7 +52,7 @@ func (q *fakeQueue) Demand(ctx context.Context) (autoscale.Demand, error) {
 	if q.err != nil {
 		return autoscale.Demand{}, q.err
 	}
-	d := autoscale.Demand{Classes: autoscale.Intern(q.pending), Vouched: true, Use: make(map[string]autoscale.HostUse)}
+	d := autoscale.Demand{Classes: autoscale.Intern(q.pending), Vouched: true, Partial: q.partial, Use: make(map[string]autoscale.HostUse)}
 	if q.missing {
 		d.Use["execute-1"] = autoscale.HostUse{Missing: true}
 	}

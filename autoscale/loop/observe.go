@@ -19,6 +19,9 @@ func (t *tick) observe(ctx context.Context) {
 	if demandErr != nil {
 		t.problem(StepQueue, "", demandErr)
 	}
+	if partial := o.Demand.Partial; partial != "" {
+		t.problemf(StepQueue, "", "jobs are not known: %s", partial)
+	}
 	t.report.Observation = o
 }
 

@@ -13,7 +13,7 @@ type Step string
 
 // The steps that can fail.
 const (
-	StepQueue   Step = "queue"   // reading demand
+	StepQueue   Step = "queue"   // reading demand, whole
 	StepCloud   Step = "cloud"   // reading supply
 	StepJournal Step = "journal" // reading or writing operations or memory
 	StepResolve Step = "resolve" // asking what became of a request

@@ -35,7 +35,8 @@ func (v *view) next(r Report, p autoscale.Policy) *view {
 		n.lastGood = float64(r.At.UnixNano()) / 1e9
 	}
 	planned := !r.Plan.At.IsZero()
-	if r.Observation.DemandProblem == "" && planned {
+	demandKnown := !r.failed(StepQueue)
+	if demandKnown && planned {
 		n.demand = append(demandGauges(r, v.demand), waitGauges(r, p)...)
 	}
 	n.breaker = v.breaker
@@ -50,7 +51,7 @@ func (v *view) next(r Report, p autoscale.Policy) *view {
 	}
 	n.gauges = append(operationGauges(r.Operations), holdGauges(r.Plan, v.gauges)...)
 	n.gauges = append(n.gauges,
-		gauge{infoDemandKnown, nil, yes(r.Observation.DemandProblem == "")},
+		gauge{infoDemandKnown, nil, yes(demandKnown)},
 		gauge{infoSupplyKnown, nil, yes(r.Observation.SupplyProblem == "")},
 		gauge{infoJournalOK, nil, yes(!r.failed(StepJournal))},
 		gauge{infoRefused, nil, yes(r.Refused != "")})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -157,16 +158,32 @@ func TestDamagedHookStopsNothing(t *testing.T) {
 }
 
 // Where squeue fails, nodes come and go by their own state, and people are told that jobs are
-// not known: not that all is well, or that their job is over.
+// not known: not that all is well, or that their job is over. So it is until squeue works again.
 func TestJobsThatSlurmDoesNotTell(t *testing.T) {
-	f := newFakeSlurm(t, 1)
+	f := newFakeSlurm(t, 600)
+	f.configure("interval", "1s")
 	require.NoError(t, os.WriteFile(f.path("bin/squeue"), []byte("#!/bin/sh\necho '<html>'\n"), 0o755))
+	f.states(1, "IDLE+CLOUD+POWERING_UP")
 	p := f.start()
-	p.ready()
+	eventually(t, "a node", func() bool { return f.nodes() == 1 })
+	p.shows(`autoscaled_demand_known{cluster="demo"}`, "0")
+	p.shows(`autoscaled_supply_known{cluster="demo"}`, "1")
+	code, body := p.get("/readyz")
+	require.Equal(t, http.StatusServiceUnavailable, code)
+	require.Regexp(t, `^queue: jobs are not known: .*<html>`, body)
 	r := f.command("status")
 	require.Zero(t, r.code, r.err)
 	require.Regexp(t, `(?m)^PROBLEM +queue: jobs are not known: .*<html>`, r.out)
 	r = f.command("why", "7")
 	require.Equal(t, exitBlind, r.code, r.out)
 	require.Contains(t, r.err, "nothing is known of job 7: queue: jobs are not known: ")
+	require.NoError(t, os.WriteFile(f.path("bin/squeue"), []byte("#!/bin/sh\n"), 0o755))
+	p.ready()
+	f.states(1, "IDLE+CLOUD+POWERING_DOWN")
+	require.NoError(t, os.WriteFile(f.path("bin/squeue"), []byte("#!/bin/sh\nexit 1\n"), 0o755))
+	eventually(t, "no node", func() bool { return f.nodes() == 0 })
+	eventually(t, "not ready after three intervals", func() bool {
+		code, _ := p.get("/readyz")
+		return code == http.StatusServiceUnavailable
+	})
 }

@@ -38,9 +38,6 @@ func (s *summary) problems() []string {
 	for _, p := range s.report.Problems {
 		list = append(list, string(p.Step)+": "+p.Err.Error())
 	}
-	if partial := s.report.Observation.Demand.Partial; partial != "" {
-		list = append(list, string(loop.StepQueue)+": jobs are not known: "+partial)
-	}
 	return list
 }
 

@@ -44,8 +44,6 @@ const (
 	NoteHookDropped NoteEvent = "hook_dropped"
 	// NoteHookMissed is a resume that no hook told of, and that was seen by polling.
 	NoteHookMissed NoteEvent = "hook_missed"
-	// NoteJobsUnknown is that the nodes could be read, and the jobs could not.
-	NoteJobsUnknown NoteEvent = "jobs_unknown"
 	// NoteStale is a VM that Slurm suspended, and whose name it resumed since.
 	NoteStale NoteEvent = "vm_stale"
 	// NoteOut are nodes that are set DOWN, for they can't be had, and NoteBack those
@@ -113,9 +111,6 @@ func (p *PowerSaving) Demand(ctx context.Context) (autoscale.Demand, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if jobsErr != nil {
-		if p.jobsProblem == nil {
-			p.Observe(Note{Event: NoteJobsUnknown, Detail: jobsErr.Error()})
-		}
 		jobs = jobsOnWaking(p.jobs)
 	} else {
 		p.jobs = jobs
