@@ -2,41 +2,17 @@ package gridengine
 
 import (
 	"errors"
-	"math"
 	"strconv"
 	"strings"
+
+	"autoscaled/internal/spans"
 )
 
-// span is from first to last by step.
-type span struct{ first, last, step int64 }
-
-// spans reads "1-10:3", "7,10", "3-5,8,12-9999999".
-func spans(text string) ([]span, error) {
-	var list []span
-	for part := range strings.SplitSeq(text, ",") {
-		body, step, stepped := strings.Cut(strings.TrimSpace(part), ":")
-		first, last, ranged := strings.Cut(body, "-")
-		if !ranged {
-			last = first
-		}
-		if !stepped {
-			step = "1"
-		}
-		s := span{}
-		for _, n := range []struct {
-			text  string
-			where *int64
-		}{{first, &s.first}, {last, &s.last}, {step, &s.step}} {
-			v, err := strconv.ParseInt(n.text, 10, 64)
-			if err != nil || v < 0 || v > math.MaxInt32 {
-				return nil, errors.New(shown(text) + " is no list of numbers and ranges")
-			}
-			*n.where = v
-		}
-		if s.last < s.first || s.step == 0 {
-			return nil, errors.New(shown(text) + " is no list of numbers and ranges")
-		}
-		list = append(list, s)
+// readSpans reads "1-10:3", "7,10", "3-5,8,12-9999999".
+func readSpans(text string) ([]spans.Span, error) {
+	list, ok := spans.Read(text)
+	if !ok {
+		return nil, errors.New(shown(text) + " is no list of numbers and ranges")
 	}
 	return list, nil
 }
@@ -46,28 +22,21 @@ func countTasks(text string) (int64, error) {
 	if text == "" {
 		return 1, nil
 	}
-	list, err := spans(text)
-	if err != nil {
-		return 0, err
-	}
-	count := int64(0)
-	for _, s := range list {
-		count = min(count+(s.last-s.first)/s.step+1, math.MaxInt32)
-	}
-	return count, nil
+	list, err := readSpans(text)
+	return spans.Count(list), err
 }
 
 // leastSlots is the smallest number of a range of slots that a host's share divides: a
 // job with a range starts as soon as that many are free.
 func leastSlots(text string, share int64) (int64, error) {
-	list, err := spans(text)
+	list, err := readSpans(text)
 	if err != nil {
 		return 0, err
 	}
 	least := int64(0)
 	for _, s := range list {
-		n := (max(s.first, 1) + share - 1) / share * share
-		if n <= s.last && (least == 0 || n < least) {
+		n := (max(s.First, 1) + share - 1) / share * share
+		if n <= s.Last && (least == 0 || n < least) {
 			least = n
 		}
 	}

@@ -1,7 +1,6 @@
 package pbs
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"autoscaled/autoscale"
+	"autoscaled/internal/spans"
 )
 
 // maxCount bounds numbers of chunks, cores and the like: products of two don't overflow.
@@ -181,26 +181,12 @@ func countIndices(text string) (int64, error) {
 	if text = strings.TrimSpace(text); text == "" || text == "-" {
 		return 0, nil
 	}
-	count := int64(0)
-	for part := range strings.SplitSeq(text, ",") {
-		part, _, _ = strings.Cut(part, "%")
-		span, step, stepped := strings.Cut(strings.TrimSpace(part), ":")
-		first, last, ranged := strings.Cut(span, "-")
-		if !ranged {
-			last = first
-		}
-		if !stepped {
-			step = "1"
-		}
-		from, err1 := strconv.ParseUint(first, 10, 31)
-		to, err2 := strconv.ParseUint(last, 10, 31)
-		by, err3 := strconv.ParseUint(step, 10, 31)
-		if err := errors.Join(err1, err2, err3); err != nil || to < from || by == 0 {
-			return 0, fmt.Errorf("array indices %s can't be read", quoted([]byte(text)))
-		}
-		count = min(count+int64((to-from)/by)+1, maxCount)
+	indices, _, _ := strings.Cut(text, "%")
+	list, ok := spans.Read(indices)
+	if !ok {
+		return 0, fmt.Errorf("array indices %s can't be read", quoted([]byte(text)))
 	}
-	return count, nil
+	return min(spans.Count(list), maxCount), nil
 }
 
 // execVnodes adds up, by vnode, what a job has there: "(n1:ncpus=2:mem=4kb+n2:ncpus=1)+(n1:ncpus=2)".

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"autoscaled/autoscale"
+	"autoscaled/internal/spans"
 )
 
 // add adds a pending job, or as many tasks of an array as may start now: what remains,
@@ -51,23 +52,9 @@ func countTasks(text string) (int64, error) {
 	if cut {
 		text = text[:strings.LastIndexByte(text, ',')+1] + "0" // the number before the dots may be half of one
 	}
-	count := int64(0)
-	for part := range strings.SplitSeq(text, ",") {
-		span, step, stepped := strings.Cut(part, ":")
-		first, last, ranged := strings.Cut(span, "-")
-		if !ranged {
-			last = first
-		}
-		if !stepped {
-			step = "1"
-		}
-		from, err1 := strconv.ParseUint(first, 10, 31)
-		to, err2 := strconv.ParseUint(last, 10, 31)
-		by, err3 := strconv.ParseUint(step, 10, 31)
-		if err := errors.Join(err1, err2, err3); err != nil || to < from || by == 0 {
-			return 0, errors.New("its array tasks " + short(text) + " can't be read")
-		}
-		count = min(count+int64((to-from)/by)+1, maxCount)
+	list, ok := spans.Read(text)
+	if !ok {
+		return 0, errors.New("its array tasks " + short(text) + " can't be read")
 	}
-	return count, nil
+	return spans.Count(list), nil
 }
