@@ -15,13 +15,7 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 	if o.SupplyProblem != "" {
 		return m
 	}
-	made := make(map[RequestID]*Operation, len(operations))
-	for i := range operations {
-		if operations[i].Kind == OperationCreate {
-			made[operations[i].Request] = &operations[i]
-		}
-	}
-	starts := startsOf(operations)
+	made, starts := createsOf(operations), startsOf(operations)
 	next := Memory{Nodes: make(map[NodeID]NodeMemory, len(o.Supply.Nodes)), Promises: m.Promises}
 	next.First = Blocked{Job: m.First.Job, Since: past(m.First.Since, o.At)}
 	next.Blocked = Blocked{Job: m.Blocked.Job, Since: past(m.Blocked.Since, o.At)}
@@ -62,6 +56,17 @@ func Advance(m Memory, o Observation, operations []Operation, p Policy) Memory {
 	next.Surge = advanceSurge(m.Surge, o, &p)
 	next.Spend = advanceSpend(m, next.Nodes, o, &p)
 	return next
+}
+
+// createsOf are the operations that were to create nodes, by request.
+func createsOf(operations []Operation) map[RequestID]*Operation {
+	creates := make(map[RequestID]*Operation, len(operations))
+	for i := range operations {
+		if operations[i].Kind == OperationCreate {
+			creates[operations[i].Request] = &operations[i]
+		}
+	}
+	return creates
 }
 
 // startsOf lists by node the operations that were to start it.

@@ -32,37 +32,41 @@ func (s *source) files(c *Config) {
 			s.secretReadable(at+".anka.key", a.Key())
 			s.tlsReadable(at+".anka.tls", &a.TLS)
 		}
-		if q := cluster.Queue.GitHub; q != nil {
-			s.secretReadable(at+".queue.github.token", q.Token())
-			if q.App != nil {
-				s.secretReadable(at+".queue.github.app.key", q.App.Key())
-			}
-			s.tlsReadable(at+".queue.github.tls", &q.TLS)
+		s.queueReadable(&cluster.Queue, at+".queue")
+	}
+}
+
+func (s *source) queueReadable(queue *Queue, at string) {
+	if q := queue.GitHub; q != nil {
+		s.secretReadable(at+".github.token", q.Token())
+		if q.App != nil {
+			s.secretReadable(at+".github.app.key", q.App.Key())
 		}
-		if q := cluster.Queue.GitHubREST; q != nil {
-			s.githubRESTReadable(at+".queue.github_rest", q)
-		}
-		if q := cluster.Queue.GitLab; q != nil {
-			s.secretReadable(at+".queue.gitlab.token", q.Token())
-			s.tlsReadable(at+".queue.gitlab.tls", &q.TLS)
-		}
-		if q := cluster.Queue.PBS; q != nil && q.Commands != "" {
-			s.readable(at+".queue.pbs.commands", filepath.Join(q.Commands, "qstat"))
-		}
-		if q := cluster.Queue.Slurm; q != nil {
-			s.slurmReadable(q, at+".queue.slurm")
-		}
-		if q := cluster.Queue.Push; q != nil {
-			s.pushReadable(q, at+".queue.push")
-		}
-		if q := cluster.Queue.Prometheus; q != nil {
-			s.prometheusReadable(q, at+".queue.prometheus")
-		}
-		if q := cluster.Queue.HTTP; q != nil {
-			s.secretReadable(at+".queue.http.password", q.Password())
-			s.secretReadable(at+".queue.http.token", q.Token())
-			s.tlsReadable(at+".queue.http.tls", &q.TLS)
-		}
+		s.tlsReadable(at+".github.tls", &q.TLS)
+	}
+	if q := queue.GitHubREST; q != nil {
+		s.githubRESTReadable(at+".github_rest", q)
+	}
+	if q := queue.GitLab; q != nil {
+		s.secretReadable(at+".gitlab.token", q.Token())
+		s.tlsReadable(at+".gitlab.tls", &q.TLS)
+	}
+	if q := queue.PBS; q != nil && q.Commands != "" {
+		s.readable(at+".pbs.commands", filepath.Join(q.Commands, "qstat"))
+	}
+	if q := queue.Slurm; q != nil {
+		s.slurmReadable(q, at+".slurm")
+	}
+	if q := queue.Push; q != nil {
+		s.pushReadable(q, at+".push")
+	}
+	if q := queue.Prometheus; q != nil {
+		s.prometheusReadable(q, at+".prometheus")
+	}
+	if q := queue.HTTP; q != nil {
+		s.secretReadable(at+".http.password", q.Password())
+		s.secretReadable(at+".http.token", q.Token())
+		s.tlsReadable(at+".http.tls", &q.TLS)
 	}
 }
 

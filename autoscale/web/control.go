@@ -98,6 +98,7 @@ type Resumed struct {
 func controlHandler(c Control) http.Handler {
 	mux := http.NewServeMux()
 	c.addReads(mux)
+	c.addJournal(mux)
 	c.addRequests(mux)
 	return mux
 }
@@ -120,6 +121,24 @@ func (c Control) addReads(mux *http.ServeMux) {
 		}
 		answerJSON(w, http.StatusOK, plan)
 	})
+	mux.HandleFunc("GET /v1/orphans", func(w http.ResponseWriter, _ *http.Request) {
+		orphans, ok := c.Orphans()
+		if !ok {
+			answerJSON(w, http.StatusNotFound, failure{"there was no tick yet"})
+			return
+		}
+		answerJSON(w, http.StatusOK, orphans)
+	})
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+		answerOr(w, func() (json.RawMessage, error) { return c.Status(r.Context()) })
+	})
+	mux.HandleFunc("GET /v1/why", func(w http.ResponseWriter, r *http.Request) {
+		answerOr(w, func() (json.RawMessage, error) { return c.Why(r.URL.Query().Get("job")) })
+	})
+}
+
+// addJournal serves what is on record.
+func (c Control) addJournal(mux *http.ServeMux) {
 	mux.HandleFunc("GET /v1/journal", func(w http.ResponseWriter, r *http.Request) {
 		var lines bytes.Buffer // an answer that has begun can't become an error
 		if err := c.Export(r.Context(), &lines); err != nil {
@@ -136,20 +155,6 @@ func (c Control) addReads(mux *http.ServeMux) {
 			return
 		}
 		answerJSON(w, http.StatusOK, found)
-	})
-	mux.HandleFunc("GET /v1/orphans", func(w http.ResponseWriter, _ *http.Request) {
-		orphans, ok := c.Orphans()
-		if !ok {
-			answerJSON(w, http.StatusNotFound, failure{"there was no tick yet"})
-			return
-		}
-		answerJSON(w, http.StatusOK, orphans)
-	})
-	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
-		answerOr(w, func() (json.RawMessage, error) { return c.Status(r.Context()) })
-	})
-	mux.HandleFunc("GET /v1/why", func(w http.ResponseWriter, r *http.Request) {
-		answerOr(w, func() (json.RawMessage, error) { return c.Why(r.URL.Query().Get("job")) })
 	})
 }
 

@@ -38,12 +38,7 @@ type demoOptions struct {
 	jobs   int // of one node each, with a real Slurm
 }
 
-func newDemoCommand() *cobra.Command {
-	var o demoOptions
-	cmd := &cobra.Command{
-		Use:   "demo",
-		Short: "Run a week of a real cluster's jobs against a simulated CycleCloud",
-		Long: `Runs the daemon for a week of a real cluster's jobs in about two minutes. Nothing needs to
+const demoHelp = `Runs the daemon for a week of a real cluster's jobs in about two minutes. Nothing needs to
 be installed or configured: the CycleCloud server is a simulator on a loopback socket, the queue
 is a first-come-first-served scheduler that is fed the jobs of the IBM SP2 at KTH, and time is
 compressed while the daemon sleeps. All else is the daemon as 'run' runs it, with its metrics on
@@ -57,7 +52,14 @@ time, nothing compressed, in about two minutes. It needs root and Debian's packa
 slurmd, slurm-client and munge; a Slurm that runs here already is not touched.
 
 It ends with a summary, on Ctrl-C too. The exit status is 0 only if no limit was exceeded, no busy
-node was removed and no node leaked or was made twice, by the simulator's own books.`,
+node was removed and no node leaked or was made twice, by the simulator's own books.`
+
+func newDemoCommand() *cobra.Command {
+	var o demoOptions
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run a week of a real cluster's jobs against a simulated CycleCloud",
+		Long:  demoHelp,
 		Example: `  autoscaled demo
   autoscaled demo --for 30s
   autoscaled demo --faults
@@ -65,24 +67,7 @@ node was removed and no node leaked or was made twice, by the simulator's own bo
   autoscaled demo --cloud anka
   sudo autoscaled demo --queue slurm`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if slurm, err := o.wantsSlurm(cmd.Flags().Changed); err != nil || slurm {
-				if err != nil {
-					return usageError(err)
-				}
-				return runSlurmDemo(cmd.Context(), cmd.OutOrStdout(), o)
-			}
-			switch o.cloud {
-			case "cyclecloud":
-				return runDemo(cmd.Context(), cmd.OutOrStdout(), o)
-			case "anka":
-				if !cmd.Flags().Changed("speed") {
-					o.speed = ciDaySpeed
-				}
-				return runCIDemo(cmd.Context(), cmd.OutOrStdout(), o)
-			}
-			return usageError(fmt.Errorf("--cloud is cyclecloud or anka, not %q", o.cloud))
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	o.flags(cmd)
 	return cmd
@@ -98,6 +83,26 @@ func (o *demoOptions) flags(cmd *cobra.Command) {
 	f.BoolVar(&o.faults, "faults", false, "let API calls fail and be lost, nodes not come up, and spot nodes be evicted; with anka the daemon is killed too")
 	f.StringVar(&o.queue, "queue", "", "slurm: a real Slurm of its own, in real time (default: a simulated queue)")
 	f.IntVar(&o.jobs, "jobs", 12, "with --queue slurm: how many jobs of one node there are, beside an array, a wide job and one that fits nothing")
+}
+
+// run plays the demo that the flags choose.
+func (o demoOptions) run(cmd *cobra.Command) error {
+	set := cmd.Flags().Changed
+	slurm, err := o.wantsSlurm(set)
+	switch {
+	case err != nil:
+		return usageError(err)
+	case slurm:
+		return runSlurmDemo(cmd.Context(), cmd.OutOrStdout(), o)
+	case o.cloud == "cyclecloud":
+		return runDemo(cmd.Context(), cmd.OutOrStdout(), o)
+	case o.cloud == "anka":
+		if !set("speed") {
+			o.speed = ciDaySpeed
+		}
+		return runCIDemo(cmd.Context(), cmd.OutOrStdout(), o)
+	}
+	return usageError(fmt.Errorf("--cloud is cyclecloud or anka, not %q", o.cloud))
 }
 
 // runDemo runs the shipped week and prints its summary.

@@ -65,16 +65,7 @@ func newImportAzslurmCommand() *cobra.Command {
 					return blindError(err)
 				}
 			}
-			m := newImported(a, slurmConf, conf, args[0], password, fingerprint)
-			if len(m.Pools) == 0 {
-				tellLeft(cmd.ErrOrStderr(), m.left)
-				return errors.New("import azslurm: no nodearray is known to have nodes of Slurm; give --slurm-conf the cluster's slurm.conf")
-			}
-			if _, err := cmd.OutOrStdout().Write(m.yaml()); err != nil {
-				return err
-			}
-			tellLeft(cmd.ErrOrStderr(), m.left)
-			return nil
+			return newImported(a, slurmConf, conf, args[0], password, fingerprint).print(cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringVar(&conf, "slurm-conf", "", "the cluster's slurm.conf")
@@ -82,6 +73,19 @@ func newImportAzslurmCommand() *cobra.Command {
 	cmd.Flags().StringVar(&fingerprint, "fingerprint", "", "with --connect: SHA-256 of the server's certificate, where it is of its own making")
 	cmd.Flags().StringVar(&password, "password-file", "/etc/autoscaled/cyclecloud-password", "file for the password of the CycleCloud user, named in the configuration")
 	return cmd
+}
+
+// print writes the configuration, and apart from it what has no counterpart.
+func (m *imported) print(out, left io.Writer) error {
+	if len(m.Pools) == 0 {
+		tellLeft(left, m.left)
+		return errors.New("import azslurm: no nodearray is known to have nodes of Slurm; give --slurm-conf the cluster's slurm.conf")
+	}
+	if _, err := out.Write(m.yaml()); err != nil {
+		return err
+	}
+	tellLeft(left, m.left)
+	return nil
 }
 
 func readAutoscale(path string) (*azslurm.Autoscale, error) {

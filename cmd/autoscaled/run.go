@@ -47,15 +47,7 @@ loads the policy anew; a configuration that is wrong is refused and the old one 
 				}
 				return c, err
 			}
-			d, err := newDaemon(path, load, cmd.ErrOrStderr(), fit)
-			if setAside && errors.Is(err, journal.ErrCorrupt) {
-				if err = setJournalAside(load, cmd.ErrOrStderr(), err); err == nil {
-					d, err = newDaemon(path, load, cmd.ErrOrStderr(), fit)
-				}
-			}
-			if errors.Is(err, journal.ErrCorrupt) {
-				return fmt.Errorf("%w (autoscaled journal check may tell more; restore the file from a copy, or begin an empty one with autoscaled run --set-aside-damaged-journal)", err)
-			}
+			d, err := openDaemon(path, load, cmd.ErrOrStderr(), fit, setAside)
 			if err != nil {
 				return err
 			}
@@ -71,6 +63,21 @@ loads the policy anew; a configuration that is wrong is refused and the old one 
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "decide and report, but change nothing")
 	cmd.Flags().BoolVar(&setAside, "set-aside-damaged-journal", false, "if the journal is damaged, rename it and begin an empty one")
 	return cmd
+}
+
+// openDaemon is newDaemon, which a damaged journal stops. setAside: unless it can be
+// renamed and an empty one begun.
+func openDaemon(path string, load func() (*config.Config, error), logTo io.Writer, fit fittings, setAside bool) (*daemon, error) {
+	d, err := newDaemon(path, load, logTo, fit)
+	if setAside && errors.Is(err, journal.ErrCorrupt) {
+		if err = setJournalAside(load, logTo, err); err == nil {
+			d, err = newDaemon(path, load, logTo, fit)
+		}
+	}
+	if errors.Is(err, journal.ErrCorrupt) {
+		return nil, fmt.Errorf("%w (autoscaled journal check may tell more; restore the file from a copy, or begin an empty one with autoscaled run --set-aside-damaged-journal)", err)
+	}
+	return d, err
 }
 
 // daemon is a running cluster with everything that watches it and is shown of it.
