@@ -128,7 +128,7 @@ slurm_of_trixie() {
     local root status=0
     root=$(mktemp -d)
     chmod 755 "$root"
-    if debootstrap --variant=minbase --include=slurmctld,slurmd,slurm-client,slurm-wlm-jwt-plugin,munge trixie "$root" >"$root.log" 2>&1; then
+    if debootstrap --variant=minbase --include=slurmctld,slurmd,slurm-client,slurmrestd,slurm-wlm-jwt-plugin,munge trixie "$root" >"$root.log" 2>&1; then
         "$GO" test -count=1 -timeout "$test_timeout" -parallel 4 ./internal/slurmlab -run Dynamic -slurm-root="$root" || status=$?
     else
         tail -n 3 "$root.log" >&2

@@ -7,7 +7,7 @@ import (
 
 // SlurmDynamic says how nodes are added to a dynamic Slurm cluster.
 type SlurmDynamic struct {
-	Register bool               `key:"register" default:"true" help:"Add each node to Slurm once it has an address (scontrol create, state FUTURE); slurmd -Z on the VM, with -N and the node's name, then takes that up. false: VMs add themselves, with features of their own (slurmd -Z --conf)."`
+	Register bool               `key:"register" default:"true" help:"Add each node to Slurm once it has an address (scontrol create, state FUTURE); slurmd -Z on the VM, with -N and the node's name, then takes that up. false: VMs add themselves, and say themselves what they are (slurmd -Z --conf). What Slurm is told beforehand by announce is then to be the same: nodearray and machine type as features, and those of nodes."`
 	Announce int                `key:"announce" default:"1" help:"How many nodes in state FUTURE to keep for each pool. They run nothing, and tell Slurm what nodes there can be: jobs that no node which is there could run wait instead of being refused. Slurm 24.11 also refuses jobs of more nodes than it knows: there the size of the largest job. They count for MaxNodeCount. 0: none."`
 	Gres     []string           `key:"gres" default:"" help:"Names of custom resources that Slurm has as generic resources (GresTypes), beside gpu."`
 	Nodes    []SlurmDynamicNode `key:"nodes" help:"What nodes have in Slurm beside their nodearray and machine type, which are features of each. All entries count that a node matches; of weights the first."`
@@ -45,7 +45,9 @@ func (s *source) slurmDynamic(d *SlurmDynamic, at string) {
 		if len(n.Features) == 0 && n.Weight == 0 && !s.within(key+".") {
 			s.add(key, "sets nothing; set features or weight")
 		}
-		if n.Weight < 0 || n.Weight > maxWeight {
+		if n.Weight != 0 && !d.Register {
+			s.add(key+".weight", "has no effect with register: false: slurmd says it (slurmd -Z --conf)")
+		} else if n.Weight < 0 || n.Weight > maxWeight {
 			s.add(key+".weight", fmt.Sprintf("%d is not from 0 to %d", n.Weight, maxWeight))
 		}
 		for j, feature := range n.Features {

@@ -17,6 +17,7 @@ func TestDynamicSlurmMistakes(t *testing.T) {
 		{nodes, "{nodearray: execute}", "queue.slurm.dynamic.nodes[0]: sets nothing; set features or weight"},
 		{nodes, `{features: ["a,b"]}`, `queue.slurm.dynamic.nodes[0].features[0]: "a,b" is no name of a feature`},
 		{nodes, "{weight: -1}", "queue.slurm.dynamic.nodes[0].weight"},
+		{"dynamic:\n", "dynamic:\n          register: false\n", "queue.slurm.dynamic.nodes[0].weight: has no effect with register: false"},
 		{"dynamic:\n", "dynamic:\n          announce: -1\n", "queue.slurm.dynamic.announce: -1 is not from 0 to 10000"},
 		{"dynamic:\n", "dynamic:\n          announce: true\n", "queue.slurm.dynamic.announce: must be a whole number"},
 		{"dynamic:\n", "dynamic:\n          gres: [gpu]\n", "queue.slurm.dynamic.gres[0]: has no effect: GPUs are told by themselves"},

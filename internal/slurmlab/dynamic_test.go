@@ -33,23 +33,36 @@ const dynamicQueue = `
 // newDynamicLab starts a lab whose Slurm has no nodes, and the program.
 func newDynamicLab(t *testing.T, cloud func(*cyclecloudtest.Config)) (*lab, *daemon) {
 	t.Helper()
-	l := newLab(t, plan{
-		slurm: func(o *Options) { o.Power, o.Lines = false, dynamicLines },
-		cloud: func(c *cyclecloudtest.Config) {
-			c.Timing.Boot = 4 * time.Second
-			if cloud != nil {
-				cloud(c)
-			}
-		},
-		dynamic: func(cyclecloudtest.NodeRecord) []string { return []string{"-Z"} },
-	})
-	d := l.start(l.configure("queue", dynamicQueue, "policy", "resources: [{memory_reserve: 1GiB}]"))
-	// Slurm refuses jobs of whose nodes it has not heard.
+	p := dynamicPlan(joins)
+	if usual := p.cloud; cloud != nil {
+		p.cloud = func(c *cyclecloudtest.Config) { usual(c); cloud(c) }
+	}
+	l := newLab(t, p)
+	return l, l.serveDynamic(dynamicQueue)
+}
+
+// dynamicPlan is of a lab whose Slurm has no nodes. join gives the arguments of its VMs' slurmds.
+func dynamicPlan(join func(cyclecloudtest.NodeRecord) []string) plan {
+	return plan{
+		slurm:   func(o *Options) { o.Power, o.Lines = false, dynamicLines },
+		cloud:   func(c *cyclecloudtest.Config) { c.Timing.Boot = 4 * time.Second },
+		dynamic: join,
+	}
+}
+
+// joins is the slurmd of a VM that takes up the node which was created for it.
+func joins(cyclecloudtest.NodeRecord) []string { return []string{"-Z"} }
+
+// serveDynamic starts the program, and waits until Slurm was told what nodes there can be: it
+// refuses jobs of whose nodes it has not heard.
+func (l *lab) serveDynamic(queue string, pairs ...string) *daemon {
+	l.t.Helper()
+	d := l.start(l.configure(append([]string{"queue", queue, "policy", "resources: [{memory_reserve: 1GiB}]"}, pairs...)...))
 	l.eventually("Slurm knows what nodes there can be", func() bool {
-		text, _ := l.Run(t.Context(), "scontrol", "--future", "show", "nodes")
+		text, _ := l.Run(l.t.Context(), "scontrol", "--future", "show", "nodes")
 		return strings.Contains(text, "NodeName=pool-htc-standard_f4s_v2-4 ") && strings.Contains(text, "NodeName=pool-hpc-standard_hc44rs-4 ")
 	})
-	return l, d
+	return d
 }
 
 // dynamic tells whether the tests of dynamic nodes are asked for.

@@ -20,7 +20,8 @@ type DynamicOptions struct {
 	Details Detailer
 	// All also registers VMs that do not carry our mark in the cloud.
 	All bool
-	// SelfRegistered: VMs add themselves to Slurm (slurmd -Z), and none is added here.
+	// SelfRegistered: VMs add themselves to Slurm (slurmd -Z), and none is added here but
+	// those that Announce asks for, which are as Nodes says.
 	SelfRegistered bool
 	// Announce is how many nodes in state FUTURE are kept for each pool, so that Slurm knows
 	// what nodes there can be: it refuses, or puts aside, jobs that no node which is there
@@ -55,6 +56,8 @@ type Dynamic struct {
 	supply []autoscale.Node
 	// kept are VMs that Slurm does not know and that were drained: it is not told of them.
 	kept map[autoscale.NodeID]string
+	// expected are VMs that are to add themselves and that Slurm had not heard of.
+	expected []autoscale.Node
 	// missing counts how often in a row a registered VM was not to be seen, and leaving
 	// are those that were on their way out when last seen.
 	missing map[autoscale.NodeID]int
@@ -96,7 +99,23 @@ func (d *Dynamic) Demand(ctx context.Context) (autoscale.Demand, error) {
 			d.demand.Use[name] = autoscale.HostUse{Node: id, Drain: autoscale.DrainOurs, Missing: true}
 		}
 	}
+	d.expect()
 	return d.demand, nil
+}
+
+// expect tells of VMs that are to add themselves and have not yet: of those that Slurm is told
+// of beforehand, a node in state FUTURE says so. Otherwise one that never does would count as
+// free for ever.
+func (d *Dynamic) expect() {
+	if len(d.expected) == 0 {
+		return
+	}
+	hosts := autoscale.QueueHosts(&d.demand, d.supply)
+	for i := range d.expected {
+		if vm := &d.expected[i]; hosts[vm.ID] == "" {
+			d.demand.Use[strings.ToLower(vm.Name)] = autoscale.HostUse{Node: vm.ID, Missing: true}
+		}
+	}
 }
 
 // giveUp notes the registered nodes that Slurm has lost. What ran there it has requeued,

@@ -54,7 +54,7 @@ func (c *comparison) announceable() map[string]*autoscale.Pool {
 	wanted := make(map[string]*autoscale.Pool)
 	for i := range c.supply.Pools {
 		pool := &c.supply.Pools[i]
-		if _, ours := c.pools[pool.ID]; !ours || pool.Invalid != "" || c.SelfRegistered {
+		if _, ours := c.pools[pool.ID]; !ours || pool.Invalid != "" {
 			continue
 		}
 		for k := range c.Announce {

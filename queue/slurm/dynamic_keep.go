@@ -125,6 +125,7 @@ func (d *Dynamic) compare(supply autoscale.Supply) changes {
 		}
 	}
 	hosts := autoscale.QueueHosts(&d.demand, supply.Nodes)
+	d.expected = nil
 	for i := range supply.Nodes {
 		if vm := &supply.Nodes[i]; present(vm) {
 			c.vm(vm, c.records[hosts[vm.ID]])
@@ -150,7 +151,12 @@ func (c *comparison) vm(vm *autoscale.Node, record *Node) {
 	managed = managed && vm.Protected == "" && (vm.Owned || c.All)
 	if record == nil {
 		up := vm.Phase == autoscale.PhaseStarting || vm.Phase == autoscale.PhaseReady
-		if _, kept := c.kept[vm.ID]; managed && up && !kept && !c.SelfRegistered && vm.Address != "" && vm.Name != "" {
+		_, kept := c.kept[vm.ID]
+		switch {
+		case !managed || !up || kept || vm.Address == "" || vm.Name == "":
+		case c.SelfRegistered:
+			c.expected = append(c.expected, *vm)
+		default:
 			c.create = append(c.create, newRecord{NewNode: pool.node(vm), names: []string{vm.Name}, comment: claimMark + string(vm.ID)})
 		}
 		return

@@ -19,6 +19,9 @@ var (
 
 type states = map[string]string
 
+// uses are what is told of hosts.
+type uses = map[string]autoscale.HostUse
+
 func TestDynamicNeedsItsOptions(t *testing.T) {
 	_, err := slurm.NewDynamic(slurm.DynamicOptions{Cluster: newDynamicSlurm(), Mapping: *mapping()})
 	require.ErrorContains(t, err, "what its nodes are")
@@ -229,15 +232,24 @@ func TestVMsThatRegisterThemselves(t *testing.T) {
 	d := newDynamicTest(t, func(o *slurm.DynamicOptions) { o.SelfRegistered, o.Announce = true, 1 })
 	n := cloudVM("1", "htc-1")
 	d.tick(n)
-	require.Empty(t, d.states())
+	const announced = "pool-htc-f4-1"
+	require.Equal(t, states{announced: "FUTURE"}, d.states(), "Slurm knows what there can be")
+	require.Equal(t, uses{"htc-1": {Node: "1", Missing: true}}, d.tick(n).Use)
 	d.slurm.register("ip-1")
-	d.tick(n)
+	require.Equal(t, uses{"ip-1": {}}, d.tick(n).Use)
 	require.Equal(t, "autoscaled: node 1", d.slurm.nodes["ip-1"].Comment)
 	require.Equal(t, []error{nil}, d.Drain(t.Context(), []autoscale.Node{n}, "idle"))
-	require.Equal(t, states{"ip-1": "IDLE+DRAIN"}, d.states())
+	require.Equal(t, states{announced: "FUTURE", "ip-1": "IDLE+DRAIN"}, d.states())
 	n.Phase = autoscale.PhaseStopping
 	d.tick(n)
-	require.Empty(t, d.states())
+	require.Equal(t, states{announced: "FUTURE"}, d.states())
+
+	never := cloudVM("2", "htc-2")
+	d.tick(never)
+	require.Equal(t, []error{nil}, d.Drain(t.Context(), []autoscale.Node{never}, "join_timeout"))
+	require.Equal(t, uses{"htc-2": {Node: "2", Missing: true, Drain: autoscale.DrainOurs}}, d.tick(never).Use)
+	require.Contains(t, d.tick().Use, "htc-2")
+	require.Empty(t, d.tick().Use, "it is gone")
 }
 
 // What is not ours is not registered: a VM without our mark, one of a pool that no policy

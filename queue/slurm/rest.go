@@ -40,8 +40,9 @@ const maxAnswer = 4 << 30
 
 // REST is a [Cluster] whose jobs, nodes and partitions are read from slurmrestd, in the
 // newest version of its API that both sides know. All else goes through Slurm's
-// commands: slurmrestd can't change nodes in the versions that Debian 12 has, nor tell
-// all settings. Partitions are read by command too where slurmrestd does not tell
+// commands: slurmrestd can't change nodes in the versions that Slurm 22.05 has, and in
+// those of 24.11 (v0.0.40 to v0.0.42) change and delete them, but add none; nor does it
+// tell all settings. Partitions are read by command too where slurmrestd does not tell
 // whether jobs share nodes, which it does since v0.0.40.
 //
 // Tried on one cluster at a time, 22.05 and 24.11, both ways told the same of nodes and

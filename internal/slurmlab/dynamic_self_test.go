@@ -1,0 +1,79 @@
+package slurmlab
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"autoscaled/cyclecloud/cyclecloudtest"
+)
+
+// selfQueue is of a cluster whose VMs add themselves.
+var selfQueue = strings.Replace(dynamicQueue, "announce: 4", "register: false, announce: 4", 1)
+
+// selfConf is what a VM says of itself. Those of htc have their host name for a name in Slurm, those of
+// hpc their node's.
+func selfConf(n cyclecloudtest.NodeRecord) []string {
+	if n.Bucket.Nodearray == "hpc" {
+		return []string{"-Z", "--conf", "CPUs=44 RealMemory=340000 Feature=hpc,Standard_HC44rs"}
+	}
+	return []string{"-N", n.Hostname, "-Z", "--conf", "CPUs=4 RealMemory=7000 Feature=htc,Standard_F4s_v2"}
+}
+
+// VMs add themselves to Slurm with what they say of themselves; the daemon drains and deletes them.
+func TestDynamicSelfRegistered(t *testing.T) {
+	if !dynamic() {
+		return
+	}
+	t.Parallel()
+	l := newLab(t, dynamicPlan(selfConf))
+	l.serveDynamic(selfQueue)
+	var jobs []job
+	for range 3 {
+		jobs = append(jobs, l.submit(l.hold("end"), "-N1", "-n4"))
+	}
+	for _, j := range jobs {
+		l.running(j, 1)
+	}
+	require.Contains(t, l.run("scontrol", "show", "nodes"), "RealMemory=7000 ", "as the VM says")
+	// The controller knows the nodes from its own files alone.
+	require.NoError(t, l.StopController())
+	require.NoError(t, l.StartController(t.Context()))
+	gang := l.submit("srun hostname", "-p", "hpc", "-N2", "--exclusive", "--ntasks-per-node=1", "-C", "Standard_HC44rs")
+	l.release("end")
+	l.finished(1, append(jobs, gang)...)
+	l.emptied(len(l.created()))
+}
+
+// The daemon reads what it can from slurmrestd, and changes nodes by scontrol: of 24.11's versions of
+// slurmrestd none can create one.
+func TestDynamicFromREST(t *testing.T) {
+	if !dynamic() {
+		return
+	}
+	t.Parallel()
+	p := dynamicPlan(joins)
+	usual := p.slurm
+	p.slurm = func(o *Options) { usual(o); o.REST = true }
+	l := newLab(t, p)
+	l.serveDynamic(dynamicQueue + fmt.Sprintf("\n        rest: {url: %q, user: root, renew: true}", "http://"+l.RESTAddress()))
+	jobs := []job{l.submit("hostname", "-N1", "-n4"), l.submit("hostname", "-p", "any", "-n4", "-C", "hpc", "--mem=9G")}
+	l.finished(1, jobs...)
+	l.emptied(2)
+}
+
+// A VM on which no slurmd starts is known to nobody but the cloud: it is given up after join_timeout.
+func TestDynamicNeverRegistered(t *testing.T) {
+	if !dynamic() {
+		return
+	}
+	t.Parallel()
+	l := newLab(t, dynamicPlan(selfConf))
+	l.fleet.Inert(true, "htc-1")
+	l.serveDynamic(selfQueue, "pools", "{name: htc, nodearray: htc, join_timeout: 5s}, {name: hpc, nodearray: hpc}")
+	j := l.submit("hostname", "-N1", "-n4")
+	l.finished(1, j)
+	l.emptied(2)
+}
