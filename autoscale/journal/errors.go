@@ -23,6 +23,9 @@ var (
 	// ErrFull: the disk has no room for a write, or a quota or a limit of the
 	// process allows no more. Nothing was changed, and a later write may succeed.
 	ErrFull = errors.New("the disk of the state directory is full")
+	// ErrLost: the file that is open was removed from the state directory, or another
+	// took its place. Who wrote it must end: another daemon may hold the directory.
+	ErrLost = errors.New("journal is lost")
 	// ErrReadOnly: the journal was opened for reading.
 	ErrReadOnly = errors.New("journal is open for reading only")
 )

@@ -155,8 +155,8 @@ func (j *Journal) tidy(opts Options) (err error) {
 
 // Close lets go of the state directory.
 func (j *Journal) Close() error {
-	// The file's lock is still ours here, so this can't be a successor's file.
-	if !j.readOnly {
+	// Where the file's lock is still ours this can't be a successor's file.
+	if !j.readOnly && j.held() == nil {
 		removePID(j.dir)
 	}
 	if j.broken.Load() != nil { // bbolt would wait for itself
@@ -176,7 +176,8 @@ func (j *Journal) key(id string) []byte {
 }
 
 // update runs one durable write, or fails without a change: with ErrFull where
-// there is no room for it, with ErrCorrupt where bbolt finds the file damaged.
+// there is no room for it, with ErrCorrupt where bbolt finds the file damaged, with
+// ErrLost where the file is not the state directory's any more.
 func (j *Journal) update(ctx context.Context, write func(*bolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -186,6 +187,9 @@ func (j *Journal) update(ctx context.Context, write func(*bolt.Tx) error) error 
 	}
 	if broken := j.broken.Load(); broken != nil {
 		return broken
+	}
+	if err := j.held(); err != nil {
+		return err
 	}
 	err := guardFaults(func() error { return j.db.Update(write) })
 	var fault *faultError
@@ -202,6 +206,9 @@ func (j *Journal) view(ctx context.Context, read func(*bolt.Tx) error) error {
 	}
 	if broken := j.broken.Load(); broken != nil {
 		return broken
+	}
+	if err := j.held(); err != nil {
+		return err
 	}
 	return guardFaults(func() error { return j.db.View(read) })
 }

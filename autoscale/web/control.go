@@ -241,17 +241,25 @@ func ListenControl(stateDir string) (net.Listener, error) {
 		os.Remove(fresh)
 		return nil, fmt.Errorf("make control socket: %w", err)
 	}
-	return controlListener{l, path}, nil
+	made, err := os.Lstat(path)
+	if err != nil {
+		l.Close()
+		return nil, fmt.Errorf("make control socket: %w", err)
+	}
+	return controlListener{l, path, made}, nil
 }
 
-// controlListener removes its socket when it is closed.
+// controlListener removes its socket when it is closed, and nobody else's.
 type controlListener struct {
 	*net.UnixListener
 	path string
+	made fs.FileInfo
 }
 
 func (l controlListener) Close() error {
-	_ = os.Remove(l.path) // best effort: the next daemon replaces it
+	if there, err := os.Lstat(l.path); err == nil && os.SameFile(there, l.made) {
+		_ = os.Remove(l.path) // best effort: the next daemon replaces it
+	}
 	return l.UnixListener.Close()
 }
 

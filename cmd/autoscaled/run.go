@@ -92,6 +92,7 @@ type daemon struct {
 	control  net.Listener
 	public   net.Listener // nil: listen is empty
 	heard    net.Listener // what the queue is told comes here; nil: nothing
+	lost     chan error   // why the daemon must end, once
 }
 
 // newDaemon claims the state directory and the addresses. A daemon that it
@@ -102,7 +103,7 @@ func newDaemon(path string, load func() (*config.Config, error), logTo io.Writer
 		return nil, err
 	}
 	log, level := newLogger(c.Log, logTo)
-	d := &daemon{config: c, log: log, registry: prometheus.NewRegistry()}
+	d := &daemon{config: c, log: log, registry: prometheus.NewRegistry(), lost: make(chan error, 1)}
 	metrics := web.NewMetrics(d.registry, programVersion())
 	if d.parts, err = assemble(c, metrics, fit); err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func newDaemon(path string, load func() (*config.Config, error), logTo io.Writer
 		return nil, errors.Join(err, d.close())
 	}
 	options := d.parts.options(c, d.journal)
-	options.Logger, options.Metrics = log, loop.NewMetrics(d.registry)
+	options.Logger, options.Metrics, options.OnTick = log, loop.NewMetrics(d.registry), d.ticked
 	if options.Refuse, err = d.refusal(); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
@@ -179,6 +180,7 @@ func (d *daemon) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.parts.listen(ctx, d.loop.Run) })
 	group.Go(func() error { return d.reloader.run(ctx) })
+	group.Go(func() error { return d.bereft(ctx) })
 	group.Go(func() error { return web.ServeControl(ctx, d.control, d.controls()) })
 	if d.public != nil {
 		handler := web.Handler(web.Options{Metrics: d.registry, Problems: d.problems, Notes: d.notes, Version: programVersion()})
@@ -200,6 +202,29 @@ func (d *daemon) run(ctx context.Context) error {
 		d.log.Info("stopped")
 	}
 	return err
+}
+
+// ticked sees whether the journal is still the state directory's. Nothing was begun in a
+// tick that found that it is not.
+func (d *daemon) ticked(r loop.Report) {
+	for _, p := range r.Problems {
+		if errors.Is(p.Err, journal.ErrLost) {
+			select {
+			case d.lost <- p.Err:
+			default: // it is known
+			}
+		}
+	}
+}
+
+// bereft returns an error when the journal is lost, and none when ctx ends.
+func (d *daemon) bereft(ctx context.Context) error {
+	select {
+	case err := <-d.lost:
+		return fmt.Errorf("the daemon ends: %w", err)
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 func (d *daemon) announce() {
