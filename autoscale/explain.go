@@ -60,29 +60,30 @@ func (b *board) serve(c *classState, from, to, tasks int, parts []Serving, why R
 		switch {
 		case slices.ContainsFunc(parts[:i], same):
 		case s.Start:
-			b.plan.Start[s.start].serve(c.Members[from:to])
+			b.plan.Start[s.start].serve(&b.state.Demand, c.Members[from:to])
 		case s.Grow >= 0:
-			b.plan.Grow[s.Grow].serve(c.Members[from:to])
+			b.plan.Grow[s.Grow].serve(&b.state.Demand, c.Members[from:to])
 		}
 	}
 }
 
 // serve records jobs that a set is for, the first of which has the highest priority of them.
-func (g *Grow) serve(jobs []Member) {
+func (g *Grow) serve(d *Demand, jobs []Member) {
 	if first := jobs[0].Priority; g.JobCount == 0 || first > g.Priority {
 		g.Priority = first
 	}
-	g.Jobs, g.JobCount, g.Reason = addJobs(g.Jobs, g.JobCount, jobs)
+	g.Jobs, g.JobCount, g.Reason = addJobs(d, g.Jobs, g.JobCount, jobs)
 }
 
-func (s *Start) serve(jobs []Member) {
-	s.Jobs, s.JobCount, s.Reason = addJobs(s.Jobs, s.JobCount, jobs)
+func (s *Start) serve(d *Demand, jobs []Member) {
+	s.Jobs, s.JobCount, s.Reason = addJobs(d, s.Jobs, s.JobCount, jobs)
 }
 
-// addJobs adds to the jobs that an action serves: it names some, and counts all.
-func addJobs(named []JobID, count int, more []Member) ([]JobID, int, Reason) {
+// addJobs adds to the jobs that an action serves: it names some, as users call them, and
+// counts all.
+func addJobs(d *Demand, named []JobID, count int, more []Member) ([]JobID, int, Reason) {
 	for _, j := range more[:min(len(more), jobsNamed-len(named))] {
-		named = append(named, j.ID)
+		named = append(named, d.Called(j.ID))
 	}
 	count += len(more)
 	return named, count, Reason{Code: ReasonDemand, Have: int64(count)}
@@ -212,7 +213,7 @@ func (b *board) stop(c *classState, at place, nodes int) (Reason, bool) {
 		return b.soldOut(offeringOf(pool.ID, at.group != "")), true
 	}
 	if job, kept := b.keptFor(limit.ID); kept {
-		return Reason{Code: ReasonReserved, Subject: string(job), Detail: r.Subject}, true
+		return Reason{Code: ReasonReserved, Subject: string(b.state.Demand.Called(job)), Detail: r.Subject}, true
 	}
 	r.Subject += because(limit.SetBy)
 	return r, true

@@ -1,6 +1,9 @@
 package autoscale
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // JobID is the queue's own name for a job.
 type JobID string
@@ -156,6 +159,23 @@ type Demand struct {
 	// Names are what users call jobs whose id is another, by id, as Slurm's task 7_1 that
 	// has a number of its own.
 	Names map[JobID]string
+}
+
+// Called is what users call a job: its name, or its id where it has none beside that. A
+// part of a job ("8/2") is a part of what the whole is called.
+func (d *Demand) Called(id JobID) JobID {
+	if d.Names == nil {
+		return id
+	}
+	whole, part, isPart := strings.Cut(string(id), "/")
+	name, named := d.Names[JobID(whole)]
+	switch {
+	case !named:
+		return id
+	case isPart:
+		return JobID(name + "/" + part)
+	}
+	return JobID(name)
 }
 
 // Jobs counts the pending jobs.

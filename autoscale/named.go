@@ -370,7 +370,7 @@ func (b *board) tellNamed(j *namedJob) {
 		}
 		set := &b.plan.Grow[w.grow]
 		o.Served = append(o.Served, Serving{Grow: w.grow, Pool: set.Pool, Group: set.Group, Count: 1, PerNode: 1, Tasks: 1, source: sourceNew})
-		set.serve(j.class.Members[j.member : j.member+1])
+		set.serve(&b.state.Demand, j.class.Members[j.member:j.member+1])
 	}
 }
 

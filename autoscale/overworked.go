@@ -29,9 +29,9 @@ func (b *board) isOverworked(n *nodeState) bool {
 // busyVerdict judges a node that works.
 func (b *board) busyVerdict(n *nodeState) (reason Reason, goes bool) {
 	if !n.overworked {
-		return Reason{Code: ReasonBusy, Subject: n.job()}, false
+		return Reason{Code: ReasonBusy, Subject: b.jobOn(n)}, false
 	}
-	return Reason{Code: ReasonMaxBusy, Subject: n.job(), For: b.state.At.Sub(n.memory.BusySince), Of: b.poolPolicy(n.pool).MaxBusy}, true
+	return Reason{Code: ReasonMaxBusy, Subject: b.jobOn(n), For: b.state.At.Sub(n.memory.BusySince), Of: b.poolPolicy(n.pool).MaxBusy}, true
 }
 
 // used folds in what the queue shows of a node; known: it vouches for it. A break that

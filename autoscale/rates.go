@@ -150,7 +150,7 @@ func (b *board) rateReason(c *classState, nodes int) (Reason, bool) {
 		limit := &b.ledger.limits[rate.limit]
 		if limit.Max-limit.Used < int64(nodes) && !b.waives(c, rate.limit) {
 			if job, kept := b.keptFor(limit.ID); kept {
-				return Reason{Code: ReasonReserved, Subject: string(job), Detail: string(limit.ID)}, true
+				return Reason{Code: ReasonReserved, Subject: string(b.state.Demand.Called(job)), Detail: string(limit.ID)}, true
 			}
 			return Reason{Code: ReasonCreateRate, Subject: limit.Name, Have: limit.Used, Want: limit.Max}, true
 		}

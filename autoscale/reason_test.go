@@ -50,3 +50,17 @@ func TestOfTwoFullLimitsTheWiderIsTold(t *testing.T) {
 	p.Max, p.Pools[0].Max = 2, 2
 	require.Equal(t, Reason{Code: ReasonLimit, Subject: "total", Have: 2, Want: 2, Need: 1, Unit: UnitNodes}, Decide(s, p).Outcomes[1].Reason)
 }
+
+// What runs on a node and whom a set of nodes is for is told by what users call the jobs.
+func TestJobsAreCalledByTheirNames(t *testing.T) {
+	pool, limits := aPool("a", "F4", 4, 10)
+	s := State{Observation: observe(start, Supply{Pools: []Pool{pool}, Limits: limits, Nodes: []Node{aNode("1", pool.ID, PhaseReady)}}, jobs("j", 1, wholeNodes(1)), nil)}
+	member := s.Demand.Classes[0].Members[0].ID
+	s.Demand.Names = map[JobID]string{"8": "7_1", member: "7_[2-3]"}
+	s.Demand.Vouched, s.Demand.Use = true, map[string]HostUse{s.Supply.Nodes[0].Host: {Jobs: []JobID{"8"}, Whole: true}}
+	plan := Decide(s, aPolicy("a"))
+	require.Equal(t, Reason{Code: ReasonBusy, Subject: "7_1"}, plan.Nodes[0].Reason)
+	require.Equal(t, []JobID{"7_[2-3]"}, plan.Grow[0].Jobs)
+	require.EqualValues(t, "7_1/2", s.Demand.Called("8/2"), "a part of a job")
+	require.EqualValues(t, "9", s.Demand.Called("9"))
+}

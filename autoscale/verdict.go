@@ -17,7 +17,7 @@ func (b *board) verdict(n *nodeState) (reason Reason, goes bool) {
 	case n.wanted:
 		return Reason{Code: ReasonWanted}, false
 	case n.keptFor != "":
-		return Reason{Code: ReasonGangHeld, Subject: string(n.keptFor), For: b.state.At.Sub(n.held), Of: b.policy.GangHold}, false
+		return Reason{Code: ReasonGangHeld, Subject: string(b.state.Demand.Called(n.keptFor)), For: b.state.At.Sub(n.held), Of: b.policy.GangHold}, false
 	case n.node.KeepAlive:
 		return Reason{Code: ReasonKeepAlive}, false
 	case n.use.Drain == DrainForeign && b.timed():
@@ -97,10 +97,10 @@ func (b *board) idleVerdict(n *nodeState) (reason Reason, goes bool) {
 	return gone, true
 }
 
-// job is one of those that run on a node; empty: the queue does not name them.
-func (n *nodeState) job() string {
+// jobOn is one of those that run on a node; empty: the queue does not name them.
+func (b *board) jobOn(n *nodeState) string {
 	if len(n.use.Jobs) == 0 {
 		return ""
 	}
-	return string(n.use.Jobs[0])
+	return string(b.state.Demand.Called(n.use.Jobs[0]))
 }

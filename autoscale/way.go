@@ -252,5 +252,5 @@ func (b *board) yieldVerdict(n *nodeState) (reason Reason, goes bool) {
 	if !b.state.CanDrain && n.memory.IdleReads < idleReadsNeeded {
 		return Reason{Code: ReasonIdleOnce}, false
 	}
-	return Reason{Code: ReasonMakesWay, Subject: string(n.yields.job), Detail: string(n.yields.limit), For: n.yields.waiting, Of: b.policy.GangPatience}, true
+	return Reason{Code: ReasonMakesWay, Subject: string(b.state.Demand.Called(n.yields.job)), Detail: string(n.yields.limit), For: n.yields.waiting, Of: b.policy.GangPatience}, true
 }

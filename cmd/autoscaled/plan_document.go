@@ -290,7 +290,7 @@ func operationOf(op autoscale.Operation, r autoscale.Reason) planOperation {
 
 // job words one job's report.
 func (s *summary) job(j autoscale.JobReport) planJob {
-	out := planJob{ID: j.ID}
+	out := planJob{ID: s.report.Observation.Demand.Called(j.ID)}
 	if len(j.ServedBy) == 0 || j.Tasks < j.Of {
 		reason := reasonOf(j.Reason)
 		out.Reason = &reason

@@ -64,8 +64,8 @@ type statusAwaited struct {
 	Node  string    `json:"node"`
 	Since time.Time `json:"since"`
 	// Left is how long until Slurm gives it up. Negative: it is about to.
-	Left float64 `json:"left_seconds"`
-	Jobs []int64 `json:"jobs,omitempty"`
+	Left float64  `json:"left_seconds"`
+	Jobs []string `json:"jobs,omitempty"`
 	// Phase of its VM. Empty: there is none; then Request is that under which it was
 	// asked for, if it was.
 	Phase   autoscale.Phase     `json:"phase,omitempty"`
@@ -114,7 +114,7 @@ func (d *daemon) wrong(s *summary) []string {
 
 // waitingJobs counts the pending jobs of a plan.
 func waitingJobs(r loop.Report) statusJobs {
-	out := statusJobs{Reasons: []statusWaiting{}}
+	out, demand := statusJobs{Reasons: []statusWaiting{}}, &r.Observation.Demand
 	index := make(map[string]int)
 	for _, o := range r.Plan.Outcomes {
 		if len(o.Served) > 0 {
@@ -129,7 +129,7 @@ func waitingJobs(r loop.Report) statusJobs {
 			index[key] = i
 			out.Reasons = append(out.Reasons, statusWaiting{Code: o.Reason.Code, Says: o.Reason.String(), Jobs: []autoscale.JobID{}})
 		}
-		out.Reasons[i].add(r.Observation.Demand.Classes[o.Class].Members[o.From:o.To])
+		out.Reasons[i].add(demand, demand.Classes[o.Class].Members[o.From:o.To])
 	}
 	slices.SortStableFunc(out.Reasons, func(a, b statusWaiting) int { return b.Count - a.Count })
 	return out
@@ -145,11 +145,11 @@ func alike(r *autoscale.Reason) string {
 	return string(r.Code) + " " + word
 }
 
-func (w *statusWaiting) add(jobs []autoscale.Member) {
+func (w *statusWaiting) add(d *autoscale.Demand, jobs []autoscale.Member) {
 	w.Count += len(jobs)
 	for _, m := range jobs {
 		if len(w.Jobs) < statusShown {
-			w.Jobs = append(w.Jobs, m.ID)
+			w.Jobs = append(w.Jobs, d.Called(m.ID))
 		}
 		if !m.Submitted.IsZero() && (w.Oldest.IsZero() || m.Submitted.Before(w.Oldest)) {
 			w.Oldest = m.Submitted

@@ -110,7 +110,7 @@ func (p *planPrinter) statusAwaited(d statusDocument) {
 		if a.Phase == "" && a.Request != "" {
 			machine = "asked for"
 		}
-		p.row(a.Node, length(d.At.Sub(a.Since).Seconds()), left, machine, compactOf(each(a.Jobs, func(id int64) string { return strconv.FormatInt(id, 10) }), len(a.Jobs), runsShown))
+		p.row(a.Node, length(d.At.Sub(a.Since).Seconds()), left, machine, compact(a.Jobs, runsShown))
 	}
 }
 

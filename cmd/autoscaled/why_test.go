@@ -22,6 +22,10 @@ func TestJobsAreMeantByTheirNames(t *testing.T) {
 	}
 	require.True(t, isMeant(d, "5", "5/2"), "a part of a job on several pools")
 	require.True(t, isMeant(d, "7_1", "13/2"))
+	d.Names["9"] = "9_[1,4-9%2]"
+	require.True(t, isMeant(d, "9", "9"))
+	require.True(t, isMeant(d, "9_4", "9"), "a task that is still to start")
+	require.False(t, isMeant(d, "9_2", "9"))
 	require.False(t, isMeant(d, "5", "51"))
-	require.EqualValues(t, "7_1/2", called(d, "13/2"))
+	require.EqualValues(t, "7_1/2", d.Called("13/2"))
 }

@@ -2,6 +2,7 @@ package slurm
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,8 +36,8 @@ func (r *reckoner) add(j *Job, job autoscale.Job) {
 		r.jobs = append(r.jobs, job)
 	default:
 		id := job.ID
-		for i := range min(count, maxElements) {
-			job.ID = id + autoscale.JobID("_"+strconv.FormatInt(i+1, 10))
+		for _, task := range firstTasks(j.ArrayTasks, int(min(count, maxElements))) {
+			job.ID = id + autoscale.JobID("_"+strconv.FormatInt(task, 10))
 			r.jobs = append(r.jobs, job)
 		}
 	}
@@ -48,13 +49,50 @@ func countTasks(text string) (int64, error) {
 	if text == "" {
 		return 1, nil
 	}
-	text, cut := strings.CutSuffix(text, "...")
-	if cut {
-		text = text[:strings.LastIndexByte(text, ',')+1] + "0" // the number before the dots may be half of one
-	}
-	list, ok := spans.Read(text)
+	list, ok := readTasks(text)
 	if !ok {
 		return 0, errors.New("its array tasks " + short(text) + " can't be read")
 	}
-	return spans.Count(list), nil
+	count := spans.Count(list)
+	if strings.HasSuffix(text, "...") {
+		count++
+	}
+	return count, nil
+}
+
+// readTasks reads what is told of a list of tasks: of one that was cut, without the number
+// before the dots, which may be half of one.
+func readTasks(text string) ([]spans.Span, bool) {
+	if left, cut := strings.CutSuffix(text, "..."); cut {
+		text = left[:max(strings.LastIndexByte(left, ','), 0)]
+		if text == "" {
+			return nil, true
+		}
+	}
+	return spans.Read(text)
+}
+
+// firstTasks are the numbers of the first tasks that a list tells.
+func firstTasks(text string, most int) (numbers []int64) {
+	list, _ := readTasks(text) // countTasks told of a bad one
+	for _, s := range list {
+		for n := s.First; n <= s.Last && len(numbers) < most; n += s.Step {
+			numbers = append(numbers, n)
+		}
+	}
+	return numbers
+}
+
+// HasTask tells whether a name such as 7_[1,4-9%2], which stands for the tasks of an array
+// that are still to start, stands for a task, as 7_4.
+func HasTask(name, task string) bool {
+	array, tasks, several := strings.Cut(name, "_[")
+	number, ofArray := strings.CutPrefix(task, array+"_")
+	n, err := strconv.ParseInt(number, 10, 32)
+	if !several || !ofArray || err != nil {
+		return false
+	}
+	tasks, _, _ = strings.Cut(strings.TrimSuffix(tasks, "]"), "%")
+	list, _ := readTasks(tasks)
+	return slices.ContainsFunc(list, func(s spans.Span) bool { return n >= s.First && n <= s.Last && (n-s.First)%s.Step == 0 })
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"autoscaled/autoscale"
 )
 
 // Awaited is a node that Slurm has powered up and that has not registered yet.
@@ -14,8 +16,8 @@ type Awaited struct {
 	Since time.Time
 	// Until is when Slurm gives it up, by ResumeTimeout. A partition's own is not known.
 	Until time.Time
-	// Jobs are those that wait for it, by Slurm's numbers.
-	Jobs []int64
+	// Jobs are those that wait for it, as users call them.
+	Jobs []string
 }
 
 // awaited remembers since when Slurm waits for nodes.
@@ -62,12 +64,13 @@ func (p *PowerSaving) Awaited(ctx context.Context) ([]Awaited, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	jobs := make(map[string][]int64)
+	jobs, called := make(map[string][]string), autoscale.Demand{Names: namesOf(p.jobs)}
 	for _, j := range slices.Concat(jobsOnWaking(p.jobs), p.told) {
 		names, _ := Expand(j.Nodes) // one that makes no sense waits for no node
+		id := string(called.Called(j.id()))
 		for _, name := range names {
-			if !slices.Contains(jobs[name], j.ID) {
-				jobs[name] = append(jobs[name], j.ID)
+			if !slices.Contains(jobs[name], id) {
+				jobs[name] = append(jobs[name], id)
 			}
 		}
 	}

@@ -45,7 +45,7 @@ func TestAwaitedNodes(t *testing.T) {
 	now = now.Add(10 * time.Minute)
 	f.set("htc-1", "IDLE+CLOUD")
 	f.set("htc-3", waking)
-	f.jobs = []slurm.Job{{ID: 7, State: "RUNNING+CONFIGURING", Nodes: "htc-[2-3]"}, {ID: 8, State: "RUNNING", Nodes: "htc-1"}}
+	f.jobs = []slurm.Job{{ID: 7, ArrayID: 5, ArrayTask: 2, State: "RUNNING+CONFIGURING", Nodes: "htc-[2-3]"}, {ID: 8, State: "RUNNING", Nodes: "htc-1"}}
 	spool.hooks = []slurm.Hook{
 		{Kind: slurm.HookResume, Nodes: "htc-[1-3]", At: hookTime.Add(-time.Minute)},
 		{Kind: slurm.HookResume, Nodes: "htc-3", At: hookTime.Add(9 * time.Minute), Jobs: []slurm.HookJob{{ID: 7, Nodes: "htc-[2-3]"}}},
@@ -55,8 +55,8 @@ func TestAwaitedNodes(t *testing.T) {
 	list, err = source.Awaited(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []slurm.Awaited{
-		{Node: "htc-2", Since: hookTime.Add(-time.Minute), Until: hookTime.Add(29 * time.Minute), Jobs: []int64{7}},
-		{Node: "htc-3", Since: hookTime.Add(9 * time.Minute), Until: hookTime.Add(39 * time.Minute), Jobs: []int64{7}},
+		{Node: "htc-2", Since: hookTime.Add(-time.Minute), Until: hookTime.Add(29 * time.Minute), Jobs: []string{"5_2"}},
+		{Node: "htc-3", Since: hookTime.Add(9 * time.Minute), Until: hookTime.Add(39 * time.Minute), Jobs: []string{"5_2"}},
 	}, list)
 
 	source = powerSource(t, timed{fixed: f, err: autoscale.ErrUnavailable}, nil)

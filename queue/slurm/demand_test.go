@@ -89,7 +89,7 @@ func TestDemandOfEitherGeneration(t *testing.T) {
 		require.Contains(t, jobs["8"].Held, "Dependency: ", "singleton names no job")
 		require.Equal(t, time.Unix(map[bool]int64{false: 1795324051, true: 1795329711}[c.younger], 0).UTC(), jobs["11"].EarliestStart)
 		require.Contains(t, jobs["12"].Held, "JobHeldUser")
-		require.Contains(t, jobs["13"].Held, "names its nodes (htc-8)")
+		require.Contains(t, jobs["13"].Held, "must run on htc-8 (-w)")
 		require.Equal(t, autoscale.Selector{All: []autoscale.Selector{htc, autoscale.HasLabel("feature", "Standard_D4s_v5")}}, jobs[c.feature].Selector)
 		require.Equal(t, autoscale.Selector{Prefer: []autoscale.Selector{htc, hpc}}, jobs[c.multi].Selector)
 		require.Equal(t, autoscale.Resources{Cores: 24, Memory: 220000 * autoscale.MiB, GPUs: 4}, jobs[c.gpu8].PerTask)
@@ -241,14 +241,15 @@ func TestKindsOfJobs(t *testing.T) {
 	require.Equal(t, begin, s.EarliestStart)
 	require.Zero(t, shape(t, func(j *slurm.Job) { j.Eligible = begin }).EarliestStart)
 	for held, change := range map[string]func(*slurm.Job){
-		"JobHeldUser: ":             func(j *slurm.Job) { j.Priority = 0 },
-		"JobHeldUser: its":          func(j *slurm.Job) { j.Hold = true },
-		"Licenses: waits":           func(j *slurm.Job) { j.Reason = "Licenses" },
-		"names its nodes (htc-8)":   func(j *slurm.Job) { j.Reason, j.RequiredNodes = "ReqNodeNotAvail", "htc-8" },
-		"no pool is for partition":  func(j *slurm.Job) { j.Partition = "static" },
-		"constraint \"a|\" can't":   func(j *slurm.Job) { j.Features = "a|" },
-		"array tasks \"x\" can't":   func(j *slurm.Job) { j.ArrayID, j.ArrayTasks = 7, "x" },
-		"SPECIAL_EXIT: is requeued": func(j *slurm.Job) { j.State = "PENDING+SPECIAL_EXIT" },
+		"JobHeldUser: ":              func(j *slurm.Job) { j.Priority = 0 },
+		"JobHeldUser: its":           func(j *slurm.Job) { j.Hold = true },
+		"JobHeldAdmin: an admin":     func(j *slurm.Job) { j.Hold, j.Reason = true, "JobHeldAdmin" },
+		"Licenses: waits":            func(j *slurm.Job) { j.Reason = "Licenses" },
+		"must run on htc-8 (-w)":     func(j *slurm.Job) { j.Reason, j.RequiredNodes = "ReqNodeNotAvail", "htc-8" },
+		"no pool is for partition":   func(j *slurm.Job) { j.Partition = "static" },
+		"constraint \"a|\" can't":    func(j *slurm.Job) { j.Features = "a|" },
+		"array tasks \"x\" can't":    func(j *slurm.Job) { j.ArrayID, j.ArrayTasks = 7, "x" },
+		"SPECIAL_EXIT: was requeued": func(j *slurm.Job) { j.State = "PENDING+SPECIAL_EXIT" },
 	} {
 		require.Contains(t, shape(t, change).Held, held)
 	}
@@ -283,9 +284,9 @@ func TestArrays(t *testing.T) {
 	parent.ArrayID, parent.ArrayTasks, parent.ArrayLimit = 7, "0,2-9", 4
 	started := slurm.Job{ID: 8, ArrayID: 7, ArrayTask: 1, State: "RUNNING", Nodes: "htc-1"}
 	d := slurm.Demand([]slurm.Job{parent, started}, nil, mapping())
-	require.Equal(t, map[autoscale.JobID]string{"8": "7_1"}, d.Names)
+	require.Equal(t, map[autoscale.JobID]string{"7": "7_[0,2-9%4]", "8": "7_1"}, d.Names)
 	require.Equal(t, d.Names, slurm.PowerDemand([]slurm.Job{parent, started}, nil, mapping()).Names)
-	require.Nil(t, slurm.Demand([]slurm.Job{parent}, nil, mapping()).Names)
+	require.Nil(t, slurm.Demand([]slurm.Job{pendingJob()}, nil, mapping()).Names)
 	jobs := jobsIn(d)
 	require.Equal(t, 3, jobs["7"].Tasks, "four may run, and one does")
 	hidden := parent
@@ -294,6 +295,7 @@ func TestArrays(t *testing.T) {
 	parent.NodeCount, parent.ArrayLimit = 2, 0
 	jobs = jobsIn(slurm.Demand([]slurm.Job{parent, started}, nil, mapping()))
 	require.Len(t, jobs, 9)
+	require.NotContains(t, jobs, autoscale.JobID("7_1"), "the one that started")
 	require.Equal(t, 2, jobs["7_9"].Required())
 	parent.NodeCount, parent.ArrayTasks = 1, "1,3,5,2..."
 	require.Equal(t, 4, jobsIn(slurm.Demand([]slurm.Job{parent}, nil, mapping()))["7"].Tasks)
@@ -385,4 +387,18 @@ func TestDemandIsWhole(t *testing.T) {
 			require.True(t, slurm.Explain(j.Reason).Demand || c.Held != "" || len(c.DependsOn) > 0)
 		}
 	})
+}
+
+// Tasks of arrays are called as squeue calls them, whether Slurm tells a list or a number.
+func TestNamesOfArrays(t *testing.T) {
+	waits := func(id int64, tasks string, limit, task int64) slurm.Job {
+		return slurm.Job{ID: id, ArrayID: 7, ArrayTasks: tasks, ArrayLimit: limit, ArrayTask: task, State: "PENDING", Partition: "htc", CPUs: 1, NodeCount: 1, Priority: 1}
+	}
+	d := slurm.PowerDemand([]slurm.Job{waits(7, "1,4-9:2", 0, 0), waits(8, "3", 0, 0), waits(9, "", 0, 2), waits(10, "11-12", 2, 0)}, nil, mapping())
+	require.Equal(t, map[autoscale.JobID]string{"7": "7_[1,4-9:2]", "8": "7_3", "9": "7_2", "10": "7_[11-12%2]"}, d.Names)
+	for task, within := range map[string]bool{"7_1": true, "7_4": true, "7_8": true, "7_9": false, "7_2": false, "8_1": false, "7_": false, "7": false} {
+		require.Equal(t, within, slurm.HasTask(d.Names["7"], task), task)
+	}
+	require.True(t, slurm.HasTask(d.Names["10"], "7_12"))
+	require.False(t, slurm.HasTask("7_3", "7_3"))
 }

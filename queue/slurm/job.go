@@ -62,12 +62,22 @@ type Job struct {
 // array gets when it starts.
 func (j *Job) id() autoscale.JobID { return autoscale.JobID(strconv.FormatInt(j.ID, 10)) }
 
-// name is what users call a job where that is another than its id, as 7_1; else empty.
+// name is what users call a job where that is another than its id, as squeue does: 7_1 for
+// a task of an array, and 7_[2-9%2] for those still to start; else empty.
 func (j *Job) name() string {
-	if j.ArrayID == 0 || !occupies(j) {
+	array := strconv.FormatInt(j.ArrayID, 10) + "_"
+	_, several := strconv.ParseUint(j.ArrayTasks, 10, 31)
+	switch {
+	case j.ArrayID == 0:
 		return ""
+	case j.ArrayTasks == "":
+		return array + strconv.FormatInt(j.ArrayTask, 10)
+	case several == nil:
+		return array + j.ArrayTasks
+	case j.ArrayLimit > 0:
+		return array + "[" + j.ArrayTasks + "%" + strconv.FormatInt(j.ArrayLimit, 10) + "]"
 	}
-	return strconv.FormatInt(j.ArrayID, 10) + "_" + strconv.FormatInt(j.ArrayTask, 10)
+	return array + "[" + j.ArrayTasks + "]"
 }
 
 // namesOf are the names of those jobs that have one beside their id; nil: none has.
