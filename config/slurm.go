@@ -38,7 +38,7 @@ type SlurmNodes struct {
 	Feature     string `key:"feature" default:"" help:"A feature that the nodes have."`
 	Nodearray   string `key:"nodearray" required:"yes" help:"Nodearray in which they are created."`
 	MachineType string `key:"machine_type" default:"" help:"Their machine type. Empty: the one of the nodearray's that a node has as a feature, or its only one."`
-	Group       string `key:"placement_group" default:"" help:"Placement group in which they are created. Empty: none."`
+	Group       string `key:"placement_group" default:"" help:"Placement group in which they are created: letters, digits, _ and -. Empty: none."`
 }
 
 // SlurmPartition says what nodes a partition has.
@@ -91,6 +91,9 @@ func (s *source) slurmNodes(c *Cluster, n *SlurmNodes, key string) {
 	}
 	if _, err := slurm.Expand(n.Names); err != nil {
 		s.add(key+".names", err.Error())
+	}
+	if !groupRest.MatchString(n.Group) {
+		s.add(key+".placement_group", fmt.Sprintf("%q is no placement group's id: it may hold letters, digits, _ and -", shown(n.Group)))
 	}
 	if n.Nodearray != "" || !s.within(key+".node") {
 		s.slurmNodearray(c, key+".nodearray", n.Nodearray)

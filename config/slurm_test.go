@@ -19,6 +19,7 @@ func TestSlurmMistakes(t *testing.T) {
 		{"            nodearray: ondemand\n", "", at + "nodes[0].nodearray: is missing"},
 		{"nodearray: ondemand\n", "nodearay: ondemand\n", at + `nodes[0].nodearay: unknown key; did you mean "nodearray"?`},
 		{"machine_type: Standard_HC44rs", "machine_type: Standard_HC44", at + `nodes[0].machine_type: no pool of nodearray "ondemand" has the machine type "Standard_HC44"; did you mean "Standard_HC44rs"?`},
+		{"placement_group: Standard_HC44rs_pg0", "placement_group: a b/c", at + `nodes[0].placement_group: "a b/c" is no placement group's id: it may hold letters, digits, _ and -`},
 		{"nodearrays: [ondemand, execute]", "nodearrays: [ondemand, exceute]", at + `partitions[0].nodearrays[1]: no pool has the nodearray "exceute"; did you mean "execute"?`},
 		{mode, rest("{url: 'localhost:6820'}"), at + `rest.url: "localhost:6820" does not begin with https:// or http://`},
 		{mode, rest("{url: 'unix://run/socket'}"), at + `rest.url: "unix://run/socket" does not look like unix:///run/slurmrestd.socket`},
