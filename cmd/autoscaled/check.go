@@ -114,9 +114,20 @@ func (c *connection) checkQueue(ctx context.Context) {
 	}
 	running := "what runs is not told" + missingFrom(c.cluster.Queue) + ", so no node will be removed"
 	if demand.Vouched {
-		running = plural(len(demand.Use), "host", "hosts") + " in use"
+		running = plural(busyHosts(&demand), "host", "hosts") + " in use"
 	}
 	c.ok("queue", "%s: %s, %s", queueName(c.cluster.Queue), plural(demand.Jobs(), "pending job", "pending jobs"), running)
+}
+
+// busyHosts counts the hosts that run something. A queue may list others, as Slurm does nodes
+// that are powered down.
+func busyHosts(d *autoscale.Demand) (count int) {
+	for _, use := range d.Use {
+		if use.Busy() {
+			count++
+		}
+	}
+	return count
 }
 
 // missingFrom names what a document lacks that does not tell what runs. CI services

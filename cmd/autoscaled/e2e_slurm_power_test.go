@@ -102,7 +102,7 @@ func TestSlurmHookBringsANode(t *testing.T) {
 	})
 	a := d.Awaited[0]
 	require.Equal(t, "htc-1", a.Node)
-	require.Equal(t, []int64{7}, a.Jobs)
+	require.Equal(t, []string{"7"}, a.Jobs)
 	require.Equal(t, autoscale.PhaseStarting, a.Phase)
 	require.Less(t, a.Left, 1800.0)
 	require.InDelta(t, 1800, a.Left+d.At.Sub(a.Since).Seconds(), 0.01)
@@ -186,4 +186,12 @@ func TestJobsThatSlurmDoesNotTell(t *testing.T) {
 		code, _ := p.get("/readyz")
 		return code == http.StatusServiceUnavailable
 	})
+}
+
+// What Slurm has powered down is not in use.
+func TestCheckCountsHostsInUse(t *testing.T) {
+	f := newFakeSlurm(t, 1)
+	f.states(1, "ALLOCATED+CLOUD")
+	r := f.command("check", "--connect")
+	require.Contains(t, r.out, ": 0 pending jobs, 1 host in use", r.err)
 }

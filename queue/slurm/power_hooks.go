@@ -115,7 +115,8 @@ func anyResumed(list string, states map[string]*Node) bool {
 }
 
 // noteMissed counts the nodes that began to wake since the last reading and that no hook
-// told of. What was under way at the first reading was told to whoever ran before.
+// told of. What was under way at the first reading was told to whoever ran before, and in a
+// dry run Slurm's programs are somebody else's, who is told of all.
 func (p *PowerSaving) noteMissed(nodes []Node) {
 	waking := make(map[string]bool)
 	var missed []string
@@ -125,7 +126,7 @@ func (p *PowerSaving) noteMissed(nodes []Node) {
 			continue
 		}
 		waking[n.Name] = true
-		if p.Hooks != nil && p.waking != nil && !p.waking[n.Name] && !p.resumedByHook[n.Name] {
+		if p.Hooks != nil && !p.DryRun && p.waking != nil && !p.waking[n.Name] && !p.resumedByHook[n.Name] {
 			missed = append(missed, n.Name)
 		}
 	}

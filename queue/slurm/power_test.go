@@ -167,6 +167,31 @@ func TestResumesOutliveTheJobList(t *testing.T) {
 	require.ErrorContains(t, err, "scontrol too")
 }
 
+// A resume that no hook told of is told once; in a dry run none is missed, for Slurm's
+// programs are not ours.
+func TestMissedHooks(t *testing.T) {
+	for _, dryRun := range []bool{false, true} {
+		f := &fixed{}
+		f.set("htc-1", "IDLE+CLOUD+POWERED_DOWN")
+		var notes []slurm.Note
+		source := powerSource(t, f, func(o *slurm.PowerSavingOptions) {
+			o.Hooks, o.DryRun, o.Observe = &spooled{}, dryRun, func(n slurm.Note) { notes = append(notes, n) }
+		})
+		demandOf(t, source)
+		f.set("htc-1", waking)
+		demandOf(t, source)
+		demandOf(t, source)
+		if dryRun {
+			require.Empty(t, notes)
+			require.Zero(t, source.Missed())
+			continue
+		}
+		require.Len(t, notes, 1)
+		require.Equal(t, slurm.NoteHookMissed, notes[0].Event)
+		require.Equal(t, 1, source.Missed())
+	}
+}
+
 // A thousand nodes that are resumed for as many jobs are asked for in few sets.
 func TestThousandNames(t *testing.T) {
 	f := &fixed{}
