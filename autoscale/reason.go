@@ -45,7 +45,7 @@ const (
 
 // Reasons why a job waits.
 const (
-	ReasonHeld           ReasonCode = "held"            // the queue holds it
+	ReasonHeld           ReasonCode = "held"            // the queue does not let it start, and says why
 	ReasonDependency     ReasonCode = "dependency"      // other jobs must end first
 	ReasonNotYet         ReasonCode = "not_yet"         // its earliest start is to come
 	ReasonNoPool         ReasonCode = "no_pool"         // no pool matches its selector
@@ -202,7 +202,7 @@ func (r Reason) field(name string) string {
 		return howLong(r.Of)
 	case "class":
 		return string(r.Class)
-	case "detail":
+	case "detail", "what the queue says":
 		return r.Detail
 	}
 	return ""
@@ -227,21 +227,28 @@ type ReasonInfo struct {
 	Code ReasonCode
 	// Says is the sentence with its fields in braces.
 	Says string
-	// Help is what an operator can do about it; empty: nothing needs doing.
-	Help string
+	// Help is what an operator can do about it; empty: nothing needs doing. HelpOnAnka
+	// stands in its place where the cloud is an Anka controller; empty: Help does.
+	Help, HelpOnAnka string
 }
 
 // Reasons lists all reasons in the order of the documentation.
 func Reasons() []ReasonInfo {
 	list := make([]ReasonInfo, 0, len(reasonOrder))
 	for _, code := range reasonOrder {
-		list = append(list, ReasonInfo{Code: code, Says: reasonText[code].says, Help: reasonText[code].help})
+		list = append(list, ReasonInfo{Code: code, Says: reasonText[code].says, Help: reasonText[code].help, HelpOnAnka: helpOnAnka[code]})
 	}
 	return list
 }
 
-// HelpOf is what an operator can do about a reason; empty: nothing needs doing.
-func HelpOf(code ReasonCode) string { return reasonText[code].help }
+// HelpOf is what an operator can do about a reason; empty: nothing needs doing. onAnka
+// tells that the cloud is an Anka controller.
+func HelpOf(code ReasonCode, onAnka bool) string {
+	if help := helpOnAnka[code]; onAnka && help != "" {
+		return help
+	}
+	return reasonText[code].help
+}
 
 var reasonOrder = []ReasonCode{
 	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonJoinTimeout, ReasonDone, ReasonFailed, ReasonMisnamed, ReasonSurplus, ReasonMaxAge, ReasonMaxBusy, ReasonOutdated, ReasonMakesWay, ReasonNotGone, ReasonRetry, ReasonWantedAgain, ReasonDrained,
@@ -259,17 +266,17 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonBuffer:       {"pool {subject} keeps {want} beyond the {have} that jobs use", ""},
 	ReasonIdle:         {"nobody wanted it for {for} (limit {of}{, schedule})", ""},
 	ReasonGangReleased: {"asked for a job that needs many at once and did not get them in {for} (limit {of}); nobody else wants it", ""},
-	ReasonBootTimeout:  {"not ready {for} after it was asked for (limit {of}): {detail}", "Look at the node's status message in CycleCloud or on the Anka controller; raise boot_timeout if nodes really take that long."},
+	ReasonBootTimeout:  {"not ready {for} after it was asked for (limit {of}): {detail}", "Look at the node's status message in CycleCloud; raise boot_timeout if nodes really take that long."},
 	ReasonJoinTimeout:  {"it is up and the queue has not heard of it for {for} (limit {of})", "Look at what starts on the node: a scheduler's daemon or a CI runner that ended or can't reach its service, or a start-up script that failed. Raise join_timeout if it really takes that long."},
 	ReasonDone:         {"the queue gives it no more work: its work is done, or it was taken out of service", ""},
 	ReasonMisnamed:     {"the queue knows no node of the name {subject}, so it can't be used", "If the name should be known, add it to the queue's own configuration. The cloud gives another name than the one asked for where that was taken."},
-	ReasonFailed:       {"the cloud says it failed: {detail}", "Look at the node's status message in CycleCloud or on the Anka controller."},
+	ReasonFailed:       {"the cloud says it failed: {detail}", "Look at the node's status message in CycleCloud."},
 	ReasonSurplus:      {"deallocated for longest; pool {subject} keeps {want} deallocated", "Raise keep_deallocated if its disk is worth keeping."},
 	ReasonMaxAge:       {"{for} old (limit {of})", ""},
 	ReasonMaxBusy:      {"busy without a break for {for} (limit {of}), now with {job}: it is taken to hang, and goes with what it runs", "Look at what the job did; raise max_busy if jobs really take that long."},
 	ReasonOutdated:     {"a new one would be another: {subject}", ""},
 	ReasonMakesWay:     {"it does nothing, and job {subject}, which is before those that it could serve, has waited for {for} (limit {of}) for what it takes of limit {detail}", "Raise the limit, or raise gang_patience."},
-	ReasonNotGone:      {"sent away {have} time{s} and still there: {detail}", "Look at the node in CycleCloud and at its VM in Azure, or at the instance on the Anka controller and at its Mac."},
+	ReasonNotGone:      {"sent away {have} time{s} and still there: {detail}", "Look at the node in CycleCloud and at its VM in Azure."},
 	ReasonRetry:        {"the cloud does not know request {subject}, which is still wanted", ""},
 	ReasonWantedAgain:  {"work came for it before it was drained", ""},
 	ReasonDrained:      {"drained, empty and unwanted for {for} (limit {of}{, schedule})", ""},
@@ -282,20 +289,20 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonBudget:        {"{subject} is in the way: {have} of {want} are spent or taken by what runs and is on its way, {need} more would be needed", "Raise the budget, or wait until nodes go or the next month begins."},
 	ReasonNoPrice:       {"there is a budget, and the price of a node of {subject} is not known", "Give the pool a price_per_hour, or the price file a line for it."},
 
-	ReasonHeld:           {"the queue holds it: {detail}", "If somebody holds it, release it in the queue. Else it waits for what the queue names."},
+	ReasonHeld:           {"{what the queue says}", ""},
 	ReasonDependency:     {"waits for job {subject} to end", ""},
 	ReasonNotYet:         {"may not start for another {for}", ""},
 	ReasonNoPool:         {"no pool matches what it asks for", "Check its selector against the pools that plan lists."},
-	ReasonTooLarge:       {"no machine type it may use has {want} {unit}; the largest has {have}", "Ask for less per task, or add a larger machine type to the nodearray. On Anka a pool's vcpu and memory are its machine type."},
-	ReasonNoMachine:      {"no machine type it may use has {detail} together", "Ask for less per task, or add a larger machine type to the nodearray. On Anka a pool's vcpu and memory are its machine type."},
+	ReasonTooLarge:       {"no machine type it may use has {want} {unit}; the largest has {have}", "Ask for less per task, or add a larger machine type to the nodearray."},
+	ReasonNoMachine:      {"no machine type it may use has {detail} together", "Ask for less per task, or add a larger machine type to the nodearray."},
 	ReasonNoGroups:       {"it is coupled, and no pool it may use has placement groups", "Allow it a nodearray with placement groups."},
 	ReasonGroupTooSmall:  {"it needs {want} nodes in one placement group; the largest group may have {have}", "Ask for fewer nodes, or raise the nodearray's maximum scale set size."},
 	ReasonNameTaken:      {"node name {subject} is taken: {detail}", "Wait until the node is gone. If it does not go by itself, remove it in CycleCloud."},
 	ReasonNameUnnumbered: {"the cloud can't be asked for node name {subject}: it has no number", "Name nodes as in execute-3."},
-	ReasonPoolInvalid:    {"the cloud makes no new nodes in {subject}: {detail}", "Activate the machine type in CycleCloud. On Anka: mend the name in the configuration, push what the words name, or give the group Macs that can run it."},
+	ReasonPoolInvalid:    {"the cloud makes no new nodes in {subject}: {detail}", "Activate the machine type in CycleCloud."},
 	ReasonGangWaits:      {"{have} node{s} that were asked for it are kept, for {for} of {of}, until it gets all that it needs: {detail}", "Wait, raise what stops the rest, or raise gang_hold."},
 	ReasonReserved:       {"what limit {detail} leaves is kept for job {subject}, which is before it and needs much at once", "Wait, raise the limit, or raise gang_patience."},
-	ReasonCapacity:       {"{subject} fell short {for} ago ({class}) and is on trial with {have} at a time{, next try}: {detail}", "Wait, or allow another machine type or nodearray. On Anka: look at why VMs fail, on the controller and on the Macs."},
+	ReasonCapacity:       {"{subject} fell short {for} ago ({class}) and is on trial with {have} at a time{, next try}: {detail}", "Wait, or allow another machine type or nodearray."},
 	ReasonBreaker:        {"{class} errors have stopped this cloud for {for}; one try at a time, the next in {of}: {detail}", "auth: mend the credentials or their role. config: mend what the words name, such as an image, a subnet or a machine type of the nodearray, or a template or tag. It goes on by itself after a try that succeeds."},
 	ReasonLimit:          {"limit {subject} is in the way: {have} of {want} {unit} are in use or on their way, {need} more would be needed{; detail}", "Raise the limit or wait until enough of it is free."},
 	ReasonCreateRate:     {"{subject} allows {want} new nodes, and {have} were or are asked for before it", "Wait, or raise the rate."},
@@ -325,10 +332,10 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonOutdatedTurn:   {"outdated, and takes work until its turn: {have} go before it, and at most {want} at once: {subject}", ""},
 	ReasonOutdatedKept:   {"outdated, and min needs it until it is replaced: {subject}; {detail}", "Leave room for one node more than min."},
 	ReasonRemovalRate:    {"it may go, but {subject} allows {want} and {have} went or go before it", "Wait, or raise the rate."},
-	ReasonRemovalBackoff: {"it may go, and {have} removal{s} of it came to nothing; the next in {of}: {detail}", "Look at the node in CycleCloud and at its VM in Azure, or at the instance on the Anka controller and at its Mac: a lock, a permission or a failed deletion keeps it. Once that is mended it goes by itself."},
+	ReasonRemovalBackoff: {"it may go, and {have} removal{s} of it came to nothing; the next in {of}: {detail}", "Look at the node in CycleCloud and at its VM in Azure: a lock, a permission or a failed deletion keeps it. Once that is mended it goes by itself."},
 	ReasonGroupStays:     {"goes only with all of placement group {subject}, of which stays {detail}", ""},
 	ReasonReporting:      {"failed, and is reported to the cloud before it goes (try {have} of {want}): {detail}", ""},
-	ReasonFailedKept:     {"failed, and is kept to be looked at: pool {subject} keeps {want} of {have}: {detail}", "Terminate it in CycleCloud or on the Anka controller once you know why, or lower keep_failed."},
+	ReasonFailedKept:     {"failed, and is kept to be looked at: pool {subject} keeps {want} of {have}: {detail}", "Terminate it in CycleCloud once you know why, or lower keep_failed."},
 	ReasonLeaving:        {"its removal is under way", ""},
 	ReasonOddState:       {"its state is not known: {detail}", ""},
 	ReasonStartFailed:    {"it was to be started {for} ago and stays deallocated; it is left alone for {of}", "Look at the node's status message in CycleCloud; terminate it there if it can't be started."},
@@ -342,4 +349,18 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonSupplyUnknown:  {"the cloud could not be read: {detail}", "Nothing is done until it can be read again."},
 	ReasonDemandUnknown:  {"the queue could not be read: {detail}", "Nothing grows or goes until it can be read again."},
 	ReasonClusterStopped: {"{detail}", "Start the cluster in CycleCloud."},
+}
+
+// helpOnAnka is what to do where the cloud is an Anka controller, as far as that is
+// something else.
+var helpOnAnka = map[ReasonCode]string{
+	ReasonBootTimeout:    "Look at the instance's status message on the Anka controller; raise boot_timeout if VMs really take that long.",
+	ReasonFailed:         "Look at the instance's status message on the Anka controller.",
+	ReasonNotGone:        "Look at the instance on the Anka controller and at its Mac.",
+	ReasonTooLarge:       "Ask for less per task, or raise the vcpu and memory of a pool: they are its machine type.",
+	ReasonNoMachine:      "Ask for less per task, or raise the vcpu and memory of a pool: they are its machine type.",
+	ReasonPoolInvalid:    "Mend the name in the configuration, push what the words name, or give the group Macs that can run it.",
+	ReasonCapacity:       "Wait, or look at why VMs fail, on the controller and on the Macs.",
+	ReasonRemovalBackoff: "Look at the instance on the Anka controller and at its Mac: a failed deletion keeps it. Once that is mended it goes by itself.",
+	ReasonFailedKept:     "Terminate it on the Anka controller once you know why, or lower keep_failed.",
 }

@@ -69,7 +69,7 @@ func TestStatusAndWhyOfADaemon(t *testing.T) {
 	require.Contains(t, r.out, "Cluster demo: last tick ")
 	require.Regexp(t, `(?m)^  execute/Standard_F4s_v2 +· +2 `, r.out)
 	require.Regexp(t, `(?m)^  create +accepted +2 of 2 nodes +execute/Standard_F4s_v2 +for \d`, r.out)
-	require.Regexp(t, `(?m)^  2 +wait: the queue holds it: JobHeldUser: 71, 72$`, r.out)
+	require.Regexp(t, `(?m)^  2 +wait: JobHeldUser: 71, 72$`, r.out)
 
 	w := s.whyOf("7")
 	require.Len(t, w.Jobs, 2, "the tasks of an array, and no job whose number begins alike")
@@ -118,7 +118,7 @@ func TestStatusAndWhyWithoutADaemon(t *testing.T) {
 func TestStatusCountsDown(t *testing.T) {
 	at := time.Date(2026, 11, 22, 6, 0, 0, 0, time.UTC)
 	d := statusDocument{At: at, DryRun: true, Awaited: []statusAwaited{
-		{Node: "htc-1", Since: at.Add(-31 * time.Minute), Left: -60, Jobs: []int64{7, 8}},
+		{Node: "htc-1", Since: at.Add(-31 * time.Minute), Left: -60, Jobs: []string{"7", "8"}},
 		{Node: "htc-2", Since: at.Add(-2 * time.Minute), Left: 1680.4, Phase: autoscale.PhaseStarting},
 		{Node: "htc-3", Since: at.Add(-time.Minute), Left: 1740, Request: "r"},
 	}}

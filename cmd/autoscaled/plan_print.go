@@ -115,7 +115,7 @@ func (p *planPrinter) actions() {
 	}
 	switch {
 	case plan.Hold.Code != "":
-		p.row("hold", "", "everything", withHelp(plan.Hold))
+		p.row("hold", "", "everything", p.withHelp(plan.Hold))
 	case plan.Empty():
 		p.row("nothing")
 	}
@@ -155,12 +155,12 @@ func (p *planPrinter) drains(verb string, list []autoscale.Drained) {
 
 // jobs tells what becomes of jobs, those with equal words in one line.
 func (p *planPrinter) jobs() {
-	classes := p.report.Observation.Demand.Classes
+	demand := &p.report.Observation.Demand
 	grouped(p.report.Plan.Outcomes, p.outcome, func(words string, same []autoscale.Outcome) {
 		var ids []autoscale.JobID
 		for _, o := range same {
-			for _, m := range classes[o.Class].Members[o.From:o.To] {
-				ids = append(ids, m.ID)
+			for _, m := range demand.Classes[o.Class].Members[o.From:o.To] {
+				ids = append(ids, demand.Called(m.ID))
 			}
 		}
 		sortNatural(ids)
@@ -169,9 +169,10 @@ func (p *planPrinter) jobs() {
 }
 
 func (p *planPrinter) everyJob() {
+	demand := &p.report.Observation.Demand
 	for _, o := range p.report.Plan.Outcomes {
-		for _, m := range p.report.Observation.Demand.Classes[o.Class].Members[o.From:o.To] {
-			p.row(string(m.ID), p.outcome(o))
+		for _, m := range demand.Classes[o.Class].Members[o.From:o.To] {
+			p.row(string(demand.Called(m.ID)), p.outcome(o))
 		}
 	}
 }
@@ -179,7 +180,7 @@ func (p *planPrinter) everyJob() {
 // outcome words what becomes of the jobs of an outcome.
 func (p *planPrinter) outcome(o autoscale.Outcome) string {
 	if len(o.Served) == 0 {
-		return "waits\t" + withHelp(o.Reason)
+		return "waits\t" + p.withHelp(o.Reason)
 	}
 	var where []string
 	for _, s := range o.Served {
@@ -210,7 +211,7 @@ func (p *planPrinter) outcome(o autoscale.Outcome) string {
 func (p *planPrinter) verdicts() {
 	key := func(v autoscale.NodeVerdict) string {
 		n := p.node(v.Node)
-		return strings.Join([]string{cmp.Or(string(n.Pool), "-"), cmp.Or(string(n.Phase), "-"), withHelp(v.Reason)}, "\t")
+		return strings.Join([]string{cmp.Or(string(n.Pool), "-"), cmp.Or(string(n.Phase), "-"), p.withHelp(v.Reason)}, "\t")
 	}
 	grouped(p.report.Plan.Nodes, key, func(words string, same []autoscale.NodeVerdict) {
 		p.row(nodeList(each(same, func(v autoscale.NodeVerdict) autoscale.Node { return p.node(v.Node) })), words)
@@ -245,7 +246,7 @@ func (p *planPrinter) poolTable() {
 		for _, phase := range shownPhases {
 			cells = append(cells, count(pool.now[phase]))
 		}
-		cells = append(cells, count(other), count(pool.grow), count(pool.remove), withHelp(pool.verdict.Reason))
+		cells = append(cells, count(other), count(pool.grow), count(pool.remove), p.withHelp(pool.verdict.Reason))
 		p.row(cells...)
 	}
 }
@@ -289,11 +290,11 @@ func nodeList(nodes []autoscale.Node) string {
 
 // withHelp is a reason with what an operator can do about it. What could not be
 // read is told once, at the top.
-func withHelp(r autoscale.Reason) string {
+func (s *summary) withHelp(r autoscale.Reason) string {
 	if r.Code == autoscale.ReasonDemandUnknown || r.Code == autoscale.ReasonSupplyUnknown {
 		r.Detail = ""
 	}
-	if help := autoscale.HelpOf(r.Code); help != "" {
+	if help := autoscale.HelpOf(r.Code, s.onAnka); help != "" {
 		return r.String() + ". " + help
 	}
 	return r.String()

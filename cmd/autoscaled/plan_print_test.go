@@ -159,3 +159,35 @@ func TestEmptyPlan(t *testing.T) {
 	require.NoError(t, printPlan(&out, "json", "demo", report, false))
 	require.NotContains(t, out.String(), "null")
 }
+
+// A job is called everywhere what its users call it, and what to do about a reason is for
+// the cloud that there is.
+func TestPlanNamesJobsAndHelpsByTheCloud(t *testing.T) {
+	report := richReport()
+	pools, demand := report.Observation.Supply.Pools, &report.Observation.Demand
+	demand.Names = map[autoscale.JobID]string{"1": "7_1", "99": "7_[2-9]", "gang": "8"}
+	pools[0].Labels = map[string]string{autoscale.LabelNodearray: "execute"}
+	report.Plan.Nodes = []autoscale.NodeVerdict{{Node: "id5", Reason: autoscale.Reason{Code: autoscale.ReasonFailed, Detail: "no disk"}}}
+	for _, everyJob := range []bool{false, true} {
+		var out bytes.Buffer
+		require.NoError(t, writePlan(&out, "demo", report, everyJob))
+		require.Regexp(t, `(?m)^  .*7_1 +served`, out.String())
+		require.Contains(t, out.String(), "7_[2-9]")
+		require.NotContains(t, out.String(), "gang")
+		require.Contains(t, out.String(), "message in CycleCloud.")
+		require.NotContains(t, out.String(), "Anka")
+	}
+	d := newPlanDocument("demo", report)
+	require.EqualValues(t, "7_1", d.Jobs[0].ID)
+	w := newWhyDocument("demo", report, "7_3")
+	require.Len(t, w.Jobs, 1)
+	require.EqualValues(t, "7_[2-9]", w.Jobs[0].ID)
+	waiting := waitingJobs(report).Reasons[0]
+	require.EqualValues(t, "7_[2-9]", waiting.Jobs[0])
+
+	pools[0].Labels = map[string]string{"template": "macos"}
+	var out bytes.Buffer
+	require.NoError(t, writePlan(&out, "demo", report, false))
+	require.Contains(t, out.String(), "message on the Anka controller.")
+	require.NotContains(t, out.String(), "CycleCloud")
+}

@@ -11,6 +11,8 @@ import (
 type summary struct {
 	report loop.Report
 	nodes  map[autoscale.NodeID]*autoscale.Node
+	// onAnka tells that the cloud is an Anka controller, whose pools are of no nodearray.
+	onAnka bool
 }
 
 func newSummary(r loop.Report) *summary {
@@ -18,6 +20,11 @@ func newSummary(r loop.Report) *summary {
 	for i := range r.Observation.Supply.Nodes {
 		n := &r.Observation.Supply.Nodes[i]
 		s.nodes[n.ID] = n
+	}
+	for i := range r.Observation.Supply.Pools {
+		labels := r.Observation.Supply.Pools[i].Labels
+		_, array := labels[autoscale.LabelNodearray]
+		s.onAnka = s.onAnka || len(labels) > 0 && !array
 	}
 	return s
 }

@@ -15,6 +15,7 @@ import (
 	"autoscaled/autoscale"
 	"autoscaled/autoscale/loop"
 	"autoscaled/autoscale/web"
+	"autoscaled/queue/slurm"
 )
 
 func newWhyCommand() *cobra.Command {
@@ -130,8 +131,7 @@ func newWhyDocument(cluster string, r loop.Report, job string) whyDocument {
 		o := &r.Plan.Outcomes[i]
 		for m := o.From; m < o.To; m++ {
 			if member := demand.Classes[o.Class].Members[m]; isMeant(demand, job, member.ID) {
-				d.Jobs = append(d.Jobs, pendingJob(s.job(r.Plan.Job(demand, o, m)), member))
-				d.Jobs[len(d.Jobs)-1].ID = called(demand, member.ID)
+				d.Jobs = append(d.Jobs, s.pendingJob(s.job(r.Plan.Job(demand, o, m)), member))
 			}
 		}
 	}
@@ -153,26 +153,13 @@ func standsFor(asked string, id autoscale.JobID) bool {
 func isMeant(d autoscale.Demand, asked string, id autoscale.JobID) bool {
 	whole, _, _ := strings.Cut(string(id), "/")
 	name, named := d.Names[autoscale.JobID(whole)]
-	return standsFor(asked, id) || whole == asked || named && standsFor(asked, autoscale.JobID(name))
+	return standsFor(asked, id) || whole == asked || named && (standsFor(asked, autoscale.JobID(name)) || slurm.HasTask(name, asked))
 }
 
-// called is a job's id, or what users call it.
-func called(d autoscale.Demand, id autoscale.JobID) autoscale.JobID {
-	whole, part, parts := strings.Cut(string(id), "/")
-	name, named := d.Names[autoscale.JobID(whole)]
-	switch {
-	case !named:
-		return id
-	case parts:
-		return autoscale.JobID(name + "/" + part)
-	}
-	return autoscale.JobID(name)
-}
-
-func pendingJob(j planJob, m autoscale.Member) whyJob {
+func (s *summary) pendingJob(j planJob, m autoscale.Member) whyJob {
 	out := whyJob{planJob: j, Submitted: m.Submitted, Priority: m.Priority}
 	if j.Reason != nil {
-		out.Help = autoscale.HelpOf(j.Reason.Code)
+		out.Help = autoscale.HelpOf(j.Reason.Code, s.onAnka)
 	}
 	return out
 }
@@ -191,7 +178,7 @@ func runningJobs(d autoscale.Demand, job string) []whyJob {
 	sortNatural(ids)
 	return each(ids, func(id autoscale.JobID) whyJob {
 		sortNatural(hosts[id])
-		return whyJob{planJob: planJob{ID: called(d, id)}, RunsOn: hosts[id]}
+		return whyJob{planJob: planJob{ID: d.Called(id)}, RunsOn: hosts[id]}
 	})
 }
 

@@ -33,6 +33,9 @@ func TestReasonsPage(t *testing.T) {
 		if help == "" {
 			help = "–"
 		}
+		if r.HelpOnAnka != "" {
+			help += " On Anka: " + r.HelpOnAnka
+		}
 		fmt.Fprintf(&page, "| `%s` | %s | %s |\n", r.Code, escape.Replace(r.Says), escape.Replace(help))
 	}
 	generated(t, "docs/reasons.md", page.String())

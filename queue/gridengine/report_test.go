@@ -41,7 +41,7 @@ func TestReport(t *testing.T) {
 	order := []string{"7", "8/2", "9", "10", "404", "11", "12", "12_3"}
 	told := report(t, f, tell, reasons, order...)
 	require.Len(t, told, 3)
-	require.Equal(t, "qalter -ac autoscaled=the queue holds it: resource: asks for; say; fpga=1 7", told[0])
+	require.Equal(t, "qalter -ac autoscaled=resource: asks for; say; fpga=1 7", told[0])
 	require.True(t, strings.HasSuffix(told[1], " 8"))
 	require.True(t, strings.HasSuffix(told[2], " 404"), "it has ended, and that is no error")
 	require.Empty(t, report(t, f, tell, reasons, order...), "they know")

@@ -140,19 +140,29 @@ var ofPartition = map[string]bool{"PartitionDown": true, "PartitionInactive": tr
 func heldBy(j *Job) string {
 	why := Explain(j.Reason)
 	switch {
+	case j.Hold && holds[j.Reason]:
+		return why.Reason + ": " + why.Words
 	case j.Hold || j.Priority == 0 && why.Demand && j.Reason != "BeginTime":
 		return "JobHeldUser: " + reasonOf["JobHeldUser"].Words
 	case j.Is("REQUEUE_HOLD") || j.Is("SPECIAL_EXIT"):
-		return j.State + ": is requeued and held"
+		return j.State + ": was requeued and is held (scontrol release lets it go)"
 	case j.Reason == "Dependency" && len(dependencies(j.Dependency)) > 0:
 		return ""
 	case !why.Demand:
 		return why.Reason + ": " + why.Words
 	case j.RequiredNodes != "":
-		return why.Reason + ": names its nodes (" + j.RequiredNodes + "), and others are of no help"
+		return why.Reason + ": " + forCertain(j) + "; new nodes would not help"
 	}
 	return ""
 }
+
+// holds are the reasons that say who or what holds a job.
+var holds = map[string]bool{
+	"JobHeldUser": true, "JobHeldAdmin": true, "JobHoldMaxRequeue": true, "launch_failed_requeued_held": true, "job_requeued_in_held_state": true,
+}
+
+// forCertain is what a job waits for that names its nodes.
+func forCertain(j *Job) string { return "must run on " + j.RequiredNodes + " (-w), and waits for that" }
 
 // dependencies are the jobs named in "afterok:1(unfulfilled),afterany:2_*(unfulfilled)",
 // each once. "singleton" names none.

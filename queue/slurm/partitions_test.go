@@ -61,7 +61,7 @@ func TestPartitionsThatRefuse(t *testing.T) {
 		"not known here": {job: func(j *slurm.Job) { j.Partition, j.Reason = "new", "PartitionDown" }, held: "PartitionDown: its partition is down"},
 		"held all the same": {
 			job: func(j *slurm.Job) { j.Hold = true }, partition: func(_ string, p *slurm.Partition) { p.State = "DOWN" },
-			held: "JobHeldUser: its user holds it",
+			held: "JobHeldUser: its user holds it (scontrol release lets it go)",
 		},
 		"another will do": {
 			job: func(j *slurm.Job) { j.Partition, j.Reason = "htc,hpc", "PartitionDown" },
