@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -17,6 +18,8 @@ type Detail struct {
 	Concurrent int64
 	// Reservation is the advance reservation that it is for. 0: none.
 	Reservation int64
+	// Told: its context has our word on why it waits.
+	Told bool
 	// Messages are why the scheduler did not start it when it looked last, as long as
 	// schedd_job_info of the scheduler's configuration is true.
 	Messages []Message
@@ -33,6 +36,8 @@ type wireDetail struct {
 	Reservation int64 `xml:"JB_ar"`
 	Begins      int64 `xml:"JB_execution_time"`
 	Concurrent  int64 `xml:"JB_ja_task_concurrency"`
+	// Context are the names of the variables of its context.
+	Context []string `xml:"JB_context>context_list>VA_variable"`
 }
 
 // wireMessages are the scheduler's on single jobs; those on all of them are left out.
@@ -64,7 +69,7 @@ func ReadDetails(text []byte) (map[int64]Detail, error) {
 			if w.ID <= 0 || w.Concurrent < 0 || w.Begins < 0 {
 				return true, fmt.Errorf("job %d: its number, its execution time or its task concurrency is wrong", w.ID)
 			}
-			detail := Detail{ID: w.ID, Concurrent: w.Concurrent, Reservation: w.Reservation}
+			detail := Detail{ID: w.ID, Concurrent: w.Concurrent, Reservation: w.Reservation, Told: slices.Contains(w.Context, contextName)}
 			if w.Begins > 0 {
 				detail.Begins = time.Unix(w.Begins, 0).UTC()
 			}

@@ -1,6 +1,7 @@
 package gridengine_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,8 @@ type fake struct {
 	slots  map[string]string
 	jobs   map[string]int // by host
 	made   map[string]string
+	// details is the sample of what qstat tells of jobs, where it is another.
+	details string
 	// fail makes programs fail whose command begins so.
 	fail map[string]string
 	ran  []string // what changes something
@@ -50,7 +53,7 @@ func (f *fake) run(_ context.Context, program string, args ...string) ([]byte, e
 	}
 	switch {
 	case program == "qstat" && args[1] == "-j":
-		return sample(f.t, "details.xml"), nil
+		return sample(f.t, cmp.Or(f.details, "details.xml")), nil
 	case program == "qstat":
 		return sample(f.t, "qstat.xml"), nil
 	case program == "qhost":

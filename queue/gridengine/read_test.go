@@ -99,9 +99,14 @@ func TestReadDetails(t *testing.T) {
 	unknown, err := gridengine.ReadDetails(sample(t, "details-unknown.xml"))
 	require.NoError(t, err)
 	require.Empty(t, unknown)
+	told, err := gridengine.ReadDetails(sample(t, "details-context.xml"))
+	require.NoError(t, err)
+	require.True(t, told[1].Told, "beside a variable of its owner's")
+	require.True(t, told[2].Told)
 	samples, err := gridengine.ReadDetails(sample(t, "details.xml"))
 	require.NoError(t, err)
 	require.Len(t, samples, 12)
+	require.False(t, samples[1].Told)
 }
 
 func messageOf(d gridengine.Detail, words string) int {

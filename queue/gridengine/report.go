@@ -26,8 +26,8 @@ const (
 
 // Report writes into jobs' contexts why they get no nodes, for reasons that Grid Engine
 // does not know, and takes it out of those that wait for them no more. A reason is told
-// again only when it becomes another. What was told before a restart stays until then.
-// It is called by one goroutine at a time.
+// again only when it becomes another, and once after a restart. It is called by one
+// goroutine at a time, and not beside Demand.
 func (s *Source) Report(ctx context.Context, state autoscale.State, plan autoscale.Plan) error {
 	if s.Silent || state.DemandProblem != "" {
 		return nil
@@ -60,6 +60,15 @@ func (s *Source) Report(ctx context.Context, state autoscale.State, plan autosca
 		}
 	}
 	return errors.Join(wrong...)
+}
+
+// recall notes the jobs that were told something before this daemon began.
+func (s *Source) recall(details map[int64]Detail) {
+	for id, d := range details {
+		if _, known := s.told[id]; d.Told && !known {
+			s.told[id] = ""
+		}
+	}
 }
 
 // why is a reason for which a job waits. Its words may hold times and counts, its key has none.

@@ -58,6 +58,22 @@ func TestReport(t *testing.T) {
 	require.Empty(t, f.changes())
 }
 
+// TestReportAfterRestart: what another daemon told is taken back once it holds no more.
+func TestReportAfterRestart(t *testing.T) {
+	f := newFake(t)
+	f.details = "details-context.xml"
+	s := f.source()
+	_, err := s.Demand(t.Context())
+	require.NoError(t, err)
+	tell := func(state autoscale.State, p autoscale.Plan) error { return s.Report(t.Context(), state, p) }
+	reasons := map[string]autoscale.Reason{"2": {Code: autoscale.ReasonNoPool}}
+	told := report(t, f, tell, reasons, "1", "2", "3")
+	require.Len(t, told, 2)
+	require.Equal(t, "qalter -dc autoscaled 1", told[0])
+	require.True(t, strings.HasPrefix(told[1], "qalter -ac autoscaled=") && strings.HasSuffix(told[1], " 2"))
+	require.Empty(t, report(t, f, tell, reasons, "1", "2", "3"))
+}
+
 // TestReportBounds: so many at a time, and a failure is told and tried again.
 func TestReportBounds(t *testing.T) {
 	f := newFake(t)

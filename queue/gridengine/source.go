@@ -52,7 +52,7 @@ const (
 // marks are Grid Engine's.
 type Source struct {
 	SourceOptions
-	// told is what jobs were told, by their ids.
+	// told is what jobs were told, by their ids; empty: another daemon told it.
 	told map[int64]string
 }
 
@@ -74,6 +74,7 @@ func (s *Source) Demand(ctx context.Context) (autoscale.Demand, error) {
 	if err != nil {
 		return autoscale.Demand{}, err
 	}
+	s.recall(r.Details)
 	return Demand(r, &s.Mapping), nil
 }
 
