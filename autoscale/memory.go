@@ -168,12 +168,7 @@ func (m NodeMemory) IdleSince() time.Time {
 // silentSince is since when the queue misses a node that is up: since it came up, or since
 // the queue heard of it no more. A queue may miss all nodes for a while, as one does that
 // was restarted, and then hears of those again that are well.
-func (m *NodeMemory) silentSince() time.Time {
-	if m.Joined.IsZero() {
-		return m.Ready
-	}
-	return m.Lost
-}
+func (m *NodeMemory) silentSince() time.Time { return later(m.Ready, m.Lost) }
 
 // rest notes that a node is deallocated, or no longer is. It then comes up anew, from
 // when the latest of the starts was asked for, if there are any.

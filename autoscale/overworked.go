@@ -28,7 +28,10 @@ func (b *board) isOverworked(n *nodeState) bool {
 
 // busyVerdict judges a node that works.
 func (b *board) busyVerdict(n *nodeState) (reason Reason, goes bool) {
-	if !n.overworked {
+	switch {
+	case !n.overworked && n.memory.Unjoined:
+		return Reason{Code: ReasonSilent, Subject: b.jobOn(n), For: b.state.At.Sub(n.memory.silentSince()), Of: b.poolPolicy(n.pool).JoinTimeout}, false
+	case !n.overworked:
 		return Reason{Code: ReasonBusy, Subject: b.jobOn(n)}, false
 	}
 	return Reason{Code: ReasonMaxBusy, Subject: b.jobOn(n), For: b.state.At.Sub(n.memory.BusySince), Of: b.poolPolicy(n.pool).MaxBusy}, true

@@ -73,6 +73,7 @@ const (
 	ReasonWanted       ReasonCode = "wanted"        // the plan gives it work
 	ReasonGangHeld     ReasonCode = "gang_held"     // kept for a gang that lacks the rest of its nodes
 	ReasonBusy         ReasonCode = "busy"          // the queue runs something on it
+	ReasonSilent       ReasonCode = "silent"        // the queue runs something on it, and hears of it no more
 	ReasonKeepAlive    ReasonCode = "keep_alive"    // an operator forbade its removal
 	ReasonQueueKeeps   ReasonCode = "queue_keeps"   // the queue alone says when it goes, and has not
 	ReasonIdleShort    ReasonCode = "idle_short"    // idle, but not for its idle time
@@ -254,7 +255,7 @@ var reasonOrder = []ReasonCode{
 	ReasonDemand, ReasonMinimum, ReasonBuffer, ReasonIdle, ReasonGangReleased, ReasonBootTimeout, ReasonJoinTimeout, ReasonDone, ReasonFailed, ReasonMisnamed, ReasonSurplus, ReasonMaxAge, ReasonMaxBusy, ReasonOutdated, ReasonMakesWay, ReasonNotGone, ReasonRetry, ReasonWantedAgain, ReasonDrained,
 	ReasonOnReady, ReasonOnStarting, ReasonOnDeallocated, ReasonOnNew, ReasonPart,
 	ReasonHeld, ReasonDependency, ReasonNotYet, ReasonNoPool, ReasonTooLarge, ReasonNoMachine, ReasonNoGroups, ReasonGroupTooSmall, ReasonNameTaken, ReasonNameUnnumbered, ReasonPoolInvalid, ReasonGangWaits, ReasonReserved, ReasonCapacity, ReasonBreaker, ReasonLimit, ReasonCreateRate, ReasonDemandJump, ReasonPaused, ReasonBudget, ReasonNoPrice,
-	ReasonWanted, ReasonGangHeld, ReasonBusy, ReasonKeepAlive, ReasonQueueKeeps, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining, ReasonDrainUnseen, ReasonDrainTimeout,
+	ReasonWanted, ReasonGangHeld, ReasonBusy, ReasonSilent, ReasonKeepAlive, ReasonQueueKeeps, ReasonIdleShort, ReasonIdleOnce, ReasonUseUnknown, ReasonStarting, ReasonDraining, ReasonDrainUnseen, ReasonDrainTimeout,
 	ReasonForeignDrain, ReasonForeign, ReasonProtected, ReasonUnmanaged, ReasonAged, ReasonAgedTurn, ReasonAgedKept, ReasonOutdatedGoing, ReasonOutdatedTurn, ReasonOutdatedKept, ReasonRemovalRate, ReasonRemovalBackoff, ReasonGroupStays, ReasonReporting, ReasonFailedKept, ReasonLeaving, ReasonOddState, ReasonStartFailed, ReasonDeallocated,
 	ReasonGrows, ReasonStarts, ReasonShrinks, ReasonNotNeeded,
 	ReasonSupplyUnknown, ReasonDemandUnknown, ReasonClusterStopped,
@@ -312,6 +313,7 @@ var reasonText = map[ReasonCode]struct{ says, help string }{
 	ReasonWanted:         {"the plan gives it work", ""},
 	ReasonGangHeld:       {"kept for job {subject}, which lacks the rest of its nodes, for {for} of {of}", ""},
 	ReasonBusy:           {"the queue runs {job} on it", ""},
+	ReasonSilent:         {"the queue runs {job} on it and has not heard of it for {for} (limit {of}): it takes no more work, and goes when that has ended", "Look at the scheduler's daemon on the node and at its network. If what runs there is lost, delete it in the queue."},
 	ReasonQueueKeeps:     {"the queue alone says when it goes, and has not", "Power it down in the queue if it is to go (scontrol update nodename=NAME state=power_down)."},
 	ReasonKeepAlive:      {"KeepAlive is set on it", "Clear KeepAlive in CycleCloud when it may go."},
 	ReasonIdleShort:      {"idle for {for} of {of}{, schedule}", ""},

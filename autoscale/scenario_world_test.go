@@ -134,8 +134,10 @@ type scenarioNode struct {
 	Undone       int `yaml:"undone"`
 
 	Listed bool `yaml:"listed"` // by the queue, though nothing runs on it
-	// Missing: the queue expects it and has not heard of it, for too long if Unjoined.
+	// Missing: the queue expects it and has not heard of it, for too long if Unjoined; or not
+	// any more since Lost.
 	Missing, Unjoined bool
+	Lost              int `yaml:"lost"`
 	// For is a job that an earlier plan gave it to, Wanted when it last did, and
 	// Held since when it is kept for it.
 	For    JobID `yaml:"for"`
@@ -317,7 +319,7 @@ func (n scenarioNode) add(s *State) {
 		return start.Add(-time.Duration(seconds) * time.Second)
 	}
 	drain := DrainMemory{Since: ago(n.Draining), Marks: n.Marks, Marked: ago(n.Marked), Shown: n.Drain == DrainOurs, Failed: n.DrainsFailed, Undone: ago(n.Undone)}
-	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), BusySince: ago(n.BusyFor), Wanted: ago(n.Wanted), Held: ago(n.Held), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != "", Deallocated: ago(n.Deallocated), Tried: ago(n.Tried), Reports: n.Reports, Reported: n.Reported, Unjoined: n.Unjoined, Drain: drain,
+	s.Memory.Nodes[node.ID] = NodeMemory{Asked: ago(n.Asked), Ready: ago(n.Ready), Busy: ago(n.Busy), BusySince: ago(n.BusyFor), Wanted: ago(n.Wanted), Held: ago(n.Held), IdleReads: n.IdleReads, Ours: node.Owned, Pool: n.Pool, Grouped: n.Group != "", Deallocated: ago(n.Deallocated), Tried: ago(n.Tried), Reports: n.Reports, Reported: n.Reported, Unjoined: n.Unjoined, Lost: ago(n.Lost), Drain: drain,
 		Vain: Vain{Tries: n.Vain.Tries, Last: ago(n.Vain.Ago), Answer: n.Vain.Answer}}
 	use := HostUse{Used: Resources{Cores: n.UsedCores}, Whole: len(n.Runs) > 0 && n.UsedCores == 0, Drain: n.Drain, Missing: n.Missing}
 	for _, j := range n.Runs {

@@ -98,7 +98,7 @@ func TestSilentAgain(t *testing.T) {
 	step(2*time.Hour+5*time.Minute, HostUse{})
 	step(3*time.Hour, silent)
 	require.False(t, m.Nodes["n"].Unjoined)
-	require.Equal(t, ReasonBusy, step(3*time.Hour+11*time.Minute, runs).Reason.Code)
+	require.Equal(t, Reason{Code: ReasonSilent, Subject: "1", For: 11 * time.Minute, Of: 10 * time.Minute}, step(3*time.Hour+11*time.Minute, runs).Reason)
 	require.True(t, m.Nodes["n"].Unjoined, "it takes no work")
 	require.Equal(t, ReasonDraining, step(3*time.Hour+12*time.Minute, silent).Reason.Code)
 	last := step(3*time.Hour+13*time.Minute, HostUse{Missing: true, Drain: DrainOurs}).Reason
