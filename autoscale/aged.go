@@ -14,8 +14,8 @@ const agedAtOnce = 10
 type aging struct {
 	// going: the node takes no new work and goes as soon as it may.
 	going bool
-	// outdated is the cloud's word on why it is to be replaced, or on why one that it
-	// goes with is. Empty: it is for its age.
+	// outdated is why a new one would be another than it, or than one that it goes
+	// with. Empty: it is for its age.
 	outdated string
 	// why an old node is not going yet; nil: it is not old, or goes.
 	why *Reason
@@ -26,7 +26,7 @@ type aging struct {
 type old struct {
 	nodes []*nodeState
 	asked time.Time
-	// outdated is the cloud's word on the first that is; empty: none is.
+	// outdated is why the first that is; empty: none is.
 	outdated string
 	// working: one that is outdated runs something.
 	working bool
@@ -118,7 +118,7 @@ func (b *board) age(n *nodeState) (age, most time.Duration) {
 // tooOld tells whether a node is older than its pool lets it grow, or outdated.
 func (b *board) tooOld(n *nodeState) bool {
 	age, most := b.age(n)
-	return most > 0 && age > most || n.node.Outdated != ""
+	return most > 0 && age > most || n.outdated() != ""
 }
 
 // oldOf lists the old nodes of a policy, the oldest first, and counts those that are
@@ -173,7 +173,7 @@ func compareOld(x, y old) int {
 func (b *board) appendOld(all []old, nodes []*nodeState) []old {
 	x := old{nodes: nodes, asked: nodes[0].memory.Asked}
 	for _, n := range nodes {
-		if b.names.find(n.node.Name) != nil || n.node.Outdated != "" && n.use.Missing {
+		if b.names.find(n.node.Name) != nil || n.outdated() != "" && n.use.Missing {
 			return all
 		}
 		if !n.supply || n.node.Phase != PhaseReady || n.node.KeepAlive || !b.ours(n) {

@@ -206,6 +206,10 @@ type HostUse struct {
 	// Missing: the queue expects this host and has not heard of it yet, as of a CI
 	// runner that is registered and has not connected.
 	Missing bool
+	// Outdated is why a new node of the pool would be another to the queue ("Slurm has it
+	// with 4 cores, and a new one with 8"), as [Node].Outdated is of the cloud. Empty: it
+	// would not.
+	Outdated string
 }
 
 // Busy tells whether anything runs there.

@@ -97,6 +97,18 @@ func TestOutdatedGroupGoesWhole(t *testing.T) {
 	require.Equal(t, ReasonOutdatedGoing, plan.Nodes[1].Reason.Code)
 }
 
+// The queue may say so too. What is to go gets no job that fits a new node.
+func TestOutdatedToTheQueue(t *testing.T) {
+	pool, limits := aPool("a", "F4", 4, 10)
+	n := aNode("n", pool.ID, PhaseReady)
+	job := Job{ID: "j", Shape: Shape{Tasks: 1, PerTask: Resources{Cores: 4}}}
+	o := observe(start, Supply{Pools: []Pool{pool}, Limits: limits, Nodes: []Node{n}}, []Job{job}, map[string]HostUse{n.Host: {Outdated: "it has 2 cores of 4"}})
+	plan := Decide(State{Observation: o, Memory: idleFor(start, time.Second, n)}, aPolicy("a"))
+	require.Equal(t, []NodeID{"n"}, removed(plan))
+	require.Equal(t, "a new one would be another: it has 2 cores of 4", plan.Nodes[0].Reason.String())
+	require.Equal(t, 1, plan.Grow[0].Count)
+}
+
 // A paused pool's outdated nodes stay in service.
 func TestOutdatedNodesOfAPausedPoolStay(t *testing.T) {
 	w := newRolling(2, PoolPolicy{}, false)

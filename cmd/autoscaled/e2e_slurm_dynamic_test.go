@@ -89,7 +89,9 @@ func TestDynamicFeatures(t *testing.T) {
 		Labels: map[string]string{autoscale.LabelNodearray: "htc", autoscale.LabelMachineType: "Standard_F4"},
 		Node:   autoscale.Resources{Cores: 4, Memory: 8 * autoscale.GiB, GPUs: 2, Custom: map[string]int64{"fpga": 1, "tokens": 3}},
 	}
-	n, ours := dynamicNodes(&policy, d)(&pool)
+	inForce := &policyInForce{}
+	inForce.set(policy)
+	n, ours := dynamicNodes(inForce, d)(&pool)
 	require.True(t, ours)
 	require.Equal(t, slurm.PoolNodes{
 		Features: []string{"htc", "Standard_F4", "all", "small"}, CPUs: 4, Memory: 8 * autoscale.GiB, Gres: "gpu:2,fpga:1", Weight: 7,
@@ -100,7 +102,8 @@ func TestDynamicFeatures(t *testing.T) {
 		require.Equal(t, want, ok, feature)
 	}
 	policy.Pools[0].Match = autoscale.HasLabel(autoscale.LabelNodearray, "hpc")
-	_, ours = dynamicNodes(&policy, d)(&pool)
+	inForce.set(policy)
+	_, ours = dynamicNodes(inForce, d)(&pool)
 	require.False(t, ours, "no policy names it")
 }
 

@@ -29,6 +29,9 @@ func (p *policyInForce) pool(name string) (autoscale.Selector, bool) {
 	return pools[i].Match, true
 }
 
+// adoptsAll tells whether nodes are ours that do not carry our mark.
+func (p *policyInForce) adoptsAll() bool { return p.policy.Load().Adopt == autoscale.AdoptAll }
+
 // of is the name of the pool that a node's pool follows, and what its nodes offer.
 func (p *policyInForce) of(n *autoscale.Node, pools []autoscale.Pool) (name string, offer autoscale.Resources, managed bool) {
 	policy := p.policy.Load()

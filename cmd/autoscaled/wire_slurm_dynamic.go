@@ -21,11 +21,13 @@ func (p *parts) addDynamicSlurm(q *config.SlurmQueue, cluster slurmAccess) error
 	if q.Dynamic != nil {
 		settings = *q.Dynamic
 	}
-	policy, mapping := p.cluster.Policy(), slurmMapping(q)
+	p.inForce = &policyInForce{}
+	p.inForce.set(p.cluster.Policy())
+	mapping := slurmMapping(q)
 	mapping.Feature = dynamicFeature(settings.Nodes)
 	source, err := slurm.NewDynamic(slurm.DynamicOptions{
-		Cluster: futureNodes{cluster, commands}, Details: cluster, Mapping: mapping, Nodes: dynamicNodes(&policy, &settings),
-		All: policy.Adopt == autoscale.AdoptAll, SelfRegistered: !settings.Register, Announce: settings.Announce,
+		Cluster: futureNodes{cluster, commands}, Details: cluster, Mapping: mapping, Nodes: dynamicNodes(p.inForce, &settings),
+		All: p.inForce.adoptsAll, SelfRegistered: !settings.Register, Announce: settings.Announce,
 	})
 	if err != nil {
 		return err
@@ -46,8 +48,9 @@ func (f futureNodes) Nodes(ctx context.Context) ([]slurm.Node, error) { return f
 
 // dynamicNodes says what Slurm is told of the nodes of a pool: what the policy offers of
 // them to jobs.
-func dynamicNodes(policy *autoscale.Policy, d *config.SlurmDynamic) func(*autoscale.Pool) (slurm.PoolNodes, bool) {
+func dynamicNodes(inForce *policyInForce, d *config.SlurmDynamic) func(*autoscale.Pool) (slurm.PoolNodes, bool) {
 	return func(pool *autoscale.Pool) (slurm.PoolNodes, bool) {
+		policy := inForce.policy.Load()
 		if !policy.Manages(pool) {
 			return slurm.PoolNodes{}, false
 		}

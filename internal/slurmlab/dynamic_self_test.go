@@ -2,6 +2,7 @@ package slurmlab
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -76,4 +77,30 @@ func TestDynamicNeverRegistered(t *testing.T) {
 	j := l.submit("hostname", "-N1", "-n4")
 	l.finished(1, j)
 	l.emptied(2)
+}
+
+// Another policy is followed without a restart: jobs that its larger nodes fit get such nodes, though
+// one of before is idle.
+func TestDynamicPolicyChanges(t *testing.T) {
+	if !dynamic() {
+		return
+	}
+	t.Parallel()
+	l := newLab(t, dynamicPlan(joins))
+	d := l.serveDynamic(dynamicQueue, "idle", "idle_time: 10m", "policy", "resources: [{memory_reserve: 2GiB}]")
+	small := l.submit("hostname", "-n4", "--mem=6G")
+	l.finished(1, small)
+	text, err := os.ReadFile(d.file)
+	require.NoError(t, err)
+	changed := strings.NewReplacer("2GiB", "1GiB").Replace(string(text))
+	require.NoError(t, os.WriteFile(d.file, []byte(changed), 0o600))
+	l.eventually("Slurm knows of larger nodes", func() bool {
+		text, _ := l.Run(t.Context(), "scontrol", "--future", "show", "node", "pool-htc-standard_f4s_v2-1")
+		return strings.Contains(text, "RealMemory=7168 ")
+	})
+	large := l.submit("hostname", "-n4", "--mem=7G")
+	l.finished(1, large)
+	require.NoError(t, os.WriteFile(d.file, []byte(strings.Replace(changed, "10m", "5s", 1)), 0o600))
+	l.emptied(2)
+	require.NotEqual(t, small.output(t, 0), large.output(t, 0))
 }

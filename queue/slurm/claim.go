@@ -11,12 +11,30 @@ import (
 const (
 	claimMark    = Mark + "node "
 	announceMark = Mark + "pool "
+	// addedMark ends the comment of a node that we added, so that it is as we said.
+	addedMark = " (added)"
 )
 
 // claimed is the VM for which a node was registered. false: it was not, or not by us.
 func claimed(n *Node) (autoscale.NodeID, bool) {
 	id, ours := strings.CutPrefix(n.Comment, claimMark)
+	id = strings.TrimSuffix(id, addedMark)
 	return autoscale.NodeID(id), ours && id != ""
+}
+
+// added tells whether a node that was registered for a VM is as we added it. Otherwise it
+// added itself, and is as its VM says.
+func added(n *Node) bool {
+	_, ours := claimed(n)
+	return ours && strings.HasSuffix(n.Comment, addedMark)
+}
+
+// claim is the comment of a node that is for a VM.
+func claim(vm autoscale.NodeID, added bool) string {
+	if added {
+		return claimMark + string(vm) + addedMark
+	}
+	return claimMark + string(vm)
 }
 
 // announced is the pool whose nodes a node in state FUTURE stands for. false: it is

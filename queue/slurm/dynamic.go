@@ -14,12 +14,14 @@ type DynamicOptions struct {
 	Cluster Cluster
 	// Mapping needs no Node: no node of a dynamic cluster is asked for by its name.
 	Mapping Mapping
-	// Nodes says how Slurm is to know the nodes of a pool. false: they are none of ours.
+	// Nodes says how Slurm is to know the nodes of a pool from now on. false: they are none
+	// of ours.
 	Nodes func(pool *autoscale.Pool) (PoolNodes, bool)
 	// Details are of jobs. nil: users are told nothing.
 	Details Detailer
-	// All also registers VMs that do not carry our mark in the cloud.
-	All bool
+	// All tells whether VMs that do not carry our mark in the cloud are registered too. nil:
+	// they are not.
+	All func() bool
 	// SelfRegistered: VMs add themselves to Slurm (slurmd -Z), and none is added here but
 	// those that Announce asks for, which are as Nodes says.
 	SelfRegistered bool
@@ -58,6 +60,8 @@ type Dynamic struct {
 	kept map[autoscale.NodeID]string
 	// expected are VMs that are to add themselves and that Slurm had not heard of.
 	expected []autoscale.Node
+	// outdated is why hosts are not as new ones would be, by their names in lower case.
+	outdated map[string]string
 	// missing counts how often in a row a registered VM was not to be seen, and leaving
 	// are those that were on their way out when last seen.
 	missing map[autoscale.NodeID]int
@@ -73,6 +77,9 @@ func NewDynamic(o DynamicOptions) (*Dynamic, error) {
 	}
 	if o.Mapping.Node == nil {
 		o.Mapping.Node = func(*Node) (autoscale.Selector, string, bool) { return autoscale.Selector{}, "", false }
+	}
+	if o.All == nil {
+		o.All = func() bool { return false }
 	}
 	o.Mapping.Grows = true
 	return &Dynamic{
@@ -100,6 +107,12 @@ func (d *Dynamic) Demand(ctx context.Context) (autoscale.Demand, error) {
 		}
 	}
 	d.expect()
+	for name, why := range d.outdated {
+		if use, listed := d.demand.Use[name]; listed {
+			use.Outdated = why
+			d.demand.Use[name] = use
+		}
+	}
 	return d.demand, nil
 }
 

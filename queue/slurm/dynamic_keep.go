@@ -125,7 +125,7 @@ func (d *Dynamic) compare(supply autoscale.Supply) changes {
 		}
 	}
 	hosts := autoscale.QueueHosts(&d.demand, supply.Nodes)
-	d.expected = nil
+	d.expected, d.outdated = nil, make(map[string]string)
 	for i := range supply.Nodes {
 		if vm := &supply.Nodes[i]; present(vm) {
 			c.vm(vm, c.records[hosts[vm.ID]])
@@ -148,7 +148,7 @@ func present(n *autoscale.Node) bool {
 // vm compares a VM with the record of it, if there is one.
 func (c *comparison) vm(vm *autoscale.Node, record *Node) {
 	pool, managed := c.pools[vm.Pool]
-	managed = managed && vm.Protected == "" && (vm.Owned || c.All)
+	managed = managed && vm.Protected == "" && (vm.Owned || c.All())
 	if record == nil {
 		up := vm.Phase == autoscale.PhaseStarting || vm.Phase == autoscale.PhaseReady
 		_, kept := c.kept[vm.ID]
@@ -157,7 +157,7 @@ func (c *comparison) vm(vm *autoscale.Node, record *Node) {
 		case c.SelfRegistered:
 			c.expected = append(c.expected, *vm)
 		default:
-			c.create = append(c.create, newRecord{NewNode: pool.node(vm), names: []string{vm.Name}, comment: claimMark + string(vm.ID)})
+			c.create = append(c.create, newRecord{NewNode: pool.node(vm), names: []string{vm.Name}, comment: claim(vm.ID, true)})
 		}
 		return
 	}
@@ -166,11 +166,14 @@ func (c *comparison) vm(vm *autoscale.Node, record *Node) {
 	case ours && owner == vm.ID:
 		c.served[record] = true
 		c.follow(vm, record)
+		if lack := pool.missedBy(record); managed && added(record) && lack != "" {
+			c.outdated[strings.ToLower(record.Name)] = lack
+		}
 	case ours && c.vms[owner] != nil, !ours && record.Comment != "", !managed, !dynamic(record):
 		c.served[record] = true // another VM's, or somebody else's
 	case !ours || pool.same(record):
 		c.served[record] = true
-		u := NodeUpdate{Names: []string{record.Name}, Comment: claimMark + string(vm.ID)}
+		u := NodeUpdate{Names: []string{record.Name}, Comment: claim(vm.ID, added(record) || record.Is("FUTURE") && pool.same(record))}
 		if record.Is("FUTURE") {
 			u.Address, u.Host = vm.Address, vm.Host
 		}
@@ -260,4 +263,30 @@ func (p *PoolNodes) node(vm *autoscale.Node) NewNode {
 func (p *PoolNodes) same(n *Node) bool {
 	return n.CPUs == int64(max(p.CPUs, 1)) && n.Memory == max(int64(p.Memory/autoscale.MiB), 1) &&
 		n.Features == strings.Join(p.Features, ",") && maps.Equal(gres(n.Gres), gres(p.Gres))
+}
+
+// missedBy is what a record lacks that a node of the pool would have today, by a sentence. Empty:
+// nothing.
+func (p *PoolNodes) missedBy(n *Node) string {
+	var lacks []string
+	less := func(what string, has, new int64) {
+		if has < new {
+			lacks = append(lacks, fmt.Sprintf("%d %s of %d", has, what, new))
+		}
+	}
+	less("cores", n.CPUs, int64(p.CPUs))
+	less("MiB of memory", n.Memory, int64(p.Memory/autoscale.MiB))
+	has, wanted := gres(n.Gres), gres(p.Gres)
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		less(name, has[name], wanted[name])
+	}
+	for _, feature := range p.Features {
+		if !slices.Contains(strings.Split(n.Features, ","), feature) {
+			lacks = append(lacks, "no feature "+feature)
+		}
+	}
+	if len(lacks) == 0 {
+		return ""
+	}
+	return "in Slurm it has " + strings.Join(lacks, ", ")
 }

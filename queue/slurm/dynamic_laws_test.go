@@ -2,7 +2,6 @@ package slurm_test
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -112,11 +111,16 @@ func (w *dynamicDays) tick(missed string) {
 	_ = w.source.Keep(context.Background(), cloudOf(list...), nil)
 }
 
+// isFor tells whether a node was registered for a VM.
+func isFor(n *slurm.Node, vm *autoscale.Node) bool {
+	return strings.TrimSuffix(n.Comment, " (added)") == "autoscaled: node "+string(vm.ID)
+}
+
 // working are the nodes that run a job on a VM that is there and answers.
 func (w *dynamicDays) working() (names []string) {
 	for name, n := range w.slurm.nodes {
 		v := w.vms[name]
-		owner := v != nil && n.Comment == fmt.Sprintf("autoscaled: node %s", v.ID)
+		owner := v != nil && isFor(n, v)
 		if owner && n.Is("ALLOCATED") && !n.Is("NOT_RESPONDING") && v.Phase == autoscale.PhaseReady {
 			names = append(names, name)
 		}
@@ -154,7 +158,7 @@ func TestDynamicNodesOverDays(t *testing.T) {
 			rt.Fatal(w.slurm.violations)
 		}
 		for name, v := range w.vms {
-			if n := w.slurm.nodes[name]; n == nil || n.Comment != "autoscaled: node "+string(v.ID) {
+			if n := w.slurm.nodes[name]; n == nil || !isFor(n, v) {
 				rt.Fatalf("VM %s of %s is not registered: %+v", v.ID, name, n)
 			}
 		}

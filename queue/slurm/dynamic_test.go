@@ -39,7 +39,7 @@ func TestLifeOfADynamicNode(t *testing.T) {
 	require.Equal(t, states{"htc-1": "FUTURE"}, d.states())
 	record := *d.slurm.nodes["htc-1"]
 	require.Equal(t, slurm.Node{
-		Name: "htc-1", Address: "10.0.0.1", State: "FUTURE+DYNAMIC_NORM", Features: "htc,F4", CPUs: 4, Memory: 7 << 10, Comment: "autoscaled: node 1",
+		Name: "htc-1", Address: "10.0.0.1", State: "FUTURE+DYNAMIC_NORM", Features: "htc,F4", CPUs: 4, Memory: 7 << 10, Comment: "autoscaled: node 1 (added)",
 	}, record)
 
 	n.Host, n.Phase = "ip-1", autoscale.PhaseReady
@@ -260,7 +260,7 @@ func TestVMsThatAreNotRegistered(t *testing.T) {
 	d := newDynamicTest(t, nil)
 	d.tick(foreign, other, head)
 	require.Empty(t, d.states())
-	d.restart(func(o *slurm.DynamicOptions) { o.All = true })
+	d.restart(func(o *slurm.DynamicOptions) { o.All = func() bool { return true } })
 	d.tick(foreign, other, head)
 	require.Equal(t, states{"a": "FUTURE"}, d.states())
 }
@@ -299,7 +299,7 @@ func TestNameThatIsGivenAgain(t *testing.T) {
 	}
 	d := prepare()
 	d.tick(after)
-	require.Equal(t, "autoscaled: node 2", d.slurm.nodes["htc-1"].Comment, "equal nodes: it takes it over")
+	require.Equal(t, "autoscaled: node 2 (added)", d.slurm.nodes["htc-1"].Comment, "equal nodes: it takes it over")
 
 	d = prepare()
 	d.slurm.nodes["htc-1"].Features = "htc,F2"
@@ -336,5 +336,45 @@ func TestRecordOfAnotherVM(t *testing.T) {
 	d.slurm.register("htc-1")
 	second.Host = "htc-1"
 	d.tick(first, second)
-	require.Equal(t, "autoscaled: node 1", d.slurm.nodes["htc-1"].Comment)
+	require.Equal(t, "autoscaled: node 1 (added)", d.slurm.nodes["htc-1"].Comment)
+}
+
+// Another policy is followed by what is registered from then on. What is there stays as it is,
+// and is told of where it has less than a new one would have.
+func TestPolicyThatChanges(t *testing.T) {
+	memory, features := 7*autoscale.GiB, []string{"htc", "F4"}
+	change := func(o *slurm.DynamicOptions) {
+		o.Announce = 1
+		o.Nodes = func(*autoscale.Pool) (slurm.PoolNodes, bool) {
+			return slurm.PoolNodes{Features: features, CPUs: 4, Memory: memory}, true
+		}
+	}
+	d := newDynamicTest(t, change)
+	before, itself, after := cloudVM("1", "htc-1"), cloudVM("2", "htc-2"), cloudVM("3", "htc-3")
+	d.slurm.register("htc-2")
+	d.tick(before, itself)
+	d.slurm.register("htc-1")
+	require.Equal(t, uses{"htc-1": {Node: "1"}, "htc-2": {Node: "2"}}, d.tick(before, itself).Use)
+
+	memory, features = 6*autoscale.GiB, features[:1]
+	for range 3 {
+		d.tick(before, itself)
+	}
+	require.Equal(t, uses{"htc-1": {Node: "1"}, "htc-2": {Node: "2"}}, d.tick(before, itself).Use, "it has more than it has to")
+
+	memory, features = 8*autoscale.GiB, []string{"htc", "F4", "fast"}
+	d.restart(change)
+	for range 3 {
+		d.tick(before, itself, after)
+	}
+	require.Equal(t, uses{
+		"htc-1": {Node: "1", Outdated: "in Slurm it has 7168 MiB of memory of 8192, no feature fast"},
+		"htc-2": {Node: "2"}, // as it says itself
+		"htc-3": {Node: "3", Missing: true},
+	}, d.tick(before, itself, after).Use)
+	require.Equal(t, int64(7<<10), d.slurm.nodes["htc-1"].Memory)
+	for _, name := range []string{"htc-3", "pool-htc-f4-1"} {
+		require.Equal(t, int64(8<<10), d.slurm.nodes[name].Memory, name)
+		require.Equal(t, "htc,F4,fast", d.slurm.nodes[name].Features, name)
+	}
 }
