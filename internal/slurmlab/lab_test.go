@@ -18,6 +18,9 @@ import (
 // deadline bounds what a test waits for. It is generous: reaching it is a failure.
 const deadline = 6 * time.Minute
 
+// boot is how long a node of the simulator takes to become Ready, where a test says nothing else.
+const boot = 2 * time.Second
+
 // ports hands out the listening ports of clusters.
 var ports atomic.Int32
 
@@ -84,7 +87,7 @@ func newLab(t *testing.T, p plan) *lab {
 // startCloud starts the simulator. Its nodes boot and go within seconds.
 func (l *lab) startCloud(p plan) {
 	config := cyclecloudtest.DefaultConfig()
-	config.Timing = cyclecloudtest.Timing{Boot: 2 * time.Second, Terminate: time.Second, Restart: time.Second}
+	config.Timing = cyclecloudtest.Timing{Boot: boot, Terminate: time.Second, Restart: time.Second}
 	config.Regions = nil
 	config.Clusters = []cyclecloudtest.ClusterConfig{{Name: cluster, Nodearrays: []cyclecloudtest.NodearrayConfig{
 		{Name: "htc", Buckets: []cyclecloudtest.BucketConfig{{MachineType: "Standard_F4s_v2"}}},

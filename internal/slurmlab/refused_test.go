@@ -48,11 +48,15 @@ func TestTrialSoldOut(t *testing.T) {
 		cloud: func(c *cyclecloudtest.Config) { c.Clusters[0].Nodearrays[0].Buckets[0].Stock = &stock },
 	})
 	l.serve("queue", strings.ReplaceAll(powerQueue, "htc-[1-120]", "htc-[1-40]"))
+	w := l.watch()
 	var jobs []job
 	for range 40 {
 		jobs = append(jobs, l.submit("sleep 30", "-n4", "-p", "htc,hpc", "--mem=1000"))
 	}
 	l.eventually("28 nodes are down with the limit named", func() bool { return l.out("htc") == 28 })
+	ticks := w.ticks(l.soldOut("htc", stock), l.lastOut("htc"))
+	t.Logf("the last node was set DOWN %d ticks after the first refusal", ticks)
+	require.LessOrEqual(t, ticks, 2)
 	l.eventually("what htc has not runs in hpc", func() bool { return l.ended(jobs) == 40 })
 	inHPC := 0
 	for _, j := range jobs {
@@ -127,6 +131,39 @@ func (l *lab) out(array string) int {
 		}
 	}
 	return count
+}
+
+// lastOut is by when the last of an array's nodes was set DOWN: Slurm tells whole seconds.
+func (l *lab) lastOut(array string) (last time.Time) {
+	l.t.Helper()
+	for line := range strings.Lines(l.run("sinfo", "-h", "-N", "-p", array, "-o", "%t %H")) {
+		state, at, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if !strings.HasPrefix(state, "down") {
+			continue
+		}
+		down, err := time.ParseInLocation("2006-01-02T15:04:05", at, time.Local)
+		require.NoError(l.t, err)
+		if down.After(last) {
+			last = down
+		}
+	}
+	return last.Add(time.Second)
+}
+
+// soldOut is when the cloud had been asked for more of an array than it has.
+func (l *lab) soldOut(array string, stock int) time.Time {
+	l.t.Helper()
+	asked := 0
+	for _, c := range l.tries(array) {
+		for _, s := range c.Sets {
+			asked += s.Asked
+		}
+		if asked > stock {
+			return c.At.Add(boot / 5) // a simulated cloud knows after a fifth of a boot
+		}
+	}
+	require.FailNow(l.t, "the cloud was asked for no more than it has")
+	return time.Time{}
 }
 
 // ended counts the jobs that are done.

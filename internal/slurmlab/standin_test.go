@@ -19,7 +19,8 @@ import (
 // created under its name, gets its address told, and each suspended one is terminated.
 type standIn struct {
 	*lab
-	read    int // how many lines of the hooks' file are done
+	read    int       // how many lines of the hooks' file are done
+	resumed []resumed // since it was installed
 	wanted  []wanted
 	told    map[string]bool // nodes whose address Slurm knows, by id
 	creates int
@@ -41,7 +42,7 @@ const hooksFile = "spool/hooks"
 func (l *lab) standIn(delay time.Duration) (stop func()) {
 	l.t.Helper()
 	for _, name := range []string{"resume", "suspend"} {
-		require.NoError(l.t, l.Program(name, fmt.Sprintf(`scontrol show hostnames "$1" | sed 's/^/%s /' >>%s`, name, l.path(hooksFile))))
+		require.NoError(l.t, l.Program(name, fmt.Sprintf(`scontrol show hostnames "$1" | sed "s/^/%s $(date +%%s%%N) /" >>%s`, name, l.path(hooksFile))))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -85,8 +86,13 @@ func (s *standIn) step() error {
 	}
 	lines := strings.Split(string(text), "\n")
 	for ; s.read < len(lines)-1; s.read++ {
-		kind, name, _ := strings.Cut(lines[s.read], " ")
+		var kind, name string
+		var at int64
+		if _, err := fmt.Sscan(lines[s.read], &kind, &at, &name); err != nil {
+			return fmt.Errorf("hook %q: %w", lines[s.read], err)
+		}
 		if kind == "resume" {
+			s.resumed = append(s.resumed, resumed{name, time.Unix(0, at)})
 			s.wanted = append(s.wanted, wanted{name, time.Now().Add(s.delay)})
 		} else if err := s.post("terminate", map[string]any{"names": []string{name}}); err != nil {
 			return err
