@@ -22,6 +22,9 @@ type Cluster interface {
 	// UpdateNodes changes state or reason of nodes, all alike. An error may leave some
 	// of them changed: the next reading tells.
 	UpdateNodes(ctx context.Context, u NodeUpdate) error
+	// PlaceNodes tells where nodes are. One that is refused does not keep the others from
+	// theirs.
+	PlaceNodes(ctx context.Context, places []Place) error
 	// UpdateJob sets a job's comment.
 	UpdateJob(ctx context.Context, id int64, comment string) error
 	// CreateNode adds a dynamic node. One that is there already is success.

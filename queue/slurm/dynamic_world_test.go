@@ -62,6 +62,8 @@ func (s *dynamicSlurm) UpdateJob(_ context.Context, id int64, comment string) er
 
 func (s *dynamicSlurm) Reconfigure(context.Context) error { return s.down }
 
+func (s *dynamicSlurm) PlaceNodes(context.Context, []slurm.Place) error { return s.down }
+
 func (s *dynamicSlurm) violate(format string, args ...any) {
 	s.violations = append(s.violations, fmt.Sprintf(format, args...))
 }

@@ -262,8 +262,6 @@ func (c *controller) UpdateNodes(_ context.Context, u slurm.NodeUpdate) error {
 	for _, name := range u.Names {
 		n := c.node(name)
 		switch u.State {
-		case "":
-			n.address = u.Address
 		case "DOWN":
 			if n.power == "POWERING_UP" && n.address == "" {
 				c.stalls++
@@ -279,6 +277,16 @@ func (c *controller) UpdateNodes(_ context.Context, u slurm.NodeUpdate) error {
 		default:
 			return fmt.Errorf("invalid node state %q", u.State)
 		}
+	}
+	return nil
+}
+
+func (c *controller) PlaceNodes(_ context.Context, places []slurm.Place) error {
+	if c.updatesLeft--; c.updatesLeft == 0 {
+		return fmt.Errorf("%w: %w", autoscale.ErrUnavailable, errAway)
+	}
+	for _, p := range places {
+		c.node(p.Node).address = p.Address
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package slurm
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -16,7 +15,7 @@ import (
 // (22.05). It forgets the address itself when it powers the node down.
 
 // moved are the nodes, coming or up, of whose VMs Slurm does not know where they are.
-func (p *PowerSaving) moved(vms []autoscale.Node) (list []NodeUpdate) {
+func (p *PowerSaving) moved(vms []autoscale.Node) (list []Place) {
 	at := make(map[string]*autoscale.Node, len(vms))
 	for i := range vms {
 		vm := &vms[i]
@@ -30,24 +29,21 @@ func (p *PowerSaving) moved(vms []autoscale.Node) (list []NodeUpdate) {
 		if _, _, ours := p.Mapping.Node(n); vm == nil || !ours || suspended(n) || p.stale[vm.ID] || located(n, vm) {
 			continue
 		}
-		list = append(list, NodeUpdate{Names: []string{n.Name}, Address: vm.Address, Host: vm.Host})
+		list = append(list, Place{Node: n.Name, Address: vm.Address, Host: vm.Host})
 	}
 	return list
 }
 
-// tellAddresses tells Slurm where nodes are. Slurm takes an update of one node's address
-// at a time. One that it refuses does not keep the others from theirs, and is told again
-// after the next tick.
-func (p *PowerSaving) tellAddresses(ctx context.Context, moved []NodeUpdate) error {
-	var failed []error
-	for _, u := range moved {
-		err := p.Cluster.UpdateNodes(ctx, u)
-		if errors.Is(err, autoscale.ErrUnavailable) {
-			return fmt.Errorf("tell addresses of nodes: %w", err) // the others fare no better
-		}
-		failed = append(failed, err)
+// tellAddresses tells Slurm where nodes are. One that it refuses is told again after the
+// next tick.
+func (p *PowerSaving) tellAddresses(ctx context.Context, moved []Place) error {
+	if len(moved) == 0 {
+		return nil
 	}
-	return errors.Join(failed...)
+	if err := p.Cluster.PlaceNodes(ctx, moved); err != nil {
+		return fmt.Errorf("tell addresses of nodes: %w", err)
+	}
+	return nil
 }
 
 // located tells whether Slurm knows where a node's VM is.

@@ -14,13 +14,13 @@ import (
 // located is a cluster that takes addresses.
 type located struct {
 	fixed
-	told    []slurm.NodeUpdate
-	failing map[string]error
+	told []slurm.Place
+	err  error
 }
 
-func (l *located) UpdateNodes(_ context.Context, u slurm.NodeUpdate) error {
-	l.told = append(l.told, u)
-	return l.failing[u.Names[0]]
+func (l *located) PlaceNodes(_ context.Context, places []slurm.Place) error {
+	l.told = append(l.told, places...)
+	return l.err
 }
 
 func TestAddressesAreTold(t *testing.T) {
@@ -45,9 +45,7 @@ func TestAddressesAreTold(t *testing.T) {
 	source := powerSource(t, c, nil)
 	demandOf(t, source)
 	require.NoError(t, source.Keep(t.Context(), autoscale.Supply{Nodes: vms}, nil))
-	require.Equal(t, []slurm.NodeUpdate{
-		{Names: []string{"htc-1"}, Address: "10.0.0.1", Host: "ip-1"}, {Names: []string{"htc-4"}, Address: "10.0.0.4"},
-	}, c.told)
+	require.Equal(t, []slurm.Place{{Node: "htc-1", Address: "10.0.0.1", Host: "ip-1"}, {Node: "htc-4", Address: "10.0.0.4"}}, c.told)
 
 	c.told = nil
 	source = powerSource(t, c, func(o *slurm.PowerSavingOptions) { o.DryRun = true })
@@ -56,20 +54,15 @@ func TestAddressesAreTold(t *testing.T) {
 	require.Empty(t, c.told)
 }
 
+// What is refused is told again after the next tick.
 func TestAddressThatIsRefused(t *testing.T) {
-	c := &located{failing: map[string]error{"htc-1": errors.New("no such host")}}
+	c := &located{err: errors.New("no such host")}
 	c.set("htc-1", "ALLOCATED+CLOUD+POWERING_UP")
-	c.set("htc-2", "ALLOCATED+CLOUD+POWERING_UP")
-	vms := []autoscale.Node{
-		{ID: "1", Name: "htc-1", Address: "10.0.0.1", Phase: autoscale.PhaseReady},
-		{ID: "2", Name: "htc-2", Address: "10.0.0.2", Phase: autoscale.PhaseReady},
-	}
+	vms := []autoscale.Node{{ID: "1", Name: "htc-1", Address: "10.0.0.1", Phase: autoscale.PhaseReady}}
 	source := powerSource(t, c, nil)
 	demandOf(t, source)
-	require.ErrorContains(t, source.Keep(t.Context(), autoscale.Supply{Nodes: vms}, nil), "no such host")
-	require.Len(t, c.told, 2, "the other is told all the same")
-
-	c.told, c.failing["htc-1"] = nil, autoscale.ErrUnavailable
-	require.ErrorIs(t, source.Keep(t.Context(), autoscale.Supply{Nodes: vms}, nil), autoscale.ErrUnavailable)
-	require.Len(t, c.told, 1)
+	for range 2 {
+		require.ErrorContains(t, source.Keep(t.Context(), autoscale.Supply{Nodes: vms}, nil), "tell addresses of nodes: no such host")
+	}
+	require.Len(t, c.told, 2)
 }

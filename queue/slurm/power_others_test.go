@@ -73,7 +73,7 @@ type stuck struct {
 	begun, let chan struct{}
 }
 
-func (s *stuck) UpdateNodes(context.Context, slurm.NodeUpdate) error {
+func (s *stuck) PlaceNodes(context.Context, []slurm.Place) error {
 	close(s.begun)
 	<-s.let
 	return nil
@@ -109,7 +109,7 @@ func TestControllerIsSilentWhileNodesAreGivenUp(t *testing.T) {
 		w.ctl.submit(1, true, time.Minute, "htc")
 	}
 	w.tick()
-	w.ctl.updatesLeft = 3
+	w.ctl.updatesLeft = 1
 	w.tick()
 	require.Equal(t, map[string]bool{"htc-4": true}, downNodes(w.ctl), "nobody has it")
 	w.tick()

@@ -193,18 +193,16 @@ func (p *PowerSaving) takeOut(ctx context.Context, v *view, names []string, text
 // resolve for ten seconds, one after the other and with all else waiting (seen on
 // 22.05). It forgets the address when it powers the node down.
 func (p *PowerSaving) settleNowhere(ctx context.Context, v *view, names []string) error {
-	var failed []error
+	var places []Place
 	for _, name := range names {
-		if n := v.states[name]; n.Address != "" && !strings.EqualFold(n.Address, n.Name) {
-			continue
+		if n := v.states[name]; n.Address == "" || strings.EqualFold(n.Address, n.Name) {
+			places = append(places, Place{Node: name, Address: nowhere})
 		}
-		err := p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: []string{name}, Address: nowhere})
-		if errors.Is(err, autoscale.ErrUnavailable) {
-			return err
-		}
-		failed = append(failed, err)
 	}
-	return errors.Join(failed...)
+	if len(places) == 0 {
+		return nil
+	}
+	return p.Cluster.PlaceNodes(ctx, places)
 }
 
 // putBack returns the nodes of an offering whose time is over. While it is on trial, and
