@@ -126,20 +126,30 @@ func newWhyDocument(cluster string, r loop.Report, job string) whyDocument {
 		At: r.At, Cluster: cluster, Job: job, Problems: s.problems(), Hold: anyReason(r.Plan.Hold),
 		Jobs: []whyJob{}, Operations: []statusOperation{}, Nodes: []whyNode{},
 	}
-	demand := r.Observation.Demand
-	for i := range r.Plan.Outcomes {
-		o := &r.Plan.Outcomes[i]
-		for m := o.From; m < o.To; m++ {
-			if member := demand.Classes[o.Class].Members[m]; isMeant(demand, job, member.ID) {
-				d.Jobs = append(d.Jobs, s.pendingJob(s.job(r.Plan.Job(demand, o, m)), member))
-			}
-		}
+	d.Jobs = append(d.Jobs, s.meant(job)...)
+	for end := strings.LastIndexAny(job, ".["); end > 0 && len(d.Jobs) == 0; end = strings.LastIndexAny(job, ".[") {
+		job = job[:end] // schedulers write 12[3].server or 12.3 of what the queue may tell by less
+		d.Jobs = append(d.Jobs, s.meant(job)...)
 	}
-	d.Jobs = append(d.Jobs, runningJobs(demand, job)...)
-	slices.SortStableFunc(d.Jobs, func(a, b whyJob) int { return compareNatural(a.ID, b.ID) })
 	d.operations(r)
 	d.nodes(s)
 	return d
+}
+
+// meant are the jobs that are meant by an id, those that wait and those that run.
+func (s *summary) meant(asked string) (jobs []whyJob) {
+	plan, demand := s.report.Plan, s.report.Observation.Demand
+	for i := range plan.Outcomes {
+		o := &plan.Outcomes[i]
+		for m := o.From; m < o.To; m++ {
+			if member := demand.Classes[o.Class].Members[m]; isMeant(demand, asked, member.ID) {
+				jobs = append(jobs, s.pendingJob(s.job(plan.Job(demand, o, m)), member))
+			}
+		}
+	}
+	jobs = append(jobs, runningJobs(demand, asked)...)
+	slices.SortStableFunc(jobs, func(a, b whyJob) int { return compareNatural(a.ID, b.ID) })
+	return jobs
 }
 
 // standsFor tells whether an id is what was asked for, or a task of the array that was.

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"autoscaled/autoscale"
+	"autoscaled/autoscale/loop"
 )
 
 // A task of an array is meant by what users call it, by Slurm's own number, and by the array;
@@ -28,4 +29,20 @@ func TestJobsAreMeantByTheirNames(t *testing.T) {
 	require.False(t, isMeant(d, "9_2", "9"))
 	require.False(t, isMeant(d, "5", "51"))
 	require.EqualValues(t, "7_1/2", d.Called("13/2"))
+}
+
+// Of what a scheduler's own commands call a job as much counts as the queue tells.
+func TestJobsAreMeantByTheirSchedulersWords(t *testing.T) {
+	var r loop.Report
+	r.Observation.Demand = autoscale.Demand{Vouched: true, Use: map[string]autoscale.HostUse{"exec-1": {Jobs: []autoscale.JobID{"12[3]", "7", "a.b"}}}}
+	for asked, want := range map[string]autoscale.JobID{"12[3].pbs1": "12[3]", "12[].pbs1": "12[3]", "12": "12[3]", "7.pbs1.example.com": "7", "7.2": "7", "a.b": "a.b", "8.pbs1": "", "a": "a.b", ".7": "", "[": ""} {
+		d := newWhyDocument("demo", r, asked)
+		require.Equal(t, asked, d.Job)
+		if want == "" {
+			require.Empty(t, d.Jobs, asked)
+			continue
+		}
+		require.Len(t, d.Jobs, 1, asked)
+		require.Equal(t, want, d.Jobs[0].ID, asked)
+	}
 }
