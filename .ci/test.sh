@@ -121,15 +121,15 @@ gridengine_here() {
     "$GO" test -count=1 -timeout "$test_timeout" ./internal/gelab -gridengine
 }
 
-# slurm_of_trixie runs the tests of dynamic nodes with the Slurm of Debian 13, from
-# a folder of its own.
+# slurm_of_trixie runs the tests of dynamic nodes, one of power saving and one of each
+# version of slurmrestd's API with the Slurm of Debian 13, from a folder of its own.
 slurm_of_trixie() {
     [ "$(id -u)" -eq 0 ] || { left_out 'a private Slurm needs root'; return; }
     local root status=0
     root=$(mktemp -d)
     chmod 755 "$root"
     if debootstrap --variant=minbase --include=slurmctld,slurmd,slurm-client,slurmrestd,slurm-wlm-jwt-plugin,munge trixie "$root" >"$root.log" 2>&1; then
-        "$GO" test -count=1 -timeout "$test_timeout" -parallel 4 ./internal/slurmlab -run Dynamic -slurm-root="$root" || status=$?
+        "$GO" test -count=1 -timeout "$test_timeout" -parallel 6 ./internal/slurmlab -slurm -run 'Dynamic|TestGang$|TestReadEveryVersion' -slurm-root="$root" || status=$?
     else
         tail -n 3 "$root.log" >&2
         left_out 'debootstrap could not fetch Debian 13' || status=$?

@@ -12,6 +12,7 @@
 //	go test ./internal/slurmlab -slurm
 //	go test ./internal/slurmlab -slurm-root=FOLDER
 //
-// the second with the Slurm of a folder that debootstrap made. They build the program and let it
+// the second with the Slurm of a folder that debootstrap made, for dynamic nodes and slurmrestd;
+// with -slurm as well it runs all of them. They build the program and let it
 // serve the private Slurm.
 package slurmlab

@@ -14,7 +14,7 @@ import (
 
 var (
 	withSlurm = flag.Bool("slurm", false, "run the tests that need this system's Slurm")
-	slurmRoot = flag.String("slurm-root", "", "run the tests of dynamic nodes with the Slurm of this folder, made by debootstrap")
+	slurmRoot = flag.String("slurm-root", "", "run the tests of dynamic nodes, and with -slurm all, with the Slurm of this folder, made by debootstrap")
 )
 
 // programPath is in the environment of the tests within the namespaces: the program.

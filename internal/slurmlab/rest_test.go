@@ -13,7 +13,7 @@ import (
 )
 
 // The daemon reads slurmrestd with tokens that it gets for itself, and both ways of reading tell
-// the same of nodes and partitions.
+// the same of nodes and partitions. TestReadEveryVersion compares jobs.
 func TestReadFromREST(t *testing.T) {
 	if !*withSlurm {
 		return
