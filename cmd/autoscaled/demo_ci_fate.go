@@ -9,7 +9,7 @@ import (
 
 	"autoscaled/autoscale"
 	"autoscaled/autoscale/loop"
-	"autoscaled/queue/github"
+	"autoscaled/queue/records"
 )
 
 // errDead is what the parts of a killed daemon get.
@@ -103,7 +103,7 @@ func (j mortalJournal) Save(ctx context.Context, m autoscale.Memory) error {
 
 // mortalStore is the source's store in one life.
 type mortalStore struct {
-	github.Store
+	records.Store
 	fate *ciFate
 }
 

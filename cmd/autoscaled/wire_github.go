@@ -11,6 +11,7 @@ import (
 	"autoscaled/autoscale/web"
 	"autoscaled/config"
 	"autoscaled/queue/github"
+	"autoscaled/queue/records"
 )
 
 // The names of what queues keep in the journal.
@@ -75,16 +76,16 @@ func signIn(o *github.Options, token config.SecretSource, app *config.GitHubApp)
 // note is what a queue keeps in a journal that is opened after the queue was made.
 type note struct {
 	mu    sync.Mutex
-	store github.Store
+	store records.Store
 }
 
-func (n *note) bind(store github.Store) {
+func (n *note) bind(store records.Store) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.store = store
 }
 
-func (n *note) bound() (github.Store, error) {
+func (n *note) bound() (records.Store, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.store == nil {

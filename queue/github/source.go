@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"autoscaled/autoscale"
+	"autoscaled/queue/records"
 )
 
 // SetOptions is a runner scale set that the source serves.
@@ -69,7 +68,7 @@ type SourceOptions struct {
 	// Owner names this daemon as the owner of its sessions.
 	Owner string
 	Sets  []SetOptions
-	Store Store
+	Store records.Store
 	Now   func() time.Time
 	// After is the timer of what happens in the background, in the time of Now. nil:
 	// time.After. What calls wait for before they are repeated is real time.
@@ -99,8 +98,7 @@ type Source struct {
 
 	mu      sync.Mutex // guards the fields below and those of the sets
 	running bool
-	loaded  bool
-	records map[string]record // by host in lower case
+	book    records.Book[record]
 	// strangers are runners of our sets without a record, as of the last listing, by
 	// name in lower case: the store was lost.
 	strangers map[string]Runner
@@ -120,7 +118,7 @@ func NewSource(o SourceOptions) (*Source, error) {
 	if o.After == nil {
 		o.After = time.After
 	}
-	s := &Source{options: o, kick: make(chan struct{}, 1), removing: make(chan struct{}, 1)}
+	s := &Source{options: o, book: newBook(o), kick: make(chan struct{}, 1), removing: make(chan struct{}, 1)}
 	for _, set := range o.Sets {
 		if set.PerTask.IsZero() {
 			set.PerTask = autoscale.Resources{Cores: 1}
@@ -198,55 +196,25 @@ func (s *Source) report(err error) {
 	}
 }
 
-// Store keeps what must survive a restart: one text, written whole. It holds no
-// secret.
-type Store interface {
-	// Load returns what Save wrote last, or nil.
-	Load(ctx context.Context) ([]byte, error)
-	// Save writes durably before it returns.
-	Save(ctx context.Context, text []byte) error
-}
-
-// load reads the store once; the caller holds the lock.
-func (s *Source) load(ctx context.Context) error {
-	if s.loaded {
-		return nil
-	}
-	text, err := s.options.Store.Load(ctx)
-	if err != nil {
-		return fmt.Errorf("read the records of runners: %w", err)
-	}
-	records, err := decodeRecords(text)
-	if err != nil {
-		return fmt.Errorf("read the records of runners: %w", err)
-	}
-	s.records, s.loaded = records, true
-	return nil
-}
-
 // commit changes records, durably where change says that the change matters after a
 // restart. If they can't be saved, they stay as they were.
-func (s *Source) commit(ctx context.Context, change func(records map[string]record) (durable bool)) error {
+func (s *Source) commit(ctx context.Context, change func(next map[string]record) (durable bool)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.load(ctx); err != nil {
+	err := s.book.Commit(ctx, func(next map[string]record) bool {
+		s.serial++
+		durable := change(next)
+		for host, r := range next {
+			if r.Ended && !s.book.Records[host].Ended {
+				r.endedIn = s.serial
+				next[host] = r
+			}
+		}
+		return durable
+	})
+	if err != nil {
 		return err
 	}
-	next := maps.Clone(s.records)
-	s.serial++
-	if change(next) && !s.options.DryRun {
-		// What a call brought about is saved though its caller has gone.
-		if err := s.options.Store.Save(context.WithoutCancel(ctx), encodeRecords(next)); err != nil {
-			return fmt.Errorf("save the records of runners: %w", err)
-		}
-	}
-	for host, r := range next {
-		if r.Ended && !s.records[host].Ended {
-			r.endedIn = s.serial
-			next[host] = r
-		}
-	}
-	s.records = next
 	for _, x := range s.sets {
 		x.hurryOutdated()
 	}
@@ -254,22 +222,16 @@ func (s *Source) commit(ctx context.Context, change func(records map[string]reco
 }
 
 // hosts lists, in order, the hosts of the records that are meant.
-func (s *Source) hosts(meant func(r *record) bool) (hosts []string) {
+func (s *Source) hosts(meant func(r *record) bool) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for host, r := range s.records {
-		if meant(&r) {
-			hosts = append(hosts, host)
-		}
-	}
-	slices.Sort(hosts)
-	return hosts
+	return s.book.Hosts(meant)
 }
 
 func (s *Source) record(host string) (record, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, known := s.records[host]
+	r, known := s.book.Records[host]
 	return r, known
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"autoscaled/queue/records"
 )
 
 var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
@@ -85,12 +87,12 @@ func TestWhatAListingProves(t *testing.T) {
 // Of two deletions at a time the second would take the first, which has not been answered,
 // for one whose answer was lost.
 func TestRunnersAreDeletedByOneAtATime(t *testing.T) {
-	s := &Source{removing: make(chan struct{}, 1), loaded: true, records: map[string]record{"a": {Host: "a", Runner: 7}}}
+	s := &Source{removing: make(chan struct{}, 1), book: records.Book[record]{Records: map[string]record{"a": {Host: "a", Runner: 7}}}}
 	s.removing <- struct{}{}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	require.ErrorIs(t, s.remove(ctx, []string{"a"})[0].err, ErrUnavailable)
-	require.Equal(t, record{Host: "a", Runner: 7}, s.records["a"])
+	require.Equal(t, record{Host: "a", Runner: 7}, s.book.Records["a"])
 }
 
 // What was heard before the clock was set back is as old as it is all the same.
@@ -101,4 +103,19 @@ func TestStatisticsAgeThoughTheClockIsSetBack(t *testing.T) {
 	require.NoError(t, x.unknown(noon))
 	require.NoError(t, x.unknown(noon.Add(o.Timings.Stale)))
 	require.ErrorIs(t, x.unknown(noon.Add(o.Timings.Stale+time.Second)), ErrUnavailable)
+}
+
+func TestRecordsThatCannotBe(t *testing.T) {
+	good := record{Host: "VM-1", Set: "macs", SetID: 3, Runner: 7}
+	host, err := good.check()
+	require.NoError(t, err)
+	require.Equal(t, "VM-1", host)
+	for _, spoil := range []func(*record){
+		func(r *record) { r.Host = "" }, func(r *record) { r.Set = "" }, func(r *record) { r.SetID = -1 }, func(r *record) { r.Runner = -1 },
+	} {
+		bad := good
+		spoil(&bad)
+		_, err := bad.check()
+		require.Error(t, err)
+	}
 }

@@ -23,7 +23,7 @@ func (s *Source) Demand(ctx context.Context) (autoscale.Demand, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.load(ctx); err != nil {
+	if err := s.book.Load(ctx); err != nil {
 		return autoscale.Demand{}, translate("queue of GitHub", err)
 	}
 	now := s.options.Now()
@@ -38,7 +38,7 @@ func (s *Source) Demand(ctx context.Context) (autoscale.Demand, error) {
 	}
 	var jobs []autoscale.Job
 	for _, x := range s.sets {
-		jobs = append(jobs, x.jobs(x.pending(s.records), now)...)
+		jobs = append(jobs, x.jobs(x.pending(s.book.Records), now)...)
 	}
 	return autoscale.Demand{Classes: autoscale.Intern(jobs), Use: s.use(), Vouched: true}, nil
 }
@@ -89,7 +89,7 @@ func (x *scaleSet) stillCounted(r *record) bool {
 // outdated tells that runners were seen to end of which the set's counts know nothing.
 // The caller holds the lock.
 func (x *scaleSet) outdated() bool {
-	for _, r := range x.source.records {
+	for _, r := range x.source.book.Records {
 		if r.SetID == x.id && x.stillCounted(&r) {
 			return true
 		}
@@ -134,8 +134,8 @@ func (x *scaleSet) ages(n int, now time.Time) []time.Time {
 
 // use is what all hosts of our records do; the caller holds the lock.
 func (s *Source) use() map[string]autoscale.HostUse {
-	use := make(map[string]autoscale.HostUse, len(s.records))
-	for host, r := range s.records {
+	use := make(map[string]autoscale.HostUse, len(s.book.Records))
+	for host, r := range s.book.Records {
 		var u autoscale.HostUse
 		if r.busy() {
 			u.Whole = true

@@ -17,6 +17,7 @@ var meanings = []autoscale.Meaning{
 	{Vendors: ErrInvalidInput, Ours: autoscale.ErrRejected},
 	{Vendors: ErrConflict, Ours: autoscale.ErrRejected},
 	{Vendors: ErrMalformed, Ours: autoscale.ErrMalformed},
+	{Vendors: autoscale.ErrMalformed, Ours: autoscale.ErrMalformed}, // of our own records
 }
 
 // translate says what was attempted and gives the error its meaning in the domain.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"autoscaled/autoscale"
+	"autoscaled/queue/records"
 )
 
 // Keep deletes the runners of attempts that nothing will ever use, drops their
@@ -17,7 +18,7 @@ func (s *Source) Keep(ctx context.Context, supply autoscale.Supply, open []autos
 	if s.options.DryRun {
 		return errDryRun
 	}
-	nodes := nodesByHost(supply)
+	nodes := records.NodesByHost(supply)
 	if err := s.meet(ctx, nodes); err != nil {
 		return translateAct("keep runners", err)
 	}
@@ -41,23 +42,6 @@ func (s *Source) Keep(ctx context.Context, supply autoscale.Supply, open []autos
 		return translateAct("keep runners", errors.Join(errs...))
 	}
 	return nil
-}
-
-// nodesByHost finds nodes that are not gone by what their runners are called.
-func nodesByHost(supply autoscale.Supply) map[string]*autoscale.Node {
-	nodes := map[string]*autoscale.Node{}
-	for i := range supply.Nodes {
-		n := &supply.Nodes[i]
-		if n.Phase == autoscale.PhaseGone {
-			continue
-		}
-		for _, name := range []string{n.Name, n.Host} {
-			if name != "" {
-				nodes[strings.ToLower(name)] = n
-			}
-		}
-	}
-	return nodes
 }
 
 // meet makes records for runners that were listed, have none and are our nodes'.

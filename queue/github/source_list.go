@@ -11,7 +11,7 @@ import (
 // list holds the records against the runners that GitHub has.
 func (s *Source) list(ctx context.Context) error {
 	s.mu.Lock()
-	if err := s.load(ctx); err != nil {
+	if err := s.book.Load(ctx); err != nil {
 		s.mu.Unlock()
 		return err
 	}
@@ -182,15 +182,15 @@ func (s *Source) watch(ctx context.Context) {
 func (s *Source) listingDue() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.loaded {
+	if s.book.Records == nil {
 		return false
 	}
-	for r := range maps.Values(s.records) {
+	for r := range maps.Values(s.book.Records) {
 		if r.unsettled() {
 			return true
 		}
 	}
-	return len(s.records) > 0 && s.options.Now().Sub(s.listed) >= s.options.Timings.Quiet
+	return len(s.book.Records) > 0 && s.options.Now().Sub(s.listed) >= s.options.Timings.Quiet
 }
 
 // unsettled: a listing may tell more of it.

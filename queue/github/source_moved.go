@@ -15,9 +15,9 @@ func (s *Source) Moved(by time.Duration) {
 		}
 	}
 	move(&s.listed)
-	for host, r := range s.records {
+	for host, r := range s.book.Records {
 		move(&r.Registered, &r.Over, &r.silent, &r.idle)
-		s.records[host] = r
+		s.book.Records[host] = r
 	}
 	for _, x := range s.sets {
 		move(&x.seen)

@@ -53,7 +53,7 @@ func (s *Source) notSent(attempt string, err error) error {
 // for their machines may still come.
 func (s *Source) retire(ctx context.Context, request autoscale.RequestID) error {
 	s.mu.Lock()
-	err := s.load(ctx)
+	err := s.book.Load(ctx)
 	s.mu.Unlock()
 	if err != nil || request == "" {
 		return err

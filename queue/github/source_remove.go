@@ -78,9 +78,9 @@ func (s *Source) answered(hosts []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, host := range hosts {
-		if r, known := s.records[host]; known {
+		if r, known := s.book.Records[host]; known {
 			r.sending = false
-			s.records[host] = r
+			s.book.Records[host] = r
 		}
 	}
 }
@@ -226,8 +226,8 @@ func (s *Source) adopt(ctx context.Context, node *autoscale.Node) error {
 		return translateAct("drain node "+node.Name, fmt.Errorf("%w: it has no host name", ErrConfig))
 	}
 	s.mu.Lock()
-	err := s.load(ctx)
-	_, known := s.records[strings.ToLower(node.Host)]
+	err := s.book.Load(ctx)
+	_, known := s.book.Records[strings.ToLower(node.Host)]
 	s.mu.Unlock()
 	if err != nil || known {
 		return err

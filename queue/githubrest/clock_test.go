@@ -18,7 +18,7 @@ func TestReadingsAgeThoughTheClockIsSetBack(t *testing.T) {
 	r := &repository{name: "acme/widgets", source: s}
 	r.shot.began = later
 	s.repositories = []*repository{r}
-	s.records = map[string]record{"vm-1": {Host: "vm-1", Labels: []string{"mac"}, Started: true, began: later}}
+	s.book.Records = map[string]record{"vm-1": {Host: "vm-1", Labels: []string{"mac"}, Started: true, began: later}}
 	require.NoError(t, s.unknown(noon))
 	require.NoError(t, s.unknown(noon.Add(stale)))
 	require.ErrorContains(t, s.unknown(noon.Add(stale+time.Second)), "acme/widgets was last read 5m1s ago")
@@ -38,7 +38,7 @@ func TestNothingAgesWhenTheClockIsSetForward(t *testing.T) {
 	r := &repository{name: "acme/widgets", source: s}
 	r.shot.began = noon
 	s.repositories = []*repository{r}
-	s.records = map[string]record{
+	s.book.Records = map[string]record{
 		"vm-1": {Host: "vm-1", Labels: []string{"mac"}, Started: true, began: noon},
 		"vm-2": {Host: "vm-2", Registered: noon, Over: noon, silent: noon, idle: noon},
 	}
@@ -47,6 +47,6 @@ func TestNothingAgesWhenTheClockIsSetForward(t *testing.T) {
 	list := []waiting{{job: job{ID: 7, Status: statusQueued, Labels: []string{"mac"}}}}
 	require.Empty(t, s.unseen(list, map[int64]time.Time{7: noon.Add(by - time.Second)}))
 	later := noon.Add(by)
-	require.Equal(t, record{Host: "vm-2", Registered: later, Over: later, silent: later, idle: later}, s.records["vm-2"])
-	require.True(t, s.records["vm-1"].Over.IsZero(), "what never was stays so")
+	require.Equal(t, record{Host: "vm-2", Registered: later, Over: later, silent: later, idle: later}, s.book.Records["vm-2"])
+	require.True(t, s.book.Records["vm-1"].Over.IsZero(), "what never was stays so")
 }

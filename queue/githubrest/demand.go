@@ -24,7 +24,7 @@ func (s *Source) Demand(ctx context.Context) (autoscale.Demand, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.load(ctx); err != nil {
+	if err := s.book.Load(ctx); err != nil {
 		return autoscale.Demand{}, translate("queue of GitHub", err)
 	}
 	if err := s.unknown(s.now()); err != nil {
@@ -50,10 +50,10 @@ func (s *Source) past(now time.Time) {
 			*t = now
 		}
 	}
-	for host, r := range s.records {
+	for host, r := range s.book.Records {
 		if r.began.After(now) {
 			r.began = now
-			s.records[host] = r
+			s.book.Records[host] = r
 		}
 	}
 }
@@ -167,8 +167,8 @@ func (s *Source) waiting() []waiting {
 // such runner the oldest that it can have, for which one it has is yet to be read.
 // read is when that was, by job. The caller holds the lock.
 func (s *Source) unseen(list []waiting, read map[int64]time.Time) []waiting {
-	for _, host := range slices.Sorted(maps.Keys(s.records)) {
-		r := s.records[host]
+	for _, host := range slices.Sorted(maps.Keys(s.book.Records)) {
+		r := s.book.Records[host]
 		if !r.Started || r.Job != 0 || r.began.IsZero() {
 			continue
 		}
@@ -199,7 +199,7 @@ func (o *Options) job(w waiting) autoscale.Job {
 // use is what all hosts do: those of our records, and of all other runners that have a
 // job, for a record may have been lost. The caller holds the lock.
 func (s *Source) use() map[string]autoscale.HostUse {
-	use := make(map[string]autoscale.HostUse, len(s.records)+len(s.strangers))
+	use := make(map[string]autoscale.HostUse, len(s.book.Records)+len(s.strangers))
 	for host, r := range s.strangers {
 		var u autoscale.HostUse
 		if r.Busy != nil && *r.Busy {
@@ -215,7 +215,7 @@ func (s *Source) use() map[string]autoscale.HostUse {
 			}
 		}
 	}
-	for host, r := range s.records {
+	for host, r := range s.book.Records {
 		use[host] = r.use()
 	}
 	return use

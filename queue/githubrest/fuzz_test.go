@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -79,28 +78,6 @@ func TestNextPageIsFoundInWhatGitHubWrites(t *testing.T) {
 		_, err := nextPage(link, "https://api.github.com")
 		require.ErrorIs(t, err, ErrMalformed)
 	}
-}
-
-func FuzzRecords(f *testing.F) {
-	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	f.Add(encodeRecords(map[string]record{
-		"vm-1": {Host: "VM-1", Request: "q", Pool: "ios", Labels: []string{"a"}, Runner: 7, Registered: at, Started: true, Job: 3, Repository: "acme/widgets"},
-		"vm-2": {Host: "vm-2", Deleting: true, Deleted: true, Gone: true, Ended: true, Over: at},
-	}))
-	for _, seed := range []string{"", "{}", `{"version":1,"runners":[]}`, `{"version":2}`, `{"version":1,"runners":[{"host":""}]}`, `{"version":1,"runners":[{"host":"a"},{"host":"A"}]}`, `{"version":1,"runners":[]}x`} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		records, err := decodeRecords(text)
-		if err != nil {
-			require.ErrorIs(t, err, ErrMalformed)
-			return
-		}
-		again, err := decodeRecords(encodeRecords(records))
-		require.NoError(t, err)
-		require.Equal(t, len(records), len(again))
-		require.False(t, differ(records, again))
-	})
 }
 
 func signatureOf(body []byte, secret string) string {

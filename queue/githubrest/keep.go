@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"autoscaled/autoscale"
+	"autoscaled/queue/records"
 )
 
 // Keep deletes the runners of attempts that nothing will ever use, and drops their
@@ -16,7 +17,7 @@ func (s *Source) Keep(ctx context.Context, supply autoscale.Supply, open []autos
 	if s.options.DryRun {
 		return notSent("keep runners", errDryRun)
 	}
-	nodes := nodesByHost(supply)
+	nodes := records.NodesByHost(supply)
 	if err := s.meet(ctx, nodes); err != nil {
 		return notSent("keep runners", err)
 	}
@@ -39,20 +40,6 @@ func (s *Source) Keep(ctx context.Context, supply autoscale.Supply, open []autos
 		return translateAct("keep runners", errors.Join(errs...))
 	}
 	return nil
-}
-
-// nodesByHost finds nodes that are not gone by what their runners are called.
-func nodesByHost(supply autoscale.Supply) map[string]*autoscale.Node {
-	nodes := map[string]*autoscale.Node{}
-	for i := range supply.Nodes {
-		n := &supply.Nodes[i]
-		for _, name := range []string{n.Name, n.Host} {
-			if name != "" && n.Phase != autoscale.PhaseGone {
-				nodes[strings.ToLower(name)] = n
-			}
-		}
-	}
-	return nodes
 }
 
 // meet makes records for runners that were listed, have none and are our nodes'.

@@ -97,7 +97,7 @@ func (s *Source) choose(a autoscale.Attempt) (labelSet, error) {
 		}
 		lacks[key]++
 	}
-	for _, r := range s.records {
+	for _, r := range s.book.Records {
 		if r.open() {
 			lacks[newLabelSet(r.Labels).key()]--
 		}

@@ -50,7 +50,7 @@ func (s *Source) untilDue(ctx context.Context) {
 // list holds the records against the runners that GitHub has.
 func (s *Source) list(ctx context.Context) error {
 	s.mu.Lock()
-	err := s.load(ctx)
+	err := s.book.Load(ctx)
 	s.mu.Unlock()
 	serial, at := s.moment()
 	var runners []runner

@@ -18,8 +18,8 @@ func (s *Source) Moved(by time.Duration) {
 	for _, r := range s.repositories {
 		move(&r.shot.began)
 	}
-	for host, r := range s.records {
+	for host, r := range s.book.Records {
 		move(&r.Registered, &r.Over, &r.silent, &r.idle, &r.began)
-		s.records[host] = r
+		s.book.Records[host] = r
 	}
 }

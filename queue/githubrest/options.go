@@ -1,7 +1,6 @@
 package githubrest
 
 import (
-	"context"
 	"fmt"
 	"net/url"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"autoscaled/autoscale"
 	"autoscaled/queue/github"
 	"autoscaled/queue/labels"
+	"autoscaled/queue/records"
 )
 
 // DefaultCallsPerHour leaves more than half of what GitHub gives a personal access
@@ -95,7 +95,7 @@ type Options struct {
 	WorkFolder string
 	// PerTask is what a node must have for one job. Zero: a core.
 	PerTask autoscale.Resources
-	Store   Store
+	Store   records.Store
 	Now     func() time.Time
 	// Wake is called when something changed that a decision may depend on; nil: nobody
 	// is told. It must not block.
@@ -173,13 +173,4 @@ func (o *Options) defaults() error {
 		return fmt.Errorf("%w: what is read every %s can't be stale after %s", ErrConfig, max(t.Interval, t.Relist), t.Stale)
 	}
 	return nil
-}
-
-// Store keeps what must survive a restart: one text, written whole. It holds no
-// secret.
-type Store interface {
-	// Load returns what Save wrote last, or nil.
-	Load(ctx context.Context) ([]byte, error)
-	// Save writes durably before it returns.
-	Save(ctx context.Context, text []byte) error
 }

@@ -74,7 +74,7 @@ func (r *repository) backoff() time.Duration {
 func (r *repository) look(ctx context.Context) error {
 	s := r.source
 	s.mu.Lock()
-	err := s.load(ctx)
+	err := s.book.Load(ctx)
 	s.mu.Unlock()
 	var serial int64
 	shot := snapshot{}

@@ -1,16 +1,12 @@
 package githubrest
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"autoscaled/autoscale"
+	"autoscaled/queue/records"
 )
 
 // record is what is known of one runner, that of one attempt to make a node. It is
@@ -87,62 +83,17 @@ func (r *record) lasting() lasting {
 	return lasting{r.Runner, r.Job, r.Deleting, r.Deleted, r.Gone, r.Started, r.Ended, !r.Over.IsZero()}
 }
 
-// savedRecords is the form in which the store has them.
-type savedRecords struct {
-	Version int      `json:"version"`
-	Runners []record `json:"runners"`
+func newBook(o Options) records.Book[record] {
+	return records.Book[record]{Store: o.Store, Name: "runners", Check: (*record).check, ReadOnly: o.DryRun}
 }
 
-// savedVersion is of savedRecords.
-const savedVersion = 1
-
-func encodeRecords(records map[string]record) []byte {
-	saved := savedRecords{Version: savedVersion, Runners: []record{}}
-	for _, host := range slices.Sorted(maps.Keys(records)) {
-		saved.Runners = append(saved.Runners, records[host])
-	}
-	text, err := json.Marshal(saved)
-	if err != nil {
-		panic("githubrest: runners' records can't be written: " + err.Error()) // no such type is among them
-	}
-	return text
-}
-
-// decodeRecords reads what encodeRecords wrote. Whatever it does not understand is an
-// error: a runner forgotten might be one at work.
-func decodeRecords(text []byte) (map[string]record, error) {
-	records := map[string]record{}
-	if len(text) == 0 {
-		return records, nil
-	}
-	var saved savedRecords
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&saved); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	if decoder.More() || saved.Version != savedVersion {
-		return nil, fmt.Errorf("%w: not one text of version %d", ErrMalformed, savedVersion)
-	}
-	for _, r := range saved.Runners {
-		if err := r.check(); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
-		}
-		host := strings.ToLower(r.Host)
-		if _, twice := records[host]; twice {
-			return nil, fmt.Errorf("%w: two records of runner %q", ErrMalformed, r.Host)
-		}
-		records[host] = r
-	}
-	return records, nil
-}
-
-func (r *record) check() error {
+// check refuses a record that was read and can't be.
+func (r *record) check() (host string, err error) {
 	switch {
 	case r.Host == "":
-		return errors.New("a record without host")
+		return "", errors.New("a record without host")
 	case r.Runner < 0 || r.Job < 0:
-		return fmt.Errorf("the record of runner %q has a negative id", r.Host)
+		return "", fmt.Errorf("the record of runner %q has a negative id", r.Host)
 	}
-	return nil
+	return r.Host, nil
 }

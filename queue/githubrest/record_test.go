@@ -52,3 +52,10 @@ func TestThePagesRememberedAreBounded(t *testing.T) {
 	require.Nil(t, c.find("token", "/x"))
 	require.Nil(t, c.find("another", string(rune(10*maxPages-1))))
 }
+
+func TestRecordsThatCannotBe(t *testing.T) {
+	for _, bad := range []record{{Runner: 7}, {Host: "vm", Runner: -1}, {Host: "vm", Job: -1}} {
+		_, err := bad.check()
+		require.Error(t, err)
+	}
+}

@@ -222,8 +222,8 @@ func (s *Source) adopt(ctx context.Context, node *autoscale.Node) error {
 	}
 	attempt := fmt.Sprintf("drain runner %q, of which there is no record", node.Host)
 	s.mu.Lock()
-	err := s.load(ctx)
-	_, known := s.records[strings.ToLower(node.Host)]
+	err := s.book.Load(ctx)
+	_, known := s.book.Records[strings.ToLower(node.Host)]
 	s.mu.Unlock()
 	if err != nil {
 		return notSent(attempt, err)

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"autoscaled/autoscale"
+	"autoscaled/queue/records"
 )
 
 // Source turns jobs and runners of GitHub's REST API into what the loop asks of a
@@ -28,9 +28,8 @@ type Source struct {
 
 	mu      sync.Mutex // guards the fields below and those of the repositories
 	running bool
-	loaded  bool
-	records map[string]record // by host in lower case
-	serial  int64             // counts changes of records
+	book    records.Book[record]
+	serial  int64 // counts changes of records
 	// strangers are the runners that have no record, as of the last listing, by name in
 	// lower case: other people's, or ours if the store was lost.
 	strangers map[string]runner
@@ -64,7 +63,7 @@ func newSource(o Options) (*Source, error) {
 		return nil, err
 	}
 	s := &Source{
-		options: o, client: c, kick: make(chan struct{}, 1), removing: make(chan struct{}, 1), told: make(chan struct{}),
+		options: o, client: c, book: newBook(o), kick: make(chan struct{}, 1), removing: make(chan struct{}, 1), told: make(chan struct{}),
 		strangers: map[string]runner{},
 	}
 	for _, name := range o.Repositories {
@@ -138,42 +137,16 @@ func (s *Source) heard() {
 	}
 }
 
-// load reads the store once; the caller holds the lock.
-func (s *Source) load(ctx context.Context) error {
-	if s.loaded {
-		return nil
-	}
-	text, err := s.options.Store.Load(ctx)
-	if err != nil {
-		return fmt.Errorf("read the records of runners: %w", err)
-	}
-	records, err := decodeRecords(text)
-	if err != nil {
-		return fmt.Errorf("read the records of runners: %w", err)
-	}
-	s.records, s.loaded = records, true
-	return nil
-}
-
 // commit changes records, durably where what must survive a restart has changed. If
 // they can't be saved, they stay as they were.
-func (s *Source) commit(ctx context.Context, change func(records map[string]record)) error {
+func (s *Source) commit(ctx context.Context, change func(next map[string]record)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.load(ctx); err != nil {
-		return err
-	}
-	next := maps.Clone(s.records)
-	s.serial++
-	change(next)
-	if !s.options.DryRun && differ(s.records, next) {
-		// What a call brought about is saved though its caller has gone.
-		if err := s.options.Store.Save(context.WithoutCancel(ctx), encodeRecords(next)); err != nil {
-			return fmt.Errorf("save the records of runners: %w", err)
-		}
-	}
-	s.records = next
-	return nil
+	return s.book.Commit(ctx, func(next map[string]record) (durable bool) {
+		s.serial++
+		change(next)
+		return differ(s.book.Records, next)
+	})
 }
 
 // differ tells whether records differ in what must survive a restart.
@@ -182,22 +155,16 @@ func differ(a, b map[string]record) bool {
 }
 
 // hosts lists, in order, the hosts of the records that are meant.
-func (s *Source) hosts(meant func(r *record) bool) (hosts []string) {
+func (s *Source) hosts(meant func(r *record) bool) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for host, r := range s.records {
-		if meant(&r) {
-			hosts = append(hosts, host)
-		}
-	}
-	slices.Sort(hosts)
-	return hosts
+	return s.book.Hosts(meant)
 }
 
 func (s *Source) record(host string) (record, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, known := s.records[strings.ToLower(host)]
+	r, known := s.book.Records[strings.ToLower(host)]
 	return r, known
 }
 

@@ -18,11 +18,11 @@ func (s *Source) Moved(by time.Duration) {
 	for project, at := range s.probed {
 		s.probed[project] = at.Add(by)
 	}
-	for host, r := range s.records {
+	for host, r := range s.book.Records {
 		move(&r.paused)
 		move(&r.over)
 		move(&r.lost)
 		move(&r.idle)
-		s.records[host] = r
+		s.book.Records[host] = r
 	}
 }

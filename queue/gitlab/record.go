@@ -1,16 +1,13 @@
 package gitlab
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
 	"autoscaled/autoscale"
+	"autoscaled/queue/records"
 )
 
 // record is what is known of one runner, that of one attempt to make a node. It is
@@ -49,53 +46,17 @@ func (r *record) key() string { return strings.ToLower(r.Host) }
 // open: it may be given a job, or has one, as far as is known.
 func (r *record) open() bool { return r.Runner > 0 && !r.Deleted && !r.Ended }
 
-// savedRecords is the form in which the store has them.
-type savedRecords struct {
-	Version int      `json:"version"`
-	Runners []record `json:"runners"`
+func newBook(o SourceOptions) records.Book[record] {
+	return records.Book[record]{Store: o.Store, Name: "runners", Check: (*record).check, ReadOnly: o.DryRun}
 }
 
-// savedVersion is of savedRecords.
-const savedVersion = 1
-
-func encodeRecords(records map[string]record) []byte {
-	saved := savedRecords{Version: savedVersion, Runners: []record{}}
-	for _, host := range slices.Sorted(maps.Keys(records)) {
-		saved.Runners = append(saved.Runners, records[host])
+// check refuses a record that was read and can't be.
+func (r *record) check() (host string, err error) {
+	switch {
+	case r.Host == "":
+		return "", errors.New("a record without a host")
+	case r.Runner < 0:
+		return "", fmt.Errorf("the record of runner %q has a negative id", r.Host)
 	}
-	text, err := json.Marshal(saved)
-	if err != nil {
-		panic("gitlab: runners' records can't be written: " + err.Error()) // no such type is among them
-	}
-	return text
-}
-
-// decodeRecords reads what encodeRecords wrote. Whatever it does not understand is an
-// error: a runner forgotten might be one at work.
-func decodeRecords(text []byte) (map[string]record, error) {
-	records := map[string]record{}
-	if len(text) == 0 {
-		return records, nil
-	}
-	var saved savedRecords
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&saved); err != nil {
-		return nil, err
-	}
-	if decoder.More() || saved.Version != savedVersion {
-		return nil, fmt.Errorf("not one text of version %d", savedVersion)
-	}
-	for _, r := range saved.Runners {
-		switch _, twice := records[r.key()]; {
-		case r.Host == "":
-			return nil, errors.New("a record without a host")
-		case r.Runner < 0:
-			return nil, fmt.Errorf("the record of runner %q has a negative id", r.Host)
-		case twice:
-			return nil, fmt.Errorf("two records of runner %q", r.Host)
-		}
-		records[r.key()] = r
-	}
-	return records, nil
+	return r.Host, nil
 }

@@ -3,7 +3,6 @@ package gitlab
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +10,7 @@ import (
 
 	"autoscaled/autoscale"
 	"autoscaled/queue/labels"
+	"autoscaled/queue/records"
 )
 
 // RunnerOptions say what runners the source makes.
@@ -68,7 +68,7 @@ type SourceOptions struct {
 	// MaxJobs is how many jobs a runner takes before its program ends, by its start-up
 	// script: what gitlab-runner run-single calls --max-builds. 0: one.
 	MaxJobs int
-	Store   Store
+	Store   records.Store
 	Now     func() time.Time
 	// Wake is called when something changed that a decision may depend on; nil: nobody
 	// is told. It must not block.
@@ -84,14 +84,13 @@ type SourceOptions struct {
 type Source struct {
 	SourceOptions
 
-	mu      sync.Mutex // guards what follows
-	loaded  bool
-	records map[string]record // by host in lower case
-	pools   []autoscale.Pool  // of the last tick
-	probed  map[string]time.Time
-	search  time.Time // when unknown hosts' runners were searched for last
-	pages   int       // of the list of runners, when it was read last
-	seen    Seen
+	mu     sync.Mutex // guards what follows
+	book   records.Book[record]
+	pools  []autoscale.Pool // of the last tick
+	probed map[string]time.Time
+	search time.Time // when unknown hosts' runners were searched for last
+	pages  int       // of the list of runners, when it was read last
+	seen   Seen
 }
 
 // Seen is what the last demand was made of, for metrics and explanations.
@@ -119,7 +118,7 @@ func NewSource(o SourceOptions) (*Source, error) {
 		o.PerTask = autoscale.Resources{Cores: 1}
 	}
 	o.MaxJobs = max(o.MaxJobs, 1)
-	return &Source{SourceOptions: o, records: map[string]record{}, probed: map[string]time.Time{}}, nil
+	return &Source{SourceOptions: o, book: newBook(o), probed: map[string]time.Time{}}, nil
 }
 
 func (o *SourceOptions) check() error {
@@ -158,59 +157,23 @@ func (s *Source) wake() {
 	}
 }
 
-// Store keeps what must survive a restart: one text, written whole. It holds no secret.
-type Store interface {
-	// Load returns what Save wrote last, or nil.
-	Load(ctx context.Context) ([]byte, error)
-	// Save writes durably before it returns.
-	Save(ctx context.Context, text []byte) error
-}
-
-// load reads the store once; the caller holds the lock.
-func (s *Source) load(ctx context.Context) error {
-	if s.loaded {
-		return nil
-	}
-	text, err := s.Store.Load(ctx)
-	if err != nil {
-		return fmt.Errorf("read the records of runners: %w: %w", err, autoscale.ErrUnavailable)
-	}
-	records, err := decodeRecords(text)
-	if err != nil {
-		return fmt.Errorf("read the records of runners: %w: %w", err, autoscale.ErrMalformed)
-	}
-	s.records, s.loaded = records, true
-	return nil
-}
-
 // commit changes records, durably where change says that the change matters after a
 // restart. If they can't be saved, they stay as they were.
-func (s *Source) commit(ctx context.Context, change func(records map[string]record) (durable bool)) error {
+func (s *Source) commit(ctx context.Context, change func(next map[string]record) (durable bool)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.load(ctx); err != nil {
-		return err
-	}
-	next := maps.Clone(s.records)
-	if change(next) && !s.DryRun {
-		// What a call brought about is saved though its caller has gone.
-		if err := s.Store.Save(context.WithoutCancel(ctx), encodeRecords(next)); err != nil {
-			return fmt.Errorf("save the records of runners: %w: %w", err, autoscale.ErrUnavailable)
-		}
-	}
-	s.records = next
-	return nil
+	return s.book.Commit(ctx, change)
 }
 
 // update changes one record durably; one that is gone stays so.
 func (s *Source) update(ctx context.Context, host string, change func(*record)) error {
-	return s.commit(ctx, func(records map[string]record) bool {
-		r, known := records[host]
+	return s.commit(ctx, func(next map[string]record) bool {
+		r, known := next[host]
 		if !known {
 			return false
 		}
 		change(&r)
-		records[host] = r
+		next[host] = r
 		return true
 	})
 }
@@ -219,9 +182,9 @@ func (s *Source) update(ctx context.Context, host string, change func(*record)) 
 func (s *Source) note(host string, change func(*record)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r, known := s.records[host]; known {
+	if r, known := s.book.Records[host]; known {
 		change(&r)
-		s.records[host] = r
+		s.book.Records[host] = r
 	}
 }
 
@@ -229,13 +192,11 @@ func (s *Source) note(host string, change func(*record)) {
 func (s *Source) where(ctx context.Context, meant func(r *record) bool) (list []record, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.load(ctx); err != nil {
+	if err := s.book.Load(ctx); err != nil {
 		return nil, err
 	}
-	for _, host := range slices.Sorted(maps.Keys(s.records)) {
-		if r := s.records[host]; meant(&r) {
-			list = append(list, r)
-		}
+	for _, host := range s.book.Hosts(meant) {
+		list = append(list, s.book.Records[host])
 	}
 	return list, nil
 }
@@ -246,10 +207,10 @@ func every(*record) bool { return true }
 func (s *Source) record(ctx context.Context, host string) (r record, known bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.load(ctx); err != nil {
+	if err := s.book.Load(ctx); err != nil {
 		return r, false, err
 	}
-	r, known = s.records[strings.ToLower(host)]
+	r, known = s.book.Records[strings.ToLower(host)]
 	return r, known, nil
 }
 

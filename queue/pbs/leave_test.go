@@ -28,7 +28,7 @@ func TestLeave(t *testing.T) {
 	w.keep()
 	require.Len(t, w.server.Vnodes(), 1)
 	require.Equal(t, "onprem", w.server.Vnodes()[0].Name)
-	require.Equal(t, `{"version":1,"hosts":null}`, string(w.store.text))
+	require.Equal(t, `{"version":1,"hosts":[]}`, string(w.store.text))
 	before := len(w.server.Calls())
 	w.keep()
 	require.Len(t, w.server.Calls(), before)

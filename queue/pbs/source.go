@@ -13,6 +13,7 @@ import (
 
 	"autoscaled/autoscale"
 	"autoscaled/internal/command"
+	"autoscaled/queue/records"
 )
 
 // Options say which PBS is served and how. Offer and Store are required.
@@ -30,7 +31,7 @@ type Options struct {
 	// Offer is what a node of a pool offers to jobs. false: the pool is not ours, and its
 	// nodes are not joined.
 	Offer func(pool *autoscale.Pool) (Offered, bool)
-	Store Store
+	Store records.Store
 	// DryRun only reads.
 	DryRun bool
 }
@@ -47,10 +48,10 @@ type Source struct {
 	Options
 	commands commands
 
-	mu      sync.Mutex // guards what follows
-	records map[string]record
-	nodes   []Node          // as they were told last
-	absent  map[string]bool // resources that this PBS does not know
+	mu     sync.Mutex // guards what follows
+	book   records.Book[record]
+	nodes  []Node          // as they were told last
+	absent map[string]bool // resources that this PBS does not know
 }
 
 // New checks the options. No command is run yet.
@@ -67,7 +68,7 @@ func New(o Options) (*Source, error) {
 	if o.Zone == nil {
 		o.Zone = time.Local
 	}
-	s := &Source{Options: o, absent: make(map[string]bool)}
+	s := &Source{Options: o, book: newBook(o), absent: make(map[string]bool)}
 	s.commands = commands{folder: o.Commands, timeout: o.Timeout, exec: command.Run}
 	if o.Server != "" {
 		s.commands.env = []string{"PBS_SERVER=" + o.Server}
