@@ -30,6 +30,8 @@ type Offering struct {
 	// Notice is how long it took from asking until the latest failure showed. No
 	// try follows another sooner, for its outcome would not be known yet.
 	Notice time.Duration `json:"notice,omitempty"`
+	// Rest is how long after the latest failure the queue brings no try: Demand.Rest.
+	Rest time.Duration `json:"rest,omitempty"`
 	// Class is what kind of trouble it was, and Detail the cloud's word on it.
 	Class  ErrorClass `json:"class,omitempty"`
 	Detail string     `json:"detail,omitempty"`
@@ -50,10 +52,17 @@ const (
 
 // nextProbe is when the offering may be tried again after its latest failure.
 func (o Offering) nextProbe() time.Time {
-	if o.Probed.IsZero() {
-		return o.Failed // told by the cloud: we have not tried ourselves
+	next := o.Failed
+	if o.Failures > 0 {
+		next = next.Add(o.Rest)
 	}
-	return o.Probed.Add(max(backoff(o.Failures-1), o.Notice))
+	if o.Probed.IsZero() {
+		return next // told by the cloud: we have not tried ourselves
+	}
+	if probe := o.Probed.Add(max(backoff(o.Failures-1), o.Notice)); probe.After(next) || o.Failures == 0 {
+		return probe
+	}
+	return next
 }
 
 // NextTry is when the offering may be tried again after its latest failure. Zero: it
@@ -71,8 +80,9 @@ func OfferingOf(pool PoolID, grouped bool) OfferingID { return offeringOf(pool, 
 
 // offerings folds what an observation tells of capacity into what is remembered.
 type offerings struct {
-	at  time.Time
-	all map[OfferingID]Offering
+	at   time.Time
+	rest time.Duration
+	all  map[OfferingID]Offering
 }
 
 // advanceOfferings counts failures: what the cloud tells of its buckets,
@@ -84,7 +94,7 @@ type offerings struct {
 // Of nodes that serve one job there are many, and now and then one does not boot. While
 // others do, that is no failure of the offering: it would stop a fleet for one bad VM.
 func advanceOfferings(before Memory, next *Memory, o Observation, operations []Operation) map[OfferingID]Offering {
-	f := offerings{at: o.At, all: make(map[OfferingID]Offering, len(before.Offerings))}
+	f := offerings{at: o.At, rest: o.Demand.Rest, all: make(map[OfferingID]Offering, len(before.Offerings))}
 	for id, was := range before.Offerings {
 		if o.At.Sub(was.Failed) < failureFades && was.Budget < budgetEnough {
 			was.Failed, was.Probed = past(was.Failed, o.At), past(was.Probed, o.At)
@@ -179,6 +189,10 @@ func (f offerings) count(x failure) {
 	}
 	was.Failed, was.Budget, was.Class, was.Detail = x.at, 1, x.class, x.detail
 	was.Failures++
+	was.Rest = 0
+	if x.class.Shortage() {
+		was.Rest = f.rest
+	}
 	f.all[x.of] = was
 }
 

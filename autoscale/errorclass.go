@@ -29,6 +29,13 @@ func ErrorClasses() []ErrorClass {
 	return []ErrorClass{ErrorCapacity, ErrorQuota, ErrorAuth, ErrorConfig, ErrorThrottle, ErrorBoot}
 }
 
+// Shortage tells whether a failure of the class means that other nodes of the offering can't
+// be had either. One that did not boot, or an answer that credentials were wrong, says
+// nothing of them.
+func (c ErrorClass) Shortage() bool {
+	return c == "" || c == ErrorCapacity || c == ErrorQuota || c == ErrorConfig
+}
+
 // lasts tells whether waiting does not help: somebody must mend something.
 func (c ErrorClass) lasts() bool { return c == ErrorAuth || c == ErrorConfig }
 

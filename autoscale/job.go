@@ -153,6 +153,9 @@ type Demand struct {
 	// does: one whose use is DrainDone goes at once, and every other stays however idle
 	// it is. A managed node that the queue does not list is of no use to it, and goes too.
 	Releases bool
+	// Rest is how long the queue asks for nothing of an offering that fell short, at the
+	// least: it keeps its nodes out of service meanwhile.
+	Rest time.Duration
 	// Partial is why only the jobs that hosts wait for are known, though the hosts are:
 	// the queue's list of jobs could not be read. Empty: all are known.
 	Partial string

@@ -25,8 +25,9 @@ type Cluster interface {
 	// PlaceNodes tells where nodes are. One that is refused does not keep the others from
 	// theirs.
 	PlaceNodes(ctx context.Context, places []Place) error
-	// UpdateJob sets a job's comment.
-	UpdateJob(ctx context.Context, id int64, comment string) error
+	// UpdateJob sets the comment of a job, which is called as users do: 7, or for tasks of
+	// an array 7_1 or 7_[2-5]. The number of an array stands for all its tasks.
+	UpdateJob(ctx context.Context, job, comment string) error
 	// CreateNode adds a dynamic node. One that is there already is success.
 	CreateNode(ctx context.Context, n NewNode) error
 	// DeleteNodes removes dynamic nodes. Those that are not there are success.

@@ -134,7 +134,7 @@ func TestCommandsUpdate(t *testing.T) {
 	require.NoError(t, b.UpdateNodes(t.Context(), slurm.NodeUpdate{Names: []string{"n2", "n1"}, State: "DRAIN", Reason: "autoscaled: a \"bad\"\ndisk = gone\x1b"}))
 	require.NoError(t, b.UpdateNodes(t.Context(), slurm.NodeUpdate{Names: []string{"n1"}, Address: "10.0.0.1", Host: "h1", Comment: "c"}))
 	require.NoError(t, b.UpdateNodes(t.Context(), slurm.NodeUpdate{State: "DRAIN"}), "no nodes")
-	require.NoError(t, b.UpdateJob(t.Context(), 7, "autoscaled: wait"))
+	require.NoError(t, b.UpdateJob(t.Context(), "7", "autoscaled: wait"))
 	require.NoError(t, b.Reconfigure(t.Context()))
 	require.NoError(t, b.CreateNode(t.Context(), slurm.NewNode{
 		Name: "d1", Host: "h", Address: "a", State: "CLOUD", Features: []string{"f", "g"}, CPUs: 4, Memory: 16 * autoscale.GiB, Gres: "gpu:4",

@@ -48,8 +48,7 @@ func (c *Commands) UpdateNodes(ctx context.Context, u NodeUpdate) error {
 }
 
 // UpdateJob sets a job's comment.
-func (c *Commands) UpdateJob(ctx context.Context, id int64, comment string) error {
-	job := strconv.FormatInt(id, 10)
+func (c *Commands) UpdateJob(ctx context.Context, job, comment string) error {
 	err := c.scontrol(ctx, "update", "jobid="+job, "comment="+plain(comment))
 	return changing("update job "+job, err)
 }

@@ -83,7 +83,7 @@ func (d *Dynamic) comment(ctx context.Context, s *autoscale.State, waits map[int
 			return false
 		}
 		left--
-		err := d.Cluster.UpdateJob(ctx, id, text)
+		err := d.Cluster.UpdateJob(ctx, strconv.FormatInt(id, 10), text)
 		if err != nil && !errors.Is(err, autoscale.ErrNotFound) {
 			failed = append(failed, err)
 		}

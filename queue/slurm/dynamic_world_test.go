@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -52,7 +53,11 @@ func (s *dynamicSlurm) Settings(context.Context) (slurm.Settings, error) {
 	return slurm.Settings{}, s.down
 }
 
-func (s *dynamicSlurm) UpdateJob(_ context.Context, id int64, comment string) error {
+func (s *dynamicSlurm) UpdateJob(_ context.Context, job, comment string) error {
+	id, err := strconv.ParseInt(job, 10, 64)
+	if err != nil {
+		return err
+	}
 	if s.down == nil && s.tickets != nil {
 		s.tickets.comments[id] = comment
 		s.tickets.writes++

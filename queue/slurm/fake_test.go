@@ -1,6 +1,7 @@
 package slurm_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,8 @@ type controller struct {
 	updatesLeft int
 	// rarely is how often it looks at its jobs; 0: whenever its time is set.
 	rarely time.Duration
+	// comments counts the changes of jobs' comments, and looks the answers about details.
+	comments, looks int
 	// meanwhile is what others do before the next answer about jobs' details.
 	meanwhile func()
 }
@@ -59,6 +62,16 @@ type ctlJob struct {
 	comment    string
 	restarts   int
 	array      int64
+	task       int64
+	reason     string
+}
+
+// called is what scontrol knows a job by.
+func (j *ctlJob) called() string {
+	if j.array > 0 {
+		return fmt.Sprintf("%d_%d", j.array, j.task)
+	}
+	return fmt.Sprint(j.id)
 }
 
 func newController(now time.Time, cloud *vmCloud, arrays map[string]int) *controller {
@@ -231,12 +244,12 @@ func (c *controller) Jobs(context.Context) (list []slurm.Job, err error) {
 		for _, n := range j.nodes {
 			names = append(names, n.name)
 		}
-		job := slurm.Job{ID: j.id, ArrayID: j.array, State: j.state, Partition: strings.Join(j.partitions, ","), Priority: 1, NodeCount: int64(j.count), CPUs: int64(j.count), Shared: "none", Nodes: strings.Join(names, ",")}
+		job := slurm.Job{ID: j.id, ArrayID: j.array, ArrayTask: j.task, State: j.state, Partition: strings.Join(j.partitions, ","), Priority: 1, NodeCount: int64(j.count), CPUs: int64(j.count), Shared: "none", Nodes: strings.Join(names, ",")}
 		switch {
 		case j.state == "PENDING" && j.begin.After(c.now):
 			job.Reason = "BeginTime"
 		case j.state == "PENDING":
-			job.Reason = "Resources"
+			job.Reason = cmp.Or(j.reason, "Resources")
 		case j.state != "RUNNING" && j.state != "CONFIGURING":
 			continue
 		}
@@ -250,7 +263,7 @@ func (c *controller) Nodes(context.Context) (list []slurm.Node, err error) {
 		return nil, errAway
 	}
 	for _, n := range c.nodes {
-		list = append(list, slurm.Node{Name: n.name, State: n.state(), Reason: n.reason, CPUs: 4})
+		list = append(list, slurm.Node{Name: n.name, State: n.state(), Reason: n.reason, CPUs: 4, Partitions: strings.Split(n.name, "-")[0]})
 	}
 	return list, nil
 }
@@ -262,6 +275,8 @@ func (c *controller) UpdateNodes(_ context.Context, u slurm.NodeUpdate) error {
 	for _, name := range u.Names {
 		n := c.node(name)
 		switch u.State {
+		case "":
+			n.reason = u.Reason
 		case "DOWN":
 			if n.power == "POWERING_UP" && n.address == "" {
 				c.stalls++
@@ -291,12 +306,19 @@ func (c *controller) PlaceNodes(_ context.Context, places []slurm.Place) error {
 	return nil
 }
 
-func (c *controller) UpdateJob(_ context.Context, id int64, comment string) error {
-	c.jobs[id-1].comment = comment
-	return nil
+func (c *controller) UpdateJob(_ context.Context, job, comment string) error {
+	c.comments++
+	for _, j := range c.jobs {
+		if j.called() == job {
+			j.comment = comment
+			return nil
+		}
+	}
+	return fmt.Errorf("invalid job id %s", job)
 }
 
 func (c *controller) Details(context.Context) (map[int64]slurm.JobDetail, error) {
+	c.looks++
 	if do := c.meanwhile; do != nil {
 		c.meanwhile = nil
 		do()

@@ -80,6 +80,14 @@ func (j *Job) name() string {
 	return array + "[" + j.ArrayTasks + "]"
 }
 
+// called is the job's name, or its number where it has none beside that.
+func (j *Job) called() string {
+	if name := j.name(); name != "" {
+		return name
+	}
+	return strconv.FormatInt(j.ID, 10)
+}
+
 // namesOf are the names of those jobs that have one beside their id; nil: none has.
 func namesOf(jobs []Job) (names map[autoscale.JobID]string) {
 	for i := range jobs {

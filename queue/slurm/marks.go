@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"autoscaled/autoscale"
@@ -68,7 +69,7 @@ func clearComments(ctx context.Context, c Cluster) (cleared int, err error) {
 		if !strings.HasPrefix(details[id].Comment, Mark) {
 			continue
 		}
-		if err := c.UpdateJob(ctx, id, ""); err != nil && !errors.Is(err, autoscale.ErrNotFound) {
+		if err := c.UpdateJob(ctx, strconv.FormatInt(id, 10), ""); err != nil && !errors.Is(err, autoscale.ErrNotFound) {
 			return cleared, err // one that is over needs none
 		}
 		cleared++

@@ -3,6 +3,7 @@ package slurm
 import (
 	"context"
 	"errors"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,7 +29,11 @@ func (m *marked) UpdateNodes(_ context.Context, u NodeUpdate) error {
 	return nil
 }
 
-func (m *marked) UpdateJob(_ context.Context, id int64, comment string) error {
+func (m *marked) UpdateJob(_ context.Context, job, comment string) error {
+	id, err := strconv.ParseInt(job, 10, 64)
+	if err != nil {
+		return err
+	}
 	if comment == "" {
 		m.cleared = append(m.cleared, id)
 	}

@@ -368,20 +368,3 @@ func TestPowerDaysWithFaults(t *testing.T) {
 		w.emptied(rt)
 	})
 }
-
-// What is said of an array by its own number is said of all its tasks, so that is done
-// only where all wait.
-func TestCommentsOfArrays(t *testing.T) {
-	for stock, want := range map[int][]bool{0: {true, true, true}, 1: {false, true, false}} {
-		w := newPowerWorld(t, 1, map[string]int{"htc": 3})
-		w.cloud.stock = map[string]int{"htc": stock}
-		for range 3 {
-			w.ctl.submit(1, false, time.Minute, "htc").array = 3
-		}
-		w.ticks(90 * time.Second)
-		for i, j := range w.ctl.jobs {
-			require.Equal(t, want[i], j.comment != "", "job %d with %d nodes", j.id, stock)
-		}
-		w.stop()
-	}
-}

@@ -46,7 +46,7 @@ func powerDemand(jobs, told []Job, nodes []Node, m *Mapping) autoscale.Demand {
 		r.waiting(&told[i], unclaimed)
 	}
 	r.unclaimed(nodes, unclaimed)
-	return autoscale.Demand{Classes: autoscale.Intern(r.jobs), Use: r.use, Vouched: true, Releases: true, Names: namesOf(jobs)}
+	return autoscale.Demand{Classes: autoscale.Intern(r.jobs), Use: r.use, Vouched: true, Releases: true, Rest: leastOut, Names: namesOf(jobs)}
 }
 
 // resumed tells whether Slurm wants a VM for a node: it was handed to ResumeProgram and

@@ -1,6 +1,7 @@
 package slurm
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -61,7 +62,10 @@ const probeTaken = 2 * time.Minute
 type hold struct {
 	// failed is when the offering failed; zero: it is another limit.
 	failed, until time.Time
-	text          string
+	// text is for people. Of an offering it stays until the next failure.
+	text string
+	// told: the nodes that were out before say so too.
+	told bool
 }
 
 // hopeless tells whether waiting is of no help to a job that could go elsewhere.
@@ -109,6 +113,9 @@ func (p *PowerSaving) troubleOf(v *view, n *Node) (id autoscale.OfferingID, text
 
 // hold finds out which offerings can't be had, and until when.
 func (p *PowerSaving) hold(v *view) {
+	if p.held == nil {
+		p.held, p.probes = make(map[autoscale.OfferingID]hold), make(map[autoscale.OfferingID]probe)
+	}
 	at := v.state.At
 	for i := range v.state.Supply.Pools {
 		pool := &v.state.Supply.Pools[i]
@@ -120,7 +127,7 @@ func (p *PowerSaving) hold(v *view) {
 				continue
 			}
 			o, known := v.state.Memory.Offerings[id]
-			if known && o.Failures > 0 && shortOf(o.Class) {
+			if known && o.Failures > 0 && o.Class.Shortage() {
 				p.holdOffering(id, o, at)
 			} else if h := p.held[id]; !h.failed.IsZero() {
 				delete(p.held, id) // it has come up since
@@ -135,29 +142,20 @@ func (p *PowerSaving) hold(v *view) {
 	}
 }
 
-// shortOf tells whether a failure of such a class means that other nodes of the offering
-// can't be had either. One that did not boot, or an answer that credentials were wrong,
-// says nothing of them.
-func shortOf(class autoscale.ErrorClass) bool {
-	return class == "" || class == autoscale.ErrorCapacity || class == autoscale.ErrorQuota || class == autoscale.ErrorConfig
-}
-
 func (p *PowerSaving) holdOffering(id autoscale.OfferingID, o autoscale.Offering, at time.Time) {
 	h := p.held[id]
 	if !h.failed.Equal(o.Failed) {
 		delete(p.probes, id) // it failed, or was none
 		h = hold{failed: o.Failed}
 	}
-	h.until = o.Failed.Add(leastOut)
+	h.until = o.Failed.Add(leastOut) // if the failure was recorded without Rest
 	if next := o.NextTry(); next.After(h.until) {
 		h.until = next
 	}
-	class := o.Class
-	if class == "" {
-		class = autoscale.ErrorCapacity
+	if h.text == "" {
+		class := cmp.Or(o.Class, autoscale.ErrorCapacity)
+		h.text = sentence(autoscale.Reason{Code: autoscale.ReasonCapacity, Subject: string(id), Of: max(0, h.until.Sub(at)), Class: class, Detail: o.Detail}, at)
 	}
-	r := autoscale.Reason{Code: autoscale.ReasonCapacity, Subject: string(id), Of: max(0, h.until.Sub(at)), Class: class, Detail: o.Detail}
-	h.text = sentence(r, at)
 	p.held[id] = h
 }
 

@@ -3,8 +3,6 @@ package slurm
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,11 +24,17 @@ type telling struct {
 	// comments are ours, by job, and what they say without times. nil: those of an
 	// earlier daemon were not looked for yet.
 	comments map[int64]string
+	// theirs are the waiting jobs that have a comment of somebody else's.
+	theirs map[int64]bool
+	// begun are the tasks of arrays that were looked at since they left the tasks that
+	// wait: these had our comment, and gave it to them.
+	begun map[int64]bool
 	outs
 }
 
-// wait is why a job waits.
+// wait is why a job waits: in our words where there are any, else for a reason.
 type wait struct {
+	text   string
 	reason autoscale.Reason
 	// names are the nodes that it waits for; none: it is pending.
 	names []string
@@ -39,8 +43,8 @@ type wait struct {
 }
 
 // Report tells users why they wait: in the comment of each job that waits for nodes which
-// can't be had now, and of each pending one that nothing in the cloud could serve. A
-// user's own comment stays. Nodes that can't be had for a while are taken out of service
+// can't be had now or are out of service for that, and of each pending one that nothing in
+// the cloud could serve. A user's own comment stays. Nodes that can't be had for a while are taken out of service
 // (see [PowerSaving.settle]), so that jobs go elsewhere.
 func (p *PowerSaving) Report(ctx context.Context, s autoscale.State, plan autoscale.Plan) error {
 	p.mu.Lock()
@@ -55,6 +59,8 @@ func (p *PowerSaving) Report(ctx context.Context, s autoscale.State, plan autosc
 	if !v.jobsKnown {
 		return nil // whose nodes they are is not known
 	}
+	p.hold(&v)
+	p.addPending(&v)
 	details, err := p.detailsFor(ctx, &v)
 	if err != nil {
 		return err
@@ -79,8 +85,8 @@ type view struct {
 	on map[string][]int64
 	// alive are the names, in lower case, behind which a VM is, or is asked for.
 	alive map[string]bool
-	// waiting are the tasks of each array that wait, and others those that don't.
-	waiting, others map[int64]int
+	// others are the tasks of each array that have nodes.
+	others map[int64]int
 	// standing are those behind which any record is, on its way out too.
 	standing map[string]bool
 	// leaving tells that some VM is on its way out: what it takes of limits is not free yet.
@@ -91,17 +97,15 @@ type view struct {
 func (v *view) look() {
 	v.states = statesOf(v.nodes)
 	v.byID, v.on, v.alive = make(map[int64]*Job, len(v.jobs)), make(map[string][]int64), make(map[string]bool)
-	v.standing, v.waiting, v.others = make(map[string]bool), make(map[int64]int), make(map[int64]int)
+	v.standing, v.others = make(map[string]bool), make(map[int64]int)
 	for i := range v.jobs {
 		j := &v.jobs[i]
 		v.byID[j.ID] = j
-		if _, waits := v.waits[j.ID]; j.ArrayID > 0 && waits {
-			v.waiting[j.ArrayID]++
-		} else if j.ArrayID > 0 {
-			v.others[j.ArrayID]++
-		}
 		if !occupies(j) {
 			continue
+		}
+		if j.ArrayID > 0 {
+			v.others[j.ArrayID]++
 		}
 		names, _ := Expand(j.Nodes) // what can't be read names no node that is acted on
 		for _, name := range names {
@@ -204,111 +208,31 @@ func unservable(s *autoscale.Shape, pools []autoscale.Pool) (why autoscale.Reaso
 	return why, true
 }
 
-// detailsFor asks about jobs where one is to be acted on, or once at the start, when an
-// earlier daemon may have left comments. nil: nobody needs to know.
-func (p *PowerSaving) detailsFor(ctx context.Context, v *view) (map[int64]JobDetail, error) {
-	if p.Details == nil {
-		return nil, nil
-	}
-	news := p.comments == nil
-	for id, w := range v.waits {
-		if p.comments[id] != sentenceKey(w.reason) || len(w.names) > 0 {
-			news = true
-		}
-	}
-	for id := range p.comments {
-		news = news || v.isOver(id) && occupies(v.byID[id])
-	}
-	if !news {
-		return nil, nil
-	}
-	details, err := p.Details.Details(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if p.comments == nil {
-		p.comments = make(map[int64]string)
-		for id, d := range details {
-			if strings.HasPrefix(d.Comment, Mark) {
-				p.comments[id] = ""
-			}
-		}
-	}
-	return details, nil
-}
-
-// comment writes the comments that changed, and clears those whose time is over: their
-// job runs, or nodes are on their way for it. A pending job keeps its, for that is why it
-// was put back. One of an array's tasks has the array's own number, and what is said of
-// that is said of all tasks: it is told only where all of them wait.
-func (p *PowerSaving) comment(ctx context.Context, v *view) error {
-	if p.Details == nil {
-		return nil
-	}
-	var failed []error
-	left := maxComments
-	for _, id := range slices.Sorted(maps.Keys(v.waits)) {
-		w := v.waits[id]
-		key := sentenceKey(w.reason)
-		old, ours := p.comments[id]
-		j := v.byID[id]
-		if left == 0 || ours && old == key || j == nil || v.details == nil || j.ID == j.ArrayID && v.others[id] > 0 {
-			continue
-		}
-		d, known := v.details[id]
-		if !known || d.Comment != "" && !strings.HasPrefix(d.Comment, Mark) {
-			continue
-		}
-		left--
-		if err := p.Cluster.UpdateJob(ctx, id, Mark+p.sentence(&w, v.state.At)); err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		p.comments[id] = key
-	}
-	failed = append(failed, p.clearComments(ctx, v, left))
-	return errors.Join(failed...)
-}
-
-// isOver tells whether nothing of a job waits any more, as far as we told its user.
-func (v *view) isOver(id int64) bool {
-	_, waits := v.waits[id]
-	j := v.byID[id]
-	return j != nil && !waits && !j.Is("PENDING") && (j.ID != j.ArrayID || v.waiting[id] == 0)
-}
-
-// clearComments clears at most so many comments whose time is over. One that somebody
-// wrote over ours is theirs.
-func (p *PowerSaving) clearComments(ctx context.Context, v *view, left int) error {
-	var failed []error
-	for _, id := range slices.Sorted(maps.Keys(p.comments)) {
-		j := v.byID[id]
-		if j != nil && !v.isOver(id) {
-			continue
-		}
-		if j != nil && occupies(j) && strings.HasPrefix(v.details[id].Comment, Mark) {
-			if left == 0 {
-				continue
-			}
-			left--
-			if err := p.Cluster.UpdateJob(ctx, id, ""); err != nil && !errors.Is(err, autoscale.ErrNotFound) {
-				failed = append(failed, err)
-				continue
-			}
-		}
-		delete(p.comments, id)
-	}
-	return errors.Join(failed...)
-}
-
 // sentenceKey is what makes a reason another one, without the times that pass.
 func sentenceKey(r autoscale.Reason) string {
 	r.For, r.Of, r.Have, r.Need = 0, 0, 0, 0
 	return string(r.Code) + "|" + r.Subject + "|" + string(r.Class) + "|" + r.Detail + "|" + strconv.FormatInt(r.Want, 10)
 }
 
-// sentence is why a job waits, for users. Of an offering that is held all hear the same.
+// key is what makes what a job is told another thing.
+func (p *PowerSaving) key(w *wait, at time.Time) string {
+	if text := p.said(w, at); text != "" {
+		return text
+	}
+	return sentenceKey(w.reason)
+}
+
+// sentence is why a job waits, for users.
 func (p *PowerSaving) sentence(w *wait, at time.Time) string {
+	if text := p.said(w, at); text != "" {
+		return text
+	}
+	return sentence(w.reason, at)
+}
+
+// said is what is said already where a job waits: of an offering that is held all hear the
+// same. Empty: nothing is.
+func (p *PowerSaving) said(w *wait, at time.Time) string {
 	switch w.reason.Code {
 	case autoscale.ReasonCapacity, autoscale.ReasonNameTaken:
 		for _, id := range w.of {
@@ -317,7 +241,7 @@ func (p *PowerSaving) sentence(w *wait, at time.Time) string {
 			}
 		}
 	}
-	return sentence(w.reason, at)
+	return w.text
 }
 
 // sentence is a reason for users, who read it whenever they look: with the time of the

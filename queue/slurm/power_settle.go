@@ -13,10 +13,6 @@ import (
 
 // settle takes nodes out of service and returns them.
 func (p *PowerSaving) settle(ctx context.Context, v *view) error {
-	if p.held == nil {
-		p.held, p.probes = make(map[autoscale.OfferingID]hold), make(map[autoscale.OfferingID]probe)
-	}
-	p.hold(v)
 	lists := p.sort(v, p.giveUp(v))
 	if err := p.lookAgain(ctx, v, &lists); err != nil {
 		return err
@@ -27,6 +23,9 @@ func (p *PowerSaving) settle(ctx context.Context, v *view) error {
 	}
 	if len(lists.again) > 0 {
 		failed = append(failed, p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: lists.again, State: "POWER_DOWN"}))
+	}
+	for _, id := range sortedKeys(lists.renewed) {
+		failed = append(failed, p.renew(ctx, id, lists.renewed[id]))
 	}
 	for _, id := range sortedKeys(lists.back) {
 		failed = append(failed, p.putBack(ctx, v, id, lists.back[id]))
@@ -42,6 +41,8 @@ type lists struct {
 	again []string
 	// back are those that nothing keeps out any more. Of some no offering is known.
 	back map[autoscale.OfferingID][]string
+	// renewed are those that are out and have the words of an earlier failure.
+	renewed map[autoscale.OfferingID][]string
 	// expired are those that did not come up in time, long ago.
 	expired []string
 }
@@ -54,8 +55,10 @@ func (l *lists) each(change func(names []string) []string) {
 			byText[text] = change(names)
 		}
 	}
-	for id, names := range l.back {
-		l.back[id] = change(names)
+	for _, byID := range []map[autoscale.OfferingID][]string{l.back, l.renewed} {
+		for id, names := range byID {
+			byID[id] = change(names)
+		}
 	}
 }
 
@@ -88,7 +91,7 @@ func (p *PowerSaving) lookAgain(ctx context.Context, v *view, l *lists) error {
 func (p *PowerSaving) sort(v *view, gone map[string][]string) lists {
 	seen := p.expired
 	p.expired = make(map[string]time.Time)
-	l := lists{gone: gone, down: make(map[string][]string), back: make(map[autoscale.OfferingID][]string)}
+	l := lists{gone: gone, down: make(map[string][]string), back: make(map[autoscale.OfferingID][]string), renewed: make(map[autoscale.OfferingID][]string)}
 	going := make(map[string]bool)
 	for _, names := range gone {
 		for _, name := range names {
@@ -117,6 +120,8 @@ func (p *PowerSaving) sort(v *view, gone map[string][]string) lists {
 			l.again = append(l.again, n.Name)
 		case out && spare(n) && p.probes[id].node != n.Name:
 			l.down[text] = append(l.down[text], n.Name)
+		case out && marked && n.Is("DOWN") && !p.held[id].failed.IsZero() && !p.held[id].told && n.Reason != plain(Mark+text):
+			l.renewed[id] = append(l.renewed[id], n.Name)
 		case marked && (suspended(n) || n.Is("DOWN")) && !out:
 			l.back[id] = append(l.back[id], n.Name)
 		}
@@ -205,6 +210,20 @@ func (p *PowerSaving) settleNowhere(ctx context.Context, v *view, names []string
 	return p.Cluster.PlaceNodes(ctx, places)
 }
 
+// renew gives nodes that are out since an earlier failure the words of the latest, once.
+func (p *PowerSaving) renew(ctx context.Context, id autoscale.OfferingID, names []string) error {
+	h := p.held[id]
+	if len(names) == 0 {
+		return nil
+	}
+	if err := p.Cluster.UpdateNodes(ctx, NodeUpdate{Names: names, Reason: Mark + h.text}); err != nil {
+		return err
+	}
+	h.told = true
+	p.held[id] = h
+	return nil
+}
+
 // putBack returns the nodes of an offering whose time is over. While it is on trial, and
 // there is demand, one goes first as the probe: once it came up all follow, and likewise
 // if nothing wants it any more, or nothing took it in probeTaken.
@@ -240,8 +259,7 @@ func (p *PowerSaving) putBack(ctx context.Context, v *view, id autoscale.Offerin
 func (v *view) wantsAny(id autoscale.OfferingID) bool {
 	for i := range v.jobs {
 		j := &v.jobs[i]
-		later := j.Reason == "BeginTime" && (j.Eligible.IsZero() || j.Eligible.After(v.state.At)) // which it says until Slurm looks again
-		if !j.Is("PENDING") || later || heldBy(j) != "" {
+		if !j.Is("PENDING") || v.later(j) || heldBy(j) != "" {
 			continue
 		}
 		shape, err := shapeOf(j, v.mapping)
