@@ -44,34 +44,15 @@ func TestControlSocket(t *testing.T) {
 		Memory: autoscale.Memory{Nodes: map[autoscale.NodeID]autoscale.NodeMemory{"n": {Asked: at, IdleReads: 1}}},
 	}
 	var wakes atomic.Int32
-	var plan atomic.Pointer[json.RawMessage]
 	var stateError error
 	dir := t.TempDir()
 	client := NewClient(dir)
 	_, err := client.State(t.Context())
 	require.ErrorIs(t, err, ErrNoDaemon, "nobody has been here")
 
-	asked := make(chan PauseRequest, 1)
 	stop := serveControl(t, dir, Control{
-		Pause: func(_ context.Context, p PauseRequest) (autoscale.Pause, error) {
-			asked <- p
-			return autoscale.Pause{Pool: p.Pool, Since: at}, stateError
-		},
-		Resume: func(_ context.Context, r ResumeRequest) (Resumed, error) {
-			if r.Pool == "" {
-				return Resumed{Paused: []autoscale.Pause{{Pool: "q", Since: at}}}, nil
-			}
-			return Resumed{}, errors.New("pool " + r.Pool + " is not paused")
-		},
-		Orphans: func() (json.RawMessage, bool) { return json.RawMessage(`{"nodes":[]}`), plan.Load() != nil },
-		State:   func(context.Context) (State, error) { return state, stateError },
-		Plan: func() (json.RawMessage, bool) {
-			if p := plan.Load(); p != nil {
-				return *p, true
-			}
-			return nil, false
-		},
-		Wake: func() { wakes.Add(1) },
+		State: func(context.Context) (State, error) { return state, stateError },
+		Wake:  func() { wakes.Add(1) },
 	})
 	info, err := os.Stat(filepath.Join(dir, Socket))
 	require.NoError(t, err)
@@ -83,28 +64,6 @@ func TestControlSocket(t *testing.T) {
 	got, err := client.State(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, state, got, "every field survives")
-
-	pause, err := client.Pause(t.Context(), PauseRequest{Pool: "p", Seconds: 1.5, Why: "w"})
-	require.NoError(t, err)
-	require.Equal(t, autoscale.Pause{Pool: "p", Since: at}, pause)
-	require.Equal(t, PauseRequest{Pool: "p", Seconds: 1.5, Why: "w"}, <-asked)
-	left, err := client.Resume(t.Context(), ResumeRequest{})
-	require.NoError(t, err)
-	require.Equal(t, []autoscale.Pause{{Pool: "q", Since: at}}, left)
-	_, err = client.Resume(t.Context(), ResumeRequest{Pool: "p"})
-	require.EqualError(t, err, "ask daemon at "+filepath.Join(dir, Socket)+": pool p is not paused")
-	require.ErrorContains(t, client.tell(t.Context(), "/v1/pause", map[string]int{"pols": 1}, nil), "the request makes no sense")
-	_, err = client.Orphans(t.Context())
-	require.ErrorContains(t, err, "there was no tick yet")
-
-	_, err = client.Plan(t.Context())
-	require.EqualError(t, err, "ask daemon at "+filepath.Join(dir, Socket)+": there was no plan yet")
-	raw := json.RawMessage(`{"grow":[]}`)
-	plan.Store(&raw)
-	told, err := client.Plan(t.Context())
-	require.NoError(t, err)
-	require.JSONEq(t, string(raw), string(told))
-
 	require.NoError(t, client.Wake(t.Context()))
 	require.Equal(t, int32(1), wakes.Load())
 
@@ -116,6 +75,64 @@ func TestControlSocket(t *testing.T) {
 	stop()
 	require.NoFileExists(t, filepath.Join(dir, Socket))
 	require.ErrorIs(t, client.Wake(t.Context()), ErrNoDaemon)
+}
+
+func TestControlSocketPausesAndResumes(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	asked := make(chan PauseRequest, 1)
+	dir := t.TempDir()
+	stop := serveControl(t, dir, Control{
+		Pause: func(_ context.Context, p PauseRequest) (autoscale.Pause, error) {
+			asked <- p
+			return autoscale.Pause{Pool: p.Pool, Since: at}, nil
+		},
+		Resume: func(_ context.Context, r ResumeRequest) (Resumed, error) {
+			if r.Pool == "" {
+				return Resumed{Paused: []autoscale.Pause{{Pool: "q", Since: at}}}, nil
+			}
+			return Resumed{}, errors.New("pool " + r.Pool + " is not paused")
+		},
+	})
+	defer stop()
+	client := NewClient(dir)
+	pause, err := client.Pause(t.Context(), PauseRequest{Pool: "p", Seconds: 1.5, Why: "w"})
+	require.NoError(t, err)
+	require.Equal(t, autoscale.Pause{Pool: "p", Since: at}, pause)
+	require.Equal(t, PauseRequest{Pool: "p", Seconds: 1.5, Why: "w"}, <-asked)
+	left, err := client.Resume(t.Context(), ResumeRequest{})
+	require.NoError(t, err)
+	require.Equal(t, []autoscale.Pause{{Pool: "q", Since: at}}, left)
+	_, err = client.Resume(t.Context(), ResumeRequest{Pool: "p"})
+	require.EqualError(t, err, "ask daemon at "+filepath.Join(dir, Socket)+": pool p is not paused")
+	require.ErrorContains(t, client.tell(t.Context(), "/v1/pause", map[string]int{"pols": 1}, nil), "the request makes no sense")
+}
+
+func TestControlSocketShowsThePlan(t *testing.T) {
+	var plan atomic.Pointer[json.RawMessage]
+	dir := t.TempDir()
+	stop := serveControl(t, dir, Control{
+		Orphans: func() (json.RawMessage, bool) { return json.RawMessage(`{"nodes":[]}`), plan.Load() != nil },
+		Plan: func() (json.RawMessage, bool) {
+			if p := plan.Load(); p != nil {
+				return *p, true
+			}
+			return nil, false
+		},
+	})
+	defer stop()
+	client := NewClient(dir)
+	_, err := client.Orphans(t.Context())
+	require.ErrorContains(t, err, "there was no tick yet")
+	_, err = client.Plan(t.Context())
+	require.EqualError(t, err, "ask daemon at "+filepath.Join(dir, Socket)+": there was no plan yet")
+
+	raw := json.RawMessage(`{"grow":[]}`)
+	plan.Store(&raw)
+	told, err := client.Plan(t.Context())
+	require.NoError(t, err)
+	require.JSONEq(t, string(raw), string(told))
+	_, err = client.Orphans(t.Context())
+	require.NoError(t, err)
 }
 
 func TestControlSocketShowsTheJournal(t *testing.T) {
