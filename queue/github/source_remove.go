@@ -39,19 +39,7 @@ func (s *Source) remove(ctx context.Context, hosts []string) []outcome {
 		return fail(fmt.Errorf("%w: others are being deleted: %w", ErrUnavailable, ctx.Err()))
 	}
 	defer func() { <-s.removing }()
-	before := make([]record, len(hosts))
-	err := s.commit(ctx, func(records map[string]record) (durable bool) {
-		for i, host := range hosts {
-			r, known := records[host]
-			before[i] = r
-			if !known || r.Deleted || r.Runner == 0 {
-				continue
-			}
-			r.Deleting, r.sending, r.changed = true, true, s.serial
-			records[host], durable = r, true
-		}
-		return durable
-	})
+	before, err := s.intendAll(ctx, hosts)
 	if err != nil {
 		return fail(err)
 	}
@@ -70,6 +58,24 @@ func (s *Source) remove(ctx context.Context, hosts []string) []outcome {
 		return fail(err)
 	}
 	return outcomes
+}
+
+// intendAll saves that the runners of hosts are about to be deleted, and tells what their
+// records were before.
+func (s *Source) intendAll(ctx context.Context, hosts []string) (before []record, err error) {
+	before = make([]record, len(hosts))
+	return before, s.commit(ctx, func(records map[string]record) (durable bool) {
+		for i, host := range hosts {
+			r, known := records[host]
+			before[i] = r
+			if !known || r.Deleted || r.Runner == 0 {
+				continue
+			}
+			r.Deleting, r.sending, r.changed = true, true, s.serial
+			records[host], durable = r, true
+		}
+		return durable
+	})
 }
 
 // answered notes that no deletion of these hosts' runners is under way any more, where
