@@ -108,20 +108,6 @@ func (r Record) Wait(now time.Time) time.Duration {
 	return r.Started.Sub(r.Submitted)
 }
 
-// slowdownFloor keeps very short jobs from ruling the mean, as is customary
-// where slowdowns are compared ("bounded slowdown").
-const slowdownFloor = 10 * time.Second
-
-// Slowdown is wait plus run time over run time, runs shorter than ten seconds
-// counting as ten. It is 0 for a job that has not ended.
-func (r Record) Slowdown() float64 {
-	if r.Ended.IsZero() {
-		return 0
-	}
-	run := max(r.Ended.Sub(r.Started), slowdownFloor)
-	return max(1, float64(r.Ended.Sub(r.Submitted))/float64(run))
-}
-
 // Spread describes a set of values.
 type Spread[T cmp.Ordered] struct {
 	Count               int

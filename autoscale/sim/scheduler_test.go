@@ -231,14 +231,10 @@ func TestStopArrivalsForgetsWhatIsToCome(t *testing.T) {
 	require.Equal(t, at(100), records(s)["3"].Started)
 }
 
-func TestWaitSlowdownAndSpread(t *testing.T) {
+func TestWaitAndSpread(t *testing.T) {
 	done := Record{Submitted: at(0), Started: at(30), Ended: at(40)}
 	require.Equal(t, 30*time.Second, done.Wait(at(99)))
-	require.Equal(t, 4.0, done.Slowdown())
-	require.Equal(t, 4.0, Record{Submitted: at(0), Started: at(39), Ended: at(40)}.Slowdown(), "one second counts as ten")
-	require.Equal(t, 1.0, Record{Submitted: at(0), Started: at(0), Ended: at(1)}.Slowdown())
 	require.Equal(t, 99*time.Second, Record{Submitted: at(0)}.Wait(at(99)))
-	require.Zero(t, Record{Submitted: at(0)}.Slowdown())
 
 	values := make([]time.Duration, 0, 20)
 	for i := 20; i >= 1; i-- {

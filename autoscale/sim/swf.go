@@ -114,9 +114,6 @@ func (l *traceLine) number(column int, name string, most int64) int64 {
 	return n
 }
 
-// Runnable tells whether the trace knows enough of the job to run it again.
-func (t TraceJob) Runnable() bool { return t.Run >= 0 && t.Processors > 0 }
-
 // WholeNodes makes a job of it that takes one whole node a processor, each with
 // what perNode asks, all of them at once. Start is when the trace starts.
 func (t TraceJob) WholeNodes(start time.Time, perNode autoscale.Resources) Job {

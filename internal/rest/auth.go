@@ -4,12 +4,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"html"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 )
 
@@ -20,30 +17,6 @@ type Secret func() (string, error)
 // Static is a secret that never changes.
 func Static(value string) Secret {
 	return func() (string, error) { return value, nil }
-}
-
-// maxSecret bounds a secret file, in bytes: whatever is longer is no password.
-const maxSecret = 64 << 10
-
-// File is the content of a file, less the line end at its close. The file is
-// read for every attempt; an unreadable or empty one is an error that names it.
-func File(path string) Secret {
-	return func() (string, error) {
-		f, err := os.Open(path)
-		if err != nil {
-			return "", fmt.Errorf("read secret: %w", err)
-		}
-		defer f.Close()
-		b, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
-		if err != nil {
-			return "", fmt.Errorf("read secret: %w", err)
-		}
-		value := strings.TrimRight(string(b), "\r\n")
-		if value == "" || len(b) > maxSecret {
-			return "", fmt.Errorf("read secret: %s is empty or longer than %d bytes", path, maxSecret)
-		}
-		return value, nil
-	}
 }
 
 // Auth adds credentials to a request that is about to go out.

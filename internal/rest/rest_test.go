@@ -1,7 +1,6 @@
 package rest_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -258,24 +255,6 @@ func TestBasePathAndHeaders(t *testing.T) {
 	require.NoError(t, err)
 	for _, line := range []string{"POST /cycle%20cloud/a%2Fb?q=x+y ", "User-Agent: autoscaled/1", "Authorization: Bearer tok", "Content-Type: application/json", "\r\n\r\n[1]"} {
 		require.Contains(t, string(got), line)
-	}
-}
-
-func TestSecretFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "password")
-	secret := rest.File(path)
-	_, err := secret()
-	require.ErrorIs(t, err, os.ErrNotExist)
-	for content, want := range map[string]string{"one\n": "one", "two\r\n": "two", " three ": " three ", "four\nlines\n\n": "four\nlines"} {
-		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
-		got, err := secret()
-		require.NoError(t, err)
-		require.Equal(t, want, got, "the file is read anew each time")
-	}
-	for _, bad := range [][]byte{nil, []byte("\n"), bytes.Repeat([]byte("x"), 1<<17)} {
-		require.NoError(t, os.WriteFile(path, bad, 0o600))
-		_, err := secret()
-		require.ErrorContains(t, err, path)
 	}
 }
 

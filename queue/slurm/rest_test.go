@@ -2,6 +2,7 @@ package slurm_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -278,7 +279,7 @@ func TestRESTTokens(t *testing.T) {
 		_, err = r.Jobs(t.Context())
 		require.ErrorIs(t, err, autoscale.ErrUnauthorized)
 	}
-	r, _ = newREST(t, slurm.RESTOptions{User: "me", Token: rest.File("/nonexistent")}, nil, 38)
+	r, _ = newREST(t, slurm.RESTOptions{User: "me", Token: func() (string, error) { return "", errors.New("read secret: /nonexistent") }}, nil, 38)
 	_, err = r.Jobs(t.Context())
 	require.ErrorIs(t, err, autoscale.ErrUnauthorized)
 	require.ErrorContains(t, err, "/nonexistent")
