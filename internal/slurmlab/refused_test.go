@@ -53,11 +53,16 @@ func TestTrialSoldOut(t *testing.T) {
 	for range 40 {
 		jobs = append(jobs, l.submit("sleep 30", "-n4", "-p", "htc,hpc", "--mem=1000"))
 	}
-	l.eventually("28 nodes are down with the limit named", func() bool { return l.out("htc") == 28 })
-	ticks := w.ticks(l.soldOut("htc", stock), l.lastOut("htc"))
-	t.Logf("the last node was set DOWN %d ticks after the first refusal", ticks)
-	require.LessOrEqual(t, ticks, 2)
+	var down time.Time
+	l.eventually("28 nodes are down with the limit named", func() bool {
+		var count int
+		count, down = l.outBy("htc")
+		return count == 28
+	})
 	l.eventually("what htc has not runs in hpc", func() bool { return l.ended(jobs) == 40 })
+	ticks := w.ticks(l.soldOut("htc", stock), down)
+	require.NotZero(t, ticks)
+	require.LessOrEqual(t, ticks, 2, "ticks from the refusal to the last node's DOWN")
 	inHPC := 0
 	for _, j := range jobs {
 		require.Len(t, j.done(t), 1)
@@ -123,31 +128,26 @@ func (l *lab) tries(array string) (list []cyclecloudtest.CreateRecord) {
 // out counts the nodes of an array that are down with our mark.
 func (l *lab) out(array string) int {
 	l.t.Helper()
-	count := 0
-	for line := range strings.Lines(l.run("sinfo", "-h", "-N", "-p", array, "-o", "%N %t %E")) {
-		fields := strings.SplitN(line, " ", 3)
-		if strings.HasPrefix(fields[1], "down") && strings.HasPrefix(fields[2], "autoscaled: ") {
-			count++
-		}
-	}
+	count, _ := l.outBy(array)
 	return count
 }
 
-// lastOut is by when the last of an array's nodes was set DOWN: Slurm tells whole seconds.
-func (l *lab) lastOut(array string) (last time.Time) {
+// outBy counts them, and tells by when the last was set DOWN: Slurm tells whole seconds.
+func (l *lab) outBy(array string) (count int, last time.Time) {
 	l.t.Helper()
-	for line := range strings.Lines(l.run("sinfo", "-h", "-N", "-p", array, "-o", "%t %H")) {
-		state, at, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if !strings.HasPrefix(state, "down") {
+	for line := range strings.Lines(l.run("sinfo", "-h", "-N", "-p", array, "-o", "%t %H %E")) {
+		fields := strings.SplitN(line, " ", 3)
+		if !strings.HasPrefix(fields[0], "down") || !strings.HasPrefix(fields[2], "autoscaled: ") {
 			continue
 		}
-		down, err := time.ParseInLocation("2006-01-02T15:04:05", at, time.Local)
+		at, err := time.ParseInLocation("2006-01-02T15:04:05", fields[1], time.Local)
 		require.NoError(l.t, err)
-		if down.After(last) {
-			last = down
+		count++
+		if at = at.Add(time.Second); at.After(last) {
+			last = at
 		}
 	}
-	return last.Add(time.Second)
+	return count, last
 }
 
 // soldOut is when the cloud had been asked for more of an array than it has.
