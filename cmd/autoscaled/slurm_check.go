@@ -22,7 +22,8 @@ func newSlurmCheckCommand() *cobra.Command {
 		Long: `Reads Slurm's nodes and settings and the cloud's buckets, and tells what does not go
 together: nodes without a bucket, cores, memory and GPUs that VMs don't have, placement
 groups that are too large, settings that keep power saving from working, and CycleCloud's
-own Slurm integration at work beside us. Nothing is changed.
+own Slurm integration at work beside us. In mode dynamic: settings that keep nodes from
+being added, and partitions without the nodes that they are to have. Nothing is changed.
 
 Exit code 1: something is wrong (FAIL). Lines with warn are worth a look.`,
 		Args: cobra.NoArgs,
@@ -62,10 +63,6 @@ func checkSlurm(ctx context.Context, out io.Writer, p *parts, q *config.SlurmQue
 	if err != nil {
 		return usageError(err)
 	}
-	nodes, err := cluster.Nodes(ctx)
-	if err != nil {
-		return blindError(err)
-	}
 	settings, err := cluster.Settings(ctx)
 	if err != nil {
 		return blindError(err)
@@ -74,22 +71,53 @@ func checkSlurm(ctx context.Context, out io.Writer, p *parts, q *config.SlurmQue
 	if err != nil {
 		return blindError(err)
 	}
-	var rows []slurm.Audited
-	var findings []slurm.Finding
-	if q.Mode == "power_saving" {
-		mapping := slurmMapping(q)
-		rows, findings = slurm.Audit(nodes, &supply, &mapping)
-		count := 0
-		for i := range rows {
-			count += rows[i].Count
+	if q.Mode == "dynamic" {
+		findings, err := dynamicFindings(ctx, cluster, p, q, &settings, &supply)
+		if err != nil {
+			return err
 		}
-		findings = append(findings, slurm.AuditSettings(&settings, count)...)
-		findings = append(findings, azslurmFindings(q, &settings)...)
+		return writeFindings(out, findings)
 	}
+	nodes, err := cluster.Nodes(ctx)
+	if err != nil {
+		return blindError(err)
+	}
+	mapping := slurmMapping(q)
+	rows, findings := slurm.Audit(nodes, &supply, &mapping)
+	count := 0
+	for i := range rows {
+		count += rows[i].Count
+	}
+	findings = append(findings, slurm.AuditSettings(&settings, count)...)
+	findings = append(findings, azslurmFindings(q, &settings)...)
 	if err := writeAudit(out, rows); err != nil {
 		return err
 	}
 	return writeFindings(out, findings)
+}
+
+// dynamicFindings are of a cluster to which nodes are added.
+func dynamicFindings(ctx context.Context, cluster slurm.Cluster, p *parts, q *config.SlurmQueue, settings *slurm.Settings, supply *autoscale.Supply) ([]slurm.Finding, error) {
+	all, err := withFuture(q, cluster)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	var now slurm.Snapshot
+	if now.Nodes, err = all.Nodes(ctx); err != nil {
+		return nil, blindError(err)
+	}
+	if now.Partitions, err = all.Partitions(ctx); err != nil {
+		return nil, blindError(err)
+	}
+	policy, mapping, dynamic := p.cluster.Policy(), slurmMapping(q), dynamicSettings(q)
+	var pools []*autoscale.Pool
+	for i := range supply.Pools {
+		if pool := &supply.Pools[i]; policy.Manages(pool) && pool.Invalid == "" {
+			pools = append(pools, pool)
+		}
+	}
+	most := max(policy.Max, 1) + dynamic.Announce*len(pools)
+	return slurm.AuditDynamic(settings, now, pools, &mapping, most), nil
 }
 
 // azslurmFindings tells of CycleCloud's own integration.

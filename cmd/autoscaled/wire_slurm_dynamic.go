@@ -13,20 +13,17 @@ import (
 // addDynamicSlurm makes a queue of a Slurm cluster whose nodes come and go. Nothing is
 // sent yet.
 func (p *parts) addDynamicSlurm(q *config.SlurmQueue, cluster slurmAccess) error {
-	commands, err := slurm.NewCommands(slurm.CommandsOptions{Folder: q.Commands, Conf: q.Conf, Timeout: q.Timeout.Std()})
+	all, err := withFuture(q, cluster)
 	if err != nil {
 		return err
 	}
-	settings := config.SlurmDynamic{Register: true, Announce: 1}
-	if q.Dynamic != nil {
-		settings = *q.Dynamic
-	}
+	settings := dynamicSettings(q)
 	p.inForce = &policyInForce{}
 	p.inForce.set(p.cluster.Policy())
 	mapping := slurmMapping(q)
 	mapping.Feature = dynamicFeature(settings.Nodes)
 	source, err := slurm.NewDynamic(slurm.DynamicOptions{
-		Cluster: futureNodes{cluster, commands}, Details: cluster, Mapping: mapping, Nodes: dynamicNodes(p.inForce, &settings),
+		Cluster: all, Details: cluster, Mapping: mapping, Nodes: dynamicNodes(p.inForce, &settings),
 		All: p.inForce.adoptsAll, SelfRegistered: !settings.Register, Announce: settings.Announce,
 	})
 	if err != nil {
@@ -34,6 +31,20 @@ func (p *parts) addDynamicSlurm(q *config.SlurmQueue, cluster slurmAccess) error
 	}
 	p.queue = source
 	return nil
+}
+
+// dynamicSettings are those of the config, or its defaults.
+func dynamicSettings(q *config.SlurmQueue) config.SlurmDynamic {
+	if q.Dynamic != nil {
+		return *q.Dynamic
+	}
+	return config.SlurmDynamic{Register: true, Announce: 1}
+}
+
+// withFuture is a cluster that lists nodes in state FUTURE too.
+func withFuture(q *config.SlurmQueue, cluster slurm.Cluster) (slurm.Cluster, error) {
+	commands, err := slurm.NewCommands(slurm.CommandsOptions{Folder: q.Commands, Conf: q.Conf, Timeout: q.Timeout.Std()})
+	return futureNodes{cluster, commands}, err
 }
 
 // futureNodes reads nodes by command: slurmrestd tells of those in state FUTURE only

@@ -104,3 +104,24 @@ func TestDynamicPolicyChanges(t *testing.T) {
 	l.emptied(2)
 	require.NotEqual(t, small.output(t, 0), large.output(t, 0))
 }
+
+// Of nodes beyond MaxNodeCount Slurm knows nothing, though 22.05 says that it added them: their VMs
+// are given up, and what is wrong is told.
+func TestDynamicTooManyNodes(t *testing.T) {
+	if !dynamic() {
+		return
+	}
+	t.Parallel()
+	p := dynamicPlan(joins)
+	usual := p.slurm
+	p.slurm = func(o *Options) { usual(o); o.Lines = strings.Replace(dynamicLines, "=520", "=9", 1) }
+	l := newLab(t, p)
+	d := l.serveDynamic(dynamicQueue, "pools", "{name: htc, nodearray: htc, join_timeout: 5s}, {name: hpc, nodearray: hpc}")
+	jobs := []job{l.submit("sleep 1", "-n4"), l.submit("sleep 1", "-n4"), l.submit("sleep 1", "-n4")}
+	l.finished(1, jobs...)
+	l.emptied(len(l.created()))
+	said, err := l.command("slurm", "check", "-c", d.file)
+	require.Error(t, err)
+	require.Contains(t, said, "FAIL  MaxNodeCount  is 9, ")
+	require.Regexp(t, "beyond slurm.conf's MaxNodeCount|node table is full", d.log(), "22.05, and 24.11")
+}

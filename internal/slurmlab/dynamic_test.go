@@ -14,7 +14,7 @@ import (
 // it goes.
 
 const dynamicLines = `
-MaxNodeCount=200
+MaxNodeCount=520
 NodeSet=htcset Feature=htc
 NodeSet=hpcset Feature=hpc
 PartitionName=htc Nodes=htcset Default=YES DefMemPerCPU=1000 MaxTime=24:00:00 State=UP
@@ -83,7 +83,10 @@ func TestDynamicSingleJobs(t *testing.T) {
 		return
 	}
 	t.Parallel()
-	l, _ := newDynamicLab(t, nil)
+	l, d := newDynamicLab(t, nil)
+	said, err := l.command("slurm", "check", "-c", d.file)
+	require.NoError(t, err, said)
+	require.Empty(t, said)
 	var jobs []job
 	for range 6 {
 		jobs = append(jobs, l.submit("hostname", "-N1", "-n4"))

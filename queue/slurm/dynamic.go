@@ -58,7 +58,7 @@ type Dynamic struct {
 	supply []autoscale.Node
 	// kept are VMs that Slurm does not know and that were drained: it is not told of them.
 	kept map[autoscale.NodeID]string
-	// expected are VMs that are to add themselves and that Slurm had not heard of.
+	// expected are VMs that are to be in Slurm and were not.
 	expected []autoscale.Node
 	// outdated is why hosts are not as new ones would be, by their names in lower case.
 	outdated map[string]string
@@ -116,9 +116,8 @@ func (d *Dynamic) Demand(ctx context.Context) (autoscale.Demand, error) {
 	return d.demand, nil
 }
 
-// expect tells of VMs that are to add themselves and have not yet: of those that Slurm is told
-// of beforehand, a node in state FUTURE says so. Otherwise one that never does would count as
-// free for ever.
+// expect tells of VMs that Slurm does not know: those that add themselves and have not yet, and
+// those beyond its MaxNodeCount. Otherwise they would count as free for ever.
 func (d *Dynamic) expect() {
 	if len(d.expected) == 0 {
 		return

@@ -83,6 +83,9 @@ func (d *Dynamic) apply(ctx context.Context, c changes) error {
 		if err == nil {
 			err = d.Cluster.UpdateNodes(ctx, NodeUpdate{Names: r.names, Comment: r.comment})
 		}
+		if errors.Is(err, autoscale.ErrNotFound) {
+			err = fmt.Errorf("Slurm took scontrol create for %s and made no node, as it does beyond slurm.conf's MaxNodeCount: %w", short(r.Name), err)
+		}
 		add(err)
 	}
 	return errors.Join(failed...)
@@ -152,11 +155,11 @@ func (c *comparison) vm(vm *autoscale.Node, record *Node) {
 	if record == nil {
 		up := vm.Phase == autoscale.PhaseStarting || vm.Phase == autoscale.PhaseReady
 		_, kept := c.kept[vm.ID]
-		switch {
-		case !managed || !up || kept || vm.Address == "" || vm.Name == "":
-		case c.SelfRegistered:
-			c.expected = append(c.expected, *vm)
-		default:
+		if !managed || !up || kept || vm.Address == "" || vm.Name == "" {
+			return
+		}
+		c.expected = append(c.expected, *vm)
+		if !c.SelfRegistered {
 			c.create = append(c.create, newRecord{NewNode: pool.node(vm), names: []string{vm.Name}, comment: claim(vm.ID, true)})
 		}
 		return
