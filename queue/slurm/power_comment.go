@@ -51,7 +51,7 @@ func (p *PowerSaving) hasNews(v *view) bool {
 		return true
 	}
 	for id, w := range v.waits {
-		if len(w.names) > 0 || p.comments[id] != p.key(&w, v.state.At) && !p.theirs[id] && v.updatable(id) != "" {
+		if p.lost(v, id, &w) || p.comments[id] != p.key(&w, v.state.At) && !p.theirs[id] && v.updatable(id) != "" {
 			return true
 		}
 	}

@@ -67,6 +67,22 @@ func TestPendingJobsAreTold(t *testing.T) {
 	require.Empty(t, w.cloud.violations)
 }
 
+// Of a job that waits for what will come, such as a pool that is paused, nothing is asked
+// either once it was told.
+func TestPatientJobsAreNotAskedFor(t *testing.T) {
+	w := newPowerWorld(t, 1, map[string]int{"htc": 2})
+	defer func() { w.stop() }()
+	_, err := w.loop.Pause(t.Context(), "htc", 0, "")
+	require.NoError(t, err)
+	j := w.ctl.submit(1, true, time.Minute, "htc")
+	w.ticks(time.Minute)
+	require.Contains(t, j.comment, "paused")
+	looks := w.ctl.looks
+	w.ticks(2 * time.Minute)
+	require.Equal(t, looks, w.ctl.looks)
+	require.Equal(t, "CONFIGURING", j.state)
+}
+
 // A job that may go elsewhere, and finds a node there, is told nothing; one that lacks some of
 // its nodes is.
 func TestPendingJobsThatMayGoElsewhere(t *testing.T) {
