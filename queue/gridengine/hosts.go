@@ -71,8 +71,8 @@ func (h *Host) slots() []bool {
 	return slots
 }
 
-// QhostArguments are qhost's for what [ReadHosts] reads.
-func QhostArguments() []string { return []string{"-xml", "-q", "-j"} }
+// qhostArguments are qhost's for what [ReadHosts] reads.
+func qhostArguments() []string { return []string{"-xml", "-q", "-j"} }
 
 type wireValue struct {
 	Name  string `xml:"name,attr"`
@@ -92,7 +92,7 @@ type wireHost struct {
 	} `xml:"job"`
 }
 
-// ReadHosts reads what qhost prints with [QhostArguments]. What stands for the whole
+// ReadHosts reads what qhost prints with qhostArguments. What stands for the whole
 // cluster, "global", is left out. An error is [ErrAnswer] and tells of the host.
 func ReadHosts(text []byte) ([]Host, error) {
 	var hosts []Host

@@ -69,11 +69,11 @@ type wireJob struct {
 	BeforeAD  []string  `xml:"ad_predecessor_jobs"`
 }
 
-// QstatArguments are qstat's for what [ReadJobs] reads: all users' jobs in all states but
+// qstatArguments are qstat's for what [ReadJobs] reads: all users' jobs in all states but
 // finished, with what they ask for.
-func QstatArguments() []string { return []string{"-xml", "-u", "*", "-r"} }
+func qstatArguments() []string { return []string{"-xml", "-u", "*", "-r"} }
 
-// ReadJobs reads what qstat prints with [QstatArguments]. Times are in the daemon's own
+// ReadJobs reads what qstat prints with qstatArguments. Times are in the daemon's own
 // zone, for qstat names none. An error is [ErrAnswer] and tells of the job and what was read.
 func ReadJobs(text []byte) ([]Job, error) {
 	var (

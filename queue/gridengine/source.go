@@ -81,7 +81,7 @@ func (s *Source) Demand(ctx context.Context) (autoscale.Demand, error) {
 // read asks for hosts last: a job that starts meanwhile is then seen to run.
 func (s *Source) read(ctx context.Context) (*Reading, error) {
 	r := &Reading{}
-	text, err := s.Run(ctx, "qstat", QstatArguments()...)
+	text, err := s.Run(ctx, "qstat", qstatArguments()...)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (s *Source) read(ctx context.Context) (*Reading, error) {
 }
 
 func (s *Source) hosts(ctx context.Context) ([]Host, error) {
-	text, err := s.Run(ctx, "qhost", QhostArguments()...)
+	text, err := s.Run(ctx, "qhost", qhostArguments()...)
 	if err != nil {
 		return nil, err
 	}

@@ -318,7 +318,7 @@ func TestReasonsAreDocumented(t *testing.T) {
 		require.Contains(t, string(page), fmt.Sprintf("| `%s` | %s | %s |\n", why.Says, verdict, why.Words))
 	}
 	require.Equal(t, len(States)+len(Comments), strings.Count(string(page), "| yes |")+strings.Count(string(page), "| no |"))
-	for _, r := range Standard() {
+	for _, r := range standard {
 		require.Contains(t, string(page), fmt.Sprintf("| `%s` | `%s` |", r.Name, r.Kind))
 	}
 }

@@ -52,14 +52,11 @@ var standard = []Resource{
 	{"arch", Ignored, ""},
 }
 
-// Standard are the resources that are known without being configured.
-func Standard() []Resource { return append([]Resource(nil), standard...) }
-
 // Mapping says what PBS's names are to the planner.
 type Mapping struct {
 	// Queue is for the pools that serve a queue. false: none does. nil: all serve all.
 	Queue func(name string) (autoscale.Selector, bool)
-	// Resources are beside those of Standard, or stand in for them.
+	// Resources are beside the standard ones, or stand in for them.
 	Resources []Resource
 }
 

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// OurProgram tells whether one of Slurm's power saving programs is ours, by its name.
-func OurProgram(program string) bool { return strings.HasPrefix(path.Base(program), "autoscaled") }
+// ourProgram tells whether one of Slurm's power saving programs is ours, by its name.
+func ourProgram(program string) bool { return strings.HasPrefix(path.Base(program), "autoscaled") }
 
 // AuditSettings tells which settings keep power saving from working with us, for a
 // cluster with so many CLOUD nodes. What the settings mean is in slurm.conf's man page.
@@ -40,7 +40,7 @@ func (a *settingsAuditor) programs() {
 			a.find(false, p.key, "is not set: a node that Slurm gave up is found by looking")
 		case p.value == "":
 			a.find(true, p.key, "is not set: Slurm saves no power, and CLOUD nodes never come")
-		case !OurProgram(p.value):
+		case !ourProgram(p.value):
 			a.find(true, p.key, "is %s, which is not ours", p.value)
 		}
 	}
