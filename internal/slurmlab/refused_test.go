@@ -94,6 +94,15 @@ func TestSoldOutIsTriedByOne(t *testing.T) {
 		jobs = append(jobs, l.submit(l.hold("end"), "-n4", "-p", "htc", "--mem=1000"))
 	}
 	l.eventually("6 nodes are down with the limit named", func() bool { return l.out("htc") == 6 })
+	late := l.submit("true", "-n4", "-p", "htc", "--array=1-3")
+	own := l.submit("true", "-n4", "-p", "htc", "--comment=mine")
+	l.eventually("a job that waits behind them is told why, as the nodes say", func() bool {
+		return strings.HasPrefix(l.comment(late), "autoscaled: htc/Standard_F4s_v2 has run out (capacity); it is tried again at ")
+	})
+	require.Contains(t, l.run("sinfo", "-h", "-N", "-p", "htc", "-t", "down", "-o", "%E"), l.comment(late))
+	require.Equal(t, "mine", l.comment(own))
+	require.Contains(t, l.run("squeue", "-h", "-o", "%i"), late.id+"_[1-3]", "the array is one record still")
+	l.run("scancel", late.id, own.id)
 	before := len(l.tries("htc"))
 	l.eventually("htc is tried again", func() bool { return len(l.tries("htc")) > before })
 	require.Less(t, l.out("htc"), 6)

@@ -192,7 +192,7 @@ func TestTrialShadow(t *testing.T) {
 		script := fmt.Sprintf("#!/bin/sh\necho %s \"$@\" >>%s\nexec %s/%[1]s \"$@\"\n", name, l.Log("commands"), l.Bin())
 		require.NoError(t, os.WriteFile(filepath.Join(commands, name), []byte(script), 0o755))
 	}
-	l.start(l.configure("commands", commands, "top", "dry_run: true", "policy", "adopt: all"))
+	d := l.start(l.configure("commands", commands, "top", "dry_run: true", "policy", "adopt: all"))
 	w := l.watch()
 	var jobs []job
 	for range 5 {
@@ -211,6 +211,7 @@ func TestTrialShadow(t *testing.T) {
 	require.NotEmpty(t, served)
 	t.Logf("%d of %d resumes were in the next tick's plan; the others' names were taken, or the tick was the last", len(served), len(l.standIns.resumed))
 	require.Empty(t, w.busyRemovals())
+	require.Nil(t, d.find("slurm: hook missed"), "the hooks are the stand-in's")
 }
 
 // Cut-over and back, under an array of 500 tasks and a job on 8 nodes. Slurm's programs are set in

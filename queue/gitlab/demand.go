@@ -206,7 +206,7 @@ func (s *Source) pending(jobs []Job, looks map[string]look) (list []autoscale.Jo
 		}}
 		if job.Held = s.untaken(s.pools, job.Selector, j.Tags); job.Held != "" {
 			seen.Untaken++
-			job.Held = fmt.Sprintf("by %s: %s", match.Name, job.Held)
+			job.Held = fmt.Sprintf("it is for %s, and %s", match.Name, job.Held)
 		}
 		list = append(list, job)
 	}

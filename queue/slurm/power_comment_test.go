@@ -47,7 +47,11 @@ func TestPendingJobsAreTold(t *testing.T) {
 	require.Equal(t, writes, w.ctl.comments)
 	require.Equal(t, looks, w.ctl.looks, "nothing is asked for where nothing is new")
 
-	w.ticks(6 * time.Minute) // it was tried once more, in vain
+	w.ctl.rarely = time.Minute
+	for range 24 { // it is tried once more, in vain
+		w.tick()
+		require.Contains(t, jobs[1].comment, slurm.Mark, "one node that is tried is not enough")
+	}
 	require.NotEqual(t, reason, w.ctl.node("htc-4").reason)
 	for i := 1; i <= 4; i++ {
 		require.Equal(t, w.ctl.node("htc-4").reason, w.ctl.node(fmt.Sprint("htc-", i)).reason, "all have the words of the latest failure")
@@ -88,10 +92,13 @@ func TestPatientJobsAreNotAskedFor(t *testing.T) {
 func TestPendingJobsThatMayGoElsewhere(t *testing.T) {
 	w := dryHTC(t)
 	defer func() { w.stop() }()
-	later := w.ctl.submit(1, true, time.Hour, "htc", "hpc")
+	w.ctl.rarely = time.Hour // so that nobody takes them
+	elsewhere := w.ctl.submit(1, true, time.Hour, "htc", "hpc")
+	later := w.ctl.submit(1, true, time.Hour, "htc")
 	later.begin = w.at.Add(time.Hour)
 	large := w.ctl.submit(5, true, time.Hour, "htc", "hpc") // 4 nodes of hpc are free
 	w.tick()
+	require.Empty(t, elsewhere.comment)
 	require.Empty(t, later.comment)
 	require.Contains(t, large.comment, "htc/F4 has run out")
 }
@@ -115,6 +122,14 @@ func TestManyPendingJobsAreTold(t *testing.T) {
 		w.tick()
 		require.Equal(t, want, told())
 	}
+	for before := w.ctl.node("htc-4").reason; w.ctl.node("htc-4").reason == before; { // it fails again, and all are to be told so
+		w.tick()
+	}
+	for range 30 {
+		w.ctl.submit(1, true, time.Hour, "htc")
+	}
+	w.tick()
+	require.Equal(t, 151, told())
 }
 
 // Tasks of an array are told each for itself. One that starts takes the comment of those

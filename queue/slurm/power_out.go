@@ -62,9 +62,9 @@ const probeTaken = 2 * time.Minute
 type hold struct {
 	// failed is when the offering failed; zero: it is another limit.
 	failed, until time.Time
-	// text is for people. Of an offering it stays until the next failure.
+	// text is for people, and tells until when.
 	text string
-	// told: the nodes that were out before say so too.
+	// told: the nodes that were out before the failure say so too.
 	told bool
 }
 
@@ -152,10 +152,8 @@ func (p *PowerSaving) holdOffering(id autoscale.OfferingID, o autoscale.Offering
 	if next := o.NextTry(); next.After(h.until) {
 		h.until = next
 	}
-	if h.text == "" {
-		class := cmp.Or(o.Class, autoscale.ErrorCapacity)
-		h.text = sentence(autoscale.Reason{Code: autoscale.ReasonCapacity, Subject: string(id), Of: max(0, h.until.Sub(at)), Class: class, Detail: o.Detail}, at)
-	}
+	class := cmp.Or(o.Class, autoscale.ErrorCapacity)
+	h.text = sentence(autoscale.Reason{Code: autoscale.ReasonCapacity, Subject: string(id), Of: max(0, h.until.Sub(at)), Class: class, Detail: o.Detail}, at)
 	p.held[id] = h
 }
 

@@ -87,14 +87,19 @@ func (p *PowerSaving) prospectsOf(v *view, w wanted) (could prospects) {
 // gives tells whether Slurm could give a node to a job now. The one that was returned as
 // the probe of an offering is somebody's soon.
 func (p *PowerSaving) gives(n *Node) bool {
-	return !n.Is("DOWN") && !n.Is("DRAIN") && !n.Is("FAIL") && !works(n) && !p.isProbe(n)
+	for _, first := range p.probes {
+		if first.node == n.Name {
+			return false
+		}
+	}
+	return !n.Is("DOWN") && !n.Is("DRAIN") && !n.Is("FAIL") && !works(n)
 }
 
 // outBecause is why a node is out by our mark, or about to be, with the time of the latest
 // failure's next try; empty: it is not.
 func (p *PowerSaving) outBecause(v *view, n *Node) string {
 	marked := n.Is("DOWN") && strings.HasPrefix(n.Reason, Mark)
-	if !marked && (!spare(n) || p.isProbe(n)) {
+	if !marked && !spare(n) {
 		return ""
 	}
 	if id, text, out := p.troubleOf(v, n); out && !p.held[id].failed.IsZero() {
@@ -104,16 +109,6 @@ func (p *PowerSaving) outBecause(v *view, n *Node) string {
 		return ""
 	}
 	return strings.TrimPrefix(n.Reason, Mark)
-}
-
-// isProbe tells whether a node was returned before the others of its offering.
-func (p *PowerSaving) isProbe(n *Node) bool {
-	for _, first := range p.probes {
-		if first.node == n.Name {
-			return true
-		}
-	}
-	return false
 }
 
 func nameSet(list string) map[string]bool {
