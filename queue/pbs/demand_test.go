@@ -296,6 +296,8 @@ func TestUseOfVnodes(t *testing.T) {
 		"not joined":    {Node{State: "free"}, autoscale.HostUse{Missing: true}},
 		"lost":          {Node{State: "down", NodeID: "a"}, autoscale.HostUse{Missing: true}},
 		"no state":      {Node{NodeID: "a"}, autoscale.HostUse{Missing: true}},
+		"lost, drained": {Node{State: "down,offline", NodeID: "a", Comment: "autoscaled: drains, silent"}, autoscale.HostUse{Missing: true, Drain: autoscale.DrainOurs}},
+		"lost, admin's": {Node{State: "down,offline", NodeID: "a"}, autoscale.HostUse{Drain: autoscale.DrainForeign}},
 		"cycle's mark":  {Node{State: "offline", NodeID: "a", Comment: "cyclecloud offline"}, autoscale.HostUse{Drain: autoscale.DrainOurs}},
 		"admin's":       {Node{State: "offline", NodeID: "a"}, autoscale.HostUse{Drain: autoscale.DrainForeign}},
 		"full":          {Node{State: "job-exclusive", NodeID: "a"}, autoscale.HostUse{Whole: true}},

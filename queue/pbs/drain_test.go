@@ -2,6 +2,7 @@ package pbs
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -29,6 +30,32 @@ func TestDrain(t *testing.T) {
 	require.Equal(t, autoscale.NotDraining, w.demand().Use["exec-1"].Drain)
 	require.Zero(t, w.server.Run("pbsnodes", "-o", "exec-1").Code, "an administrator, without a word")
 	require.Equal(t, autoscale.DrainForeign, w.demand().Use["exec-1"].Drain)
+}
+
+// A host that PBS lost is drained before it goes, and is as silent as before: else it would be
+// put back into service.
+func TestDrainOfASilentHost(t *testing.T) {
+	w := newWorld(t)
+	n := w.node("1", "exec-1")
+	w.keep()
+	policy := autoscale.Policy{Pools: []autoscale.PoolPolicy{{Name: "all", Min: 1, IdleTime: time.Hour, JoinTimeout: time.Minute}}, Adopt: autoscale.AdoptAll}
+	at, memory := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC), autoscale.Memory{}
+	tick := func(after time.Duration) autoscale.Plan {
+		o := autoscale.Observation{At: at.Add(after), Supply: w.supply, Demand: w.demand()}
+		memory = autoscale.Advance(memory, o, nil, policy)
+		plan := autoscale.Decide(autoscale.State{Observation: o, Memory: memory, CanDrain: true}, policy)
+		memory = autoscale.Remember(memory, plan)
+		return plan
+	}
+	tick(0)
+	w.server.MoM()
+	tick(time.Minute)
+	require.Len(t, tick(3*time.Minute).Drain, 1)
+	require.NoError(t, w.Drain(t.Context(), []autoscale.Node{n}, "silent")[0])
+	plan := tick(4 * time.Minute)
+	require.Empty(t, plan.Undrain)
+	require.Len(t, plan.Remove, 1)
+	require.Equal(t, autoscale.ReasonJoinTimeout, plan.Remove[0].Reason.Code)
 }
 
 // Who is to go before its join is over is marked at once.

@@ -85,18 +85,19 @@ func (u *use) run(j *Job) {
 //
 //   - One that is offline is drained: by us where its comment begins with our mark. While we
 //     join it, it is missing.
-//   - One that is down, or of which the server does not know, is missing until it reports.
+//   - One that is down, or of which the server does not know, is missing until it reports,
+//     drained by us or not: one that goes because it is silent is silent still.
 //   - One without ccnodeid was not joined yet: it is missing too.
 func vnodeUse(n *Node, p *packer) (now autoscale.HostUse) {
+	now.Missing = lost(n) || n.NodeID == ""
 	switch {
-	case n.Is("offline") && joins(n):
+	case !n.Is("offline"):
+	case joins(n):
 		now.Missing = true
-	case n.Is("offline") && drainedByUs(n):
+	case drainedByUs(n):
 		now.Drain = autoscale.DrainOurs
-	case n.Is("offline"):
-		now.Drain = autoscale.DrainForeign
-	case lost(n) || n.NodeID == "":
-		now.Missing = true
+	default:
+		now.Drain, now.Missing = autoscale.DrainForeign, false
 	}
 	now.Used, now.Node = p.assigned(n), autoscale.NodeID(n.NodeID)
 	for _, state := range [...]string{"job-busy", "job-exclusive", "resv-exclusive", "busy", "provisioning", "wait-provisioning"} {
