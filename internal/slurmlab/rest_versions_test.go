@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -41,12 +42,23 @@ func TestReadEveryVersion(t *testing.T) {
 	}
 	for _, v := range versions {
 		commands, rest := l.readers(v)
-		var told [2]autoscale.Demand
-		l.eventually(fmt.Sprintf("v0.0.%d tells the same", v), func() bool {
-			told = [...]autoscale.Demand{l.read(commands), l.read(rest)}
-			return assert.ObjectsAreEqual(told[0], told[1]) // but while something changes between the two readings
-		})
-		require.Greater(t, told[0].Jobs(), 8)
+		same := func() autoscale.Demand {
+			var told [2]autoscale.Demand
+			l.eventually(fmt.Sprintf("v0.0.%d tells the same", v), func() bool {
+				told = [...]autoscale.Demand{l.read(commands), l.read(rest)}
+				return assert.ObjectsAreEqual(told[0], told[1]) // but while something changes between the two readings
+			})
+			return told[1]
+		}
+		require.Greater(t, same().Jobs(), 8)
+		// Now it is asked what changed.
+		held := l.submit("true", "-n1", "--hold")
+		for range 2 {
+			now := same()
+			require.True(t, slices.ContainsFunc(now.Classes, func(c autoscale.Class) bool {
+				return slices.ContainsFunc(c.Members, func(m autoscale.Member) bool { return string(m.ID) == held.id })
+			}))
+		}
 	}
 }
 

@@ -84,7 +84,7 @@ func (d *Dynamic) apply(ctx context.Context, c changes) error {
 			err = d.Cluster.UpdateNodes(ctx, NodeUpdate{Names: r.names, Comment: r.comment})
 		}
 		if errors.Is(err, autoscale.ErrNotFound) {
-			err = fmt.Errorf("Slurm took scontrol create for %s and made no node, as it does beyond slurm.conf's MaxNodeCount: %w", short(r.Name), err)
+			err = fmt.Errorf("scontrol create of %s was taken, and no node was made, as happens beyond slurm.conf's MaxNodeCount: %w", short(r.Name), err)
 		}
 		add(err)
 	}

@@ -250,8 +250,8 @@ func ask[T any](ctx context.Context, r *REST, since int64, kind recordKind[T]) (
 		return a, err
 	}
 	query := url.Values{}
-	if since > 0 {
-		query.Set("update_time", fmt.Sprint(since))
+	if moment := v.moment(since); since > 0 && moment != "" {
+		query.Set("update_time", moment)
 	}
 	if kind.key == nodeRecords.key && v >= flagsSince {
 		query["flags"] = []string{"ALL", "DETAIL", "MIXED", "FUTURE"} // the default, and FUTURE

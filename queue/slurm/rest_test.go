@@ -173,6 +173,20 @@ const oneJobNow = `{"jobs": [{"job_id": %d, "job_state": ["PENDING"]}], "last_up
 
 // TestRESTAsksForChanges: "nothing changed", however it is said, is what was read last,
 // and never an empty list.
+// What changed is asked for by a time, which versions take in ways of their own.
+func TestRESTAsksForChangesInEachVersion(t *testing.T) {
+	for version, want := range map[int]string{38: "?update_time=1000", 39: "", 40: "?update_time=uts1000", 41: "?update_time=uts1000", 42: "?update_time=1000"} {
+		path := fmt.Sprintf("/slurm/v0.0.%d/jobs", version)
+		r, f := newREST(t, slurm.RESTOptions{}, nil, version)
+		f.set(path, says(200, fmt.Sprintf(oneJobNow, 7, 1000)))
+		for range 2 {
+			_, err := r.Jobs(t.Context())
+			require.NoError(t, err)
+		}
+		require.Equal(t, []string{"/openapi/v3", path, path + want}, f.take())
+	}
+}
+
 func TestRESTAsksForChanges(t *testing.T) {
 	const path = "/slurm/v0.0.42/jobs"
 	r, f := newREST(t, slurm.RESTOptions{}, nil, 42)

@@ -26,6 +26,20 @@ const (
 	flagsSince      apiVersion = 42 // has flags for what nodes to tell
 )
 
+// moment writes a time, in seconds of Unix time, by which to ask what changed. Tried: v0.0.38
+// takes the number; v0.0.40 and v0.0.41 refuse it and take it with uts before it, as scontrol
+// does. v0.0.42 takes both. Empty: what the version takes was not tried, so it is asked for
+// all.
+func (v apiVersion) moment(seconds int64) string {
+	switch {
+	case v == 39:
+		return ""
+	case v == 40, v == 41:
+		return "uts" + strconv.FormatInt(seconds, 10)
+	}
+	return strconv.FormatInt(seconds, 10)
+}
+
 // agree is the newest version that both sides know.
 func (r *REST) agree(ctx context.Context) (apiVersion, error) {
 	r.mu.Lock()
