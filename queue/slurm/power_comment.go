@@ -10,8 +10,9 @@ import (
 	"autoscaled/autoscale"
 )
 
-// Comments are written and cleared record by record, by the name that users call it: told by
-// the number of an array, Slurm changes all its tasks, those that run too (tried on 22.05).
+// Comments are written and cleared record by record, by the name that users call it: the
+// number of an array stands for all its tasks, those that run too, while 7_[2-5] is what
+// waits, and stays one record (tried on 22.05).
 
 // detailsFor asks about jobs where one is to be acted on, or once at the start, when an
 // earlier daemon may have left comments. nil: nobody needs to know.
