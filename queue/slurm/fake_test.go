@@ -64,6 +64,7 @@ type ctlJob struct {
 	array      int64
 	task       int64
 	reason     string
+	features   string
 }
 
 // called is what scontrol knows a job by.
@@ -244,7 +245,7 @@ func (c *controller) Jobs(context.Context) (list []slurm.Job, err error) {
 		for _, n := range j.nodes {
 			names = append(names, n.name)
 		}
-		job := slurm.Job{ID: j.id, ArrayID: j.array, ArrayTask: j.task, State: j.state, Partition: strings.Join(j.partitions, ","), Priority: 1, NodeCount: int64(j.count), CPUs: int64(j.count), Shared: "none", Nodes: strings.Join(names, ",")}
+		job := slurm.Job{ID: j.id, ArrayID: j.array, ArrayTask: j.task, State: j.state, Partition: strings.Join(j.partitions, ","), Priority: 1, NodeCount: int64(j.count), CPUs: int64(j.count), Shared: "none", Nodes: strings.Join(names, ","), Features: j.features}
 		switch {
 		case j.state == "PENDING" && j.begin.After(c.now):
 			job.Reason = "BeginTime"
@@ -263,7 +264,7 @@ func (c *controller) Nodes(context.Context) (list []slurm.Node, err error) {
 		return nil, errAway
 	}
 	for _, n := range c.nodes {
-		list = append(list, slurm.Node{Name: n.name, State: n.state(), Reason: n.reason, CPUs: 4, Partitions: strings.Split(n.name, "-")[0]})
+		list = append(list, slurm.Node{Name: n.name, State: n.state(), Reason: n.reason, CPUs: 4, Features: "cloud", Partitions: strings.Split(n.name, "-")[0]})
 	}
 	return list, nil
 }

@@ -103,6 +103,27 @@ func TestPendingJobsThatMayGoElsewhere(t *testing.T) {
 	require.Contains(t, large.comment, "htc/F4 has run out")
 }
 
+// A job that Slurm has nodes for is not told that nothing could serve it because the configuration
+// knows no pool by its feature: neither when it is for nodes to wait, nor for its time or its array.
+func TestPendingJobsWhoseFeatureIsOnlySlurms(t *testing.T) {
+	w := newPowerWorld(t, 1, map[string]int{"htc": 1})
+	defer func() { w.stop() }()
+	w.ctl.submit(1, true, time.Hour, "htc")
+	w.ticks(10 * time.Second)
+	list := make(map[string]*ctlJob)
+	for _, name := range []string{"waits", "later", "limited", "nobody's"} {
+		list[name] = w.ctl.submit(1, true, time.Hour, "htc")
+		list[name].features = "cloud"
+	}
+	list["later"].begin = w.at.Add(time.Hour)
+	list["limited"].reason = "JobArrayTaskLimit"
+	list["nobody's"].features = "quantum"
+	w.ticks(time.Minute)
+	for name, j := range list {
+		require.Equal(t, name == "nobody's", j.comment != "", "%s: %s", name, j.comment)
+	}
+}
+
 // Many jobs are told over some ticks, those first that know nothing yet.
 func TestManyPendingJobsAreTold(t *testing.T) {
 	w := dryHTC(t)

@@ -23,12 +23,15 @@ type prospects struct {
 type wanted struct{ partition, features, required, excluded string }
 
 // addPending adds the pending jobs that wait for nodes which are out by our mark, and leaves
-// out those that Slurm has nodes for after all.
+// out those that Slurm has nodes for after all, whatever they wait for: the configuration need
+// not know their partitions and features by pools.
 func (p *PowerSaving) addPending(v *view) {
 	seen := make(map[wanted]prospects)
 	for i := range v.jobs {
 		j := &v.jobs[i]
-		if !j.Is("PENDING") || !v.awaitsNodes(j) {
+		_, waits := v.waits[j.ID]
+		awaits := v.awaitsNodes(j)
+		if !j.Is("PENDING") || !awaits && !waits {
 			continue
 		}
 		key := wanted{j.Partition, j.Features, j.RequiredNodes, j.ExcludedNodes}
@@ -38,7 +41,7 @@ func (p *PowerSaving) addPending(v *view) {
 			seen[key] = could
 		}
 		switch {
-		case could.out != "" && could.free < needOf(j).least:
+		case awaits && could.out != "" && could.free < needOf(j).least:
 			v.waits[j.ID] = wait{text: could.out}
 		case could.some:
 			delete(v.waits, j.ID)
