@@ -123,7 +123,7 @@ func TestExampleForPrometheus(t *testing.T) {
 	p.shows(`autoscaled_jobs_served{cluster="demo",reason="on_ready"}`, "1")
 	r := s.command("check", "--connect")
 	require.Zero(t, r.code, r.out+r.err)
-	require.Contains(t, r.out, "ok    queue    queries of "+server+": 1 pending job, 1 host in use")
+	require.Contains(t, r.out, "ok    queue    queries of "+server+": 1 pending job, 0 hosts in use", "elsewhere runs nothing")
 
 	e.breakDown()
 	p.shows(`autoscaled_demand_known{cluster="demo"}`, "0")
