@@ -54,6 +54,8 @@ type Dynamic struct {
 	nodes  []Node
 	demand autoscale.Demand
 	read   bool
+	// standing are the pending jobs of the last reading that nodes of slurm.conf may run.
+	standing map[int64]bool
 	// supply are the VMs of the last one told.
 	supply []autoscale.Node
 	// kept are VMs that Slurm does not know and that were drained: it is not told of them.
@@ -97,7 +99,7 @@ func (d *Dynamic) Demand(ctx context.Context) (autoscale.Demand, error) {
 	if d.read = err == nil; err != nil {
 		return autoscale.Demand{}, err
 	}
-	d.nodes, d.demand = s.Nodes, s.Demand(&d.Mapping)
+	d.nodes, d.demand, d.standing = s.Nodes, s.Demand(&d.Mapping), s.standing()
 	d.giveUp()
 	for id, name := range d.kept {
 		if _, listed := d.demand.Use[name]; listed {

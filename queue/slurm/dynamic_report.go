@@ -1,6 +1,7 @@
 package slurm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -18,10 +19,15 @@ func (d *Dynamic) Report(ctx context.Context, s autoscale.State, plan autoscale.
 	if d.Details == nil || plan.Hold.Code != "" || len(plan.Outcomes) == 0 && len(s.Demand.Classes) > 0 {
 		return nil // nothing was planned, so nobody knows
 	}
-	waits := pendingWaits(&s, &plan)
 	d.mu.Lock()
-	told := d.told
+	told, standing := d.told, d.standing
 	d.mu.Unlock()
+	waits := pendingWaits(&s, &plan)
+	for id, reason := range waits {
+		if standing[id] && (reason.Code == autoscale.ReasonNoPool || reason.Code == autoscale.ReasonNoMachine) {
+			delete(waits, id) // it waits for nodes that are none of the cloud's
+		}
+	}
 	news := told == nil
 	for id, reason := range waits {
 		news = news || told[id] != sentenceKey(reason)
@@ -66,6 +72,32 @@ func pendingWaits(s *autoscale.State, plan *autoscale.Plan) map[int64]autoscale.
 		}
 	}
 	return waits
+}
+
+// standing are the pending jobs, by id or their array's, of whose partitions one has nodes that
+// stand in slurm.conf: these may run them, whatever the cloud has.
+func (s Snapshot) standing() map[int64]bool {
+	partitions := make(map[string]bool)
+	for i := range s.Nodes {
+		if n := &s.Nodes[i]; !dynamic(n) {
+			for name := range strings.SplitSeq(n.Partitions, ",") {
+				partitions[name] = true
+			}
+		}
+	}
+	jobs := make(map[int64]bool)
+	for i := range s.Jobs {
+		j := &s.Jobs[i]
+		if !j.Is("PENDING") {
+			continue
+		}
+		for name := range strings.SplitSeq(j.Partition, ",") {
+			if partitions[name] {
+				jobs[cmp.Or(j.ArrayID, j.ID)] = true
+			}
+		}
+	}
+	return jobs
 }
 
 // comment writes what changed, at most so much in one tick, and returns what stands in

@@ -144,3 +144,27 @@ func TestDynamicTellsUsers(t *testing.T) {
 	require.NoError(t, d.Report(t.Context(), s, plan))
 	require.Equal(t, said, k.comments[1])
 }
+
+// A job that waits for nodes of slurm.conf, which are none of the cloud's, is not told that the
+// cloud has none for it.
+func TestDynamicTellsNothingOfStandingNodes(t *testing.T) {
+	k := &tickets{comments: map[int64]string{1: "", 2: "", 3: ""}}
+	d := newDynamicTest(t, func(o *slurm.DynamicOptions) { o.Details = k })
+	d.slurm.tickets = k
+	d.slurm.nodes["login-1"] = &slurm.Node{Name: "login-1", State: "ALLOCATED", Partitions: "login,old", CPUs: 4, AllocCPUs: 4}
+	pending := func(id int64, partition string) slurm.Job {
+		return slurm.Job{ID: id, State: "PENDING", Reason: "Resources", Partition: partition, CPUs: 1, NodeCount: 1, Priority: 1}
+	}
+	d.slurm.jobs = []slurm.Job{pending(1, "x,login"), pending(2, "x"), pending(3, "login")}
+	_, err := d.Demand(t.Context())
+	require.NoError(t, err)
+	s, plan := autoscale.State{}, autoscale.Plan{}
+	for i, code := range []autoscale.ReasonCode{autoscale.ReasonNoPool, autoscale.ReasonNoPool, autoscale.ReasonLimit} {
+		s.Demand.Classes = append(s.Demand.Classes, autoscale.Class{Shape: autoscale.Shape{Tasks: 1}, Members: []autoscale.Member{{ID: autoscale.JobID(fmt.Sprint(i + 1))}}})
+		plan.Outcomes = append(plan.Outcomes, autoscale.Outcome{Class: i, To: 1, Reason: autoscale.Reason{Code: code}})
+	}
+	require.NoError(t, d.Report(t.Context(), s, plan))
+	require.Empty(t, k.comments[1], "login-1 may run it")
+	require.Contains(t, k.comments[2], "no pool matches")
+	require.Contains(t, k.comments[3], slurm.Mark)
+}
