@@ -26,18 +26,19 @@ type wanted struct{ partition, features, required, excluded string }
 // out those that Slurm has nodes for after all, whatever they wait for: the configuration need
 // not know their partitions and features by pools.
 func (p *PowerSaving) addPending(v *view) {
+	nodes, some := p.outlooks(v)
 	seen := make(map[wanted]prospects)
 	for i := range v.jobs {
 		j := &v.jobs[i]
 		_, waits := v.waits[j.ID]
 		awaits := v.awaitsNodes(j)
-		if !j.Is("PENDING") || !awaits && !waits {
+		if !j.Is("PENDING") || !waits && (!some || !awaits) {
 			continue
 		}
 		key := wanted{j.Partition, j.Features, j.RequiredNodes, j.ExcludedNodes}
 		could, known := seen[key]
 		if !known {
-			could = p.prospectsOf(v, key)
+			could = prospectsOf(v, key, nodes)
 			seen[key] = could
 		}
 		switch {
@@ -61,7 +62,7 @@ func (v *view) later(j *Job) bool {
 	return j.Reason == "BeginTime" && (j.Eligible.IsZero() || j.Eligible.After(v.state.At)) // which it says until Slurm looks again
 }
 
-func (p *PowerSaving) prospectsOf(v *view, w wanted) (could prospects) {
+func prospectsOf(v *view, w wanted, nodes []outlook) (could prospects) {
 	partitions := strings.Split(w.partition, ",")
 	required, excluded := nameSet(w.required), nameSet(w.excluded)
 	features, err := featureSelector(w.features, featureLabel)
@@ -77,10 +78,10 @@ func (p *PowerSaving) prospectsOf(v *view, w wanted) (could prospects) {
 			}
 		}
 		could.some = true
-		switch out := p.outBecause(v, n); {
-		case out != "" && could.out == "":
-			could.out = out
-		case out == "" && p.gives(n):
+		switch {
+		case nodes[i].out != "" && could.out == "":
+			could.out = nodes[i].out
+		case nodes[i].free:
 			could.free++
 		}
 	}
@@ -98,11 +99,31 @@ func (p *PowerSaving) gives(n *Node) bool {
 	return !n.Is("DOWN") && !n.Is("DRAIN") && !n.Is("FAIL") && !works(n)
 }
 
+// outlook is what is the same of a node for all jobs: there may be thousands of nodes, and
+// of jobs that each name others.
+type outlook struct {
+	// out is why it is out by our mark, or about to be; empty: it is not. free tells that
+	// Slurm could give it now.
+	out  string
+	free bool
+}
+
+// outlooks are those of the view's nodes. some tells that any is out.
+func (p *PowerSaving) outlooks(v *view) (nodes []outlook, some bool) {
+	nodes = make([]outlook, len(v.nodes))
+	for i := range v.nodes {
+		out := p.outBecause(v, &v.nodes[i])
+		nodes[i] = outlook{out, out == "" && p.gives(&v.nodes[i])}
+		some = some || out != ""
+	}
+	return nodes, some
+}
+
 // outBecause is why a node is out by our mark, or about to be, with the time of the latest
 // failure's next try; empty: it is not.
 func (p *PowerSaving) outBecause(v *view, n *Node) string {
 	marked := n.Is("DOWN") && strings.HasPrefix(n.Reason, Mark)
-	if !marked && !spare(n) {
+	if !marked && (len(p.held) == 0 || !spare(n)) {
 		return ""
 	}
 	if id, text, out := p.troubleOf(v, n); out && !p.held[id].failed.IsZero() {

@@ -1,0 +1,34 @@
+package slurm
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"autoscaled/autoscale"
+)
+
+// A pending job that no pool could serve is told so only where Slurm has no nodes for it
+// itself, whether or not any node is out.
+func TestPendingJobsOfSlurmsOwnNodes(t *testing.T) {
+	at := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		job   Job
+		nodes []Node
+		want  map[int64]wait
+	}{
+		"nodes of Slurm's":   {Job{Partition: "big"}, []Node{{Name: "b1", Partitions: "big", State: "ALLOCATED"}}, map[int64]wait{}},
+		"none":               {Job{Partition: "big"}, []Node{{Name: "b1", Partitions: "other", State: "IDLE"}}, map[int64]wait{1: {reason: autoscale.Reason{Code: autoscale.ReasonNoPool}}}},
+		"one is out":         {Job{Partition: "big"}, []Node{{Name: "b1", Partitions: "big", State: "DOWN", Reason: Mark + "htc has run out"}}, map[int64]wait{1: {text: "htc has run out"}}},
+		"another is free":    {Job{Partition: "big"}, []Node{{Name: "b1", Partitions: "big", State: "DOWN", Reason: Mark + "htc has run out"}, {Name: "b2", Partitions: "big", State: "IDLE"}}, map[int64]wait{}},
+		"it must not use it": {Job{Partition: "big", ExcludedNodes: "b2"}, []Node{{Name: "b1", Partitions: "big", State: "DOWN", Reason: Mark + "htc has run out"}, {Name: "b2", Partitions: "big", State: "IDLE"}}, map[int64]wait{1: {text: "htc has run out"}}},
+	} {
+		c.job.ID, c.job.State, c.job.Reason, c.job.Priority = 1, "PENDING", "Resources", 10
+		v := &view{state: &autoscale.State{Observation: autoscale.Observation{At: at}}, jobs: []Job{c.job}, nodes: c.nodes, mapping: &Mapping{
+			Node: func(*Node) (autoscale.Selector, string, bool) { return autoscale.Selector{}, "", false },
+		}, waits: map[int64]wait{1: {reason: autoscale.Reason{Code: autoscale.ReasonNoPool}}}}
+		(&PowerSaving{}).addPending(v)
+		require.Equal(t, c.want, v.waits, name)
+	}
+}
