@@ -124,7 +124,8 @@ func TestStrangeConfs(t *testing.T) {
 		"Include":                   "an Include names no file",
 		"Include \"\"":              "an Include names no file",
 		"\n\nwhat is this":          "slurm.conf:3: \"what is this\" is no Key=Value",
-		"NodeName= CPUs=1":          "names nothing",
+		"NodeName=":                 "names nothing",
+		"NodeName=\"\" CPUs=1":      "names nothing",
 		"NodeName=a CPUs":           `"CPUs" is no Key=Value`,
 		"Include slurm.conf":        "included once more",
 		"Include " + dir:            "want a file",
@@ -140,6 +141,18 @@ func TestStrangeConfs(t *testing.T) {
 		}
 		require.ErrorContains(t, err, want, text)
 	}
+}
+
+// Slurm takes spaces around the equals sign, also on lines of several keys.
+func TestSpacesAroundEquals(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "slurm.conf")
+	text := "TreeWidth = 77\nNodeName = a-[1-2]  CPUs =4\tFeature= \"x,y\" State=CLOUD\nPartitionName=p Nodes= a-[1-2]\n"
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	c, err := ReadConf(path)
+	require.NoError(t, err)
+	require.Equal(t, "77", c.Settings["treewidth"])
+	require.Equal(t, []Line{{"a-[1-2]", map[string]string{"cpus": "4", "feature": "x,y", "state": "CLOUD"}}}, c.Nodes)
+	require.Equal(t, []Line{{"p", map[string]string{"nodes": "a-[1-2]"}}}, c.Partitions)
 }
 
 func FuzzReadAutoscale(f *testing.F) {

@@ -141,32 +141,44 @@ func (c *Conf) line(line, folder string) error {
 
 func unquoted(text string) string { return strings.Trim(strings.TrimSpace(text), `"`) }
 
-// lineOf reads a line of several keys. Values with spaces are in quotes.
+// lineOf reads a line of several keys. Values with spaces are in quotes, and around an equals
+// sign there may be spaces (tried on 22.05).
 func lineOf(line string) (Line, error) {
 	l := Line{Values: make(map[string]string)}
-	quoted := false
-	words := strings.FieldsFunc(line, func(r rune) bool {
-		if r == '"' {
-			quoted = !quoted
+	first := true
+	for rest := strings.TrimSpace(line); rest != ""; first = false {
+		key, value, ok := strings.Cut(rest, "=")
+		key = strings.ToLower(strings.TrimSpace(key))
+		if !ok || key == "" || strings.ContainsAny(key, " \t\"") {
+			return l, fmt.Errorf("%q is no Key=Value", shortened(rest))
 		}
-		return !quoted && (r == ' ' || r == '\t')
-	})
-	for i, word := range words {
-		key, value, ok := strings.Cut(word, "=")
-		if !ok || key == "" {
-			return l, fmt.Errorf("%q is no Key=Value", shortened(word))
+		value = strings.TrimSpace(value)
+		end := valueEnd(value)
+		if word := strings.Trim(value[:end], `"`); first {
+			l.Name = word
+		} else {
+			l.Values[key] = word
 		}
-		value = strings.Trim(value, `"`)
-		if i == 0 {
-			l.Name = value
-			continue
-		}
-		l.Values[strings.ToLower(key)] = value
+		rest = strings.TrimSpace(value[end:])
 	}
 	if l.Name == "" {
 		return l, errors.New("it names nothing")
 	}
 	return l, nil
+}
+
+// valueEnd is where a value ends that a text begins with: at the first space that is not quoted.
+func valueEnd(text string) int {
+	quoted := false
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == ' ' || c == '\t'):
+			return i
+		}
+	}
+	return len(text)
 }
 
 // shortened is the beginning of a text that is shown in an error.
