@@ -216,8 +216,9 @@ func (k *reckoner) occupy(use *autoscale.HostUse, entry *HostJob, slot bool) {
 	}
 	for _, h := range k.Mapping.requests(j, k.Complexes) {
 		kind, _ := k.kind(h.Name, k.Complexes)
-		if kind == Exclusive && strings.EqualFold(h.Value, "true") {
-			use.Whole = true
+		if kind == Exclusive {
+			yes, err := truth(h.Value)
+			use.Whole = use.Whole || yes || err != nil
 		}
 		consumable := k.Complexes[h.Name].Consumable
 		amount, err := quantity(h.Value)

@@ -305,8 +305,10 @@ func TestUse(t *testing.T) {
 	require.True(t, gridengine.Demand(r, mapping()).Use["a"].Whole)
 	r.Jobs = []gridengine.Job{{ID: 9, State: "r", Slots: 1, Hard: hard("gpu", "1", "gpujob", "2")}}
 	require.Equal(t, autoscale.HostUse{Jobs: []autoscale.JobID{"9"}, Used: autoscale.Resources{Cores: 1, GPUs: 1, Custom: map[string]int64{"gpujob": 2}}}, gridengine.Demand(r, mapping()).Use["a"])
-	r.Jobs[0].Hard = hard("exclusive", "true")
-	require.True(t, gridengine.Demand(r, mapping()).Use["a"].Whole)
+	for value, whole := range map[string]bool{"true": true, "TRUE": true, "1": true, "false": false, "0": false} {
+		r.Jobs[0].Hard = hard("exclusive", value)
+		require.Equal(t, whole, gridengine.Demand(r, mapping()).Use["a"].Whole, value)
+	}
 	r.Jobs[0].Hard, r.Hosts[0].Instances[0].Slots = nil, 1
 	require.True(t, gridengine.Demand(r, mapping()).Use["a"].Whole)
 }

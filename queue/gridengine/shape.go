@@ -187,18 +187,28 @@ func product(a, b int64) int64 {
 // exclusive gives a job its hosts for itself: a job of one task, or of one task a host,
 // whole hosts, and others hosts that only their own slots share.
 func exclusive(s *autoscale.Shape, h Request, l layout) error {
-	switch strings.ToLower(h.Value) {
-	case "true", "1":
-	case "false", "0":
-		return nil
-	default:
+	switch yes, err := truth(h.Value); {
+	case err != nil:
 		return errors.New(held("unreadable", h.Name+"="+h.Value))
+	case !yes:
+		return nil
 	}
 	s.Exclusive = autoscale.ExclusiveJob
 	if l.tasks == 1 || l.apart {
 		s.Exclusive, s.TasksPerNode = autoscale.ExclusiveTask, 0
 	}
 	return nil
+}
+
+// truth reads a value of type BOOL, which users may write as a word or a digit.
+func truth(text string) (bool, error) {
+	switch strings.ToLower(text) {
+	case "true", "1":
+		return true, nil
+	case "false", "0":
+		return false, nil
+	}
+	return false, errors.New("want TRUE or FALSE")
 }
 
 // quantity reads an amount as sge_types(1) has it: a number, and k, m, g or t for powers
