@@ -73,7 +73,7 @@ func TestAdvanceAfterTheClockWasSetBack(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	later := at.Add(5 * time.Hour)
 	m := Memory{
-		Nodes:     map[NodeID]NodeMemory{"n": {Asked: later, Ready: later, Busy: later, Wanted: later, Held: later}},
+		Nodes:     map[NodeID]NodeMemory{"n": {Asked: later, Ready: later, Busy: later, Wanted: later, Held: later, Lost: later}},
 		Offerings: map[OfferingID]Offering{"p": {Failed: later, Probed: later, Budget: 1, Failures: 1}},
 		Blocked:   Blocked{Job: "j", Since: later},
 		Breaker:   Breaker{Class: ErrorAuth, Failures: 1, Last: later, Opened: later},
@@ -83,6 +83,7 @@ func TestAdvanceAfterTheClockWasSetBack(t *testing.T) {
 	next := Advance(m, Observation{At: at, DemandProblem: "away", Supply: Supply{Nodes: []Node{{ID: "n", Pool: "p", Phase: PhaseReady}}}}, nil, Policy{})
 	require.Equal(t, at, next.Nodes["n"].IdleSince())
 	require.Equal(t, at, next.Nodes["n"].Held)
+	require.Equal(t, at, next.Nodes["n"].Lost)
 	require.Equal(t, at.Add(firstBackoff), next.Offerings["p"].nextProbe())
 	require.Equal(t, Blocked{"j", at}, next.Blocked)
 	require.Equal(t, at, next.Breaker.Last)

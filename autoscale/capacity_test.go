@@ -226,3 +226,28 @@ func TestNoticeIsBounded(t *testing.T) {
 	f.fail(failure{of: "a", at: start.Add(2 * time.Minute), asked: start.Add(-24 * time.Hour)})
 	require.Equal(t, lastBackoff, f.all["a"].Notice)
 }
+
+// What fell short rests for as long as the queue keeps its nodes out of service, or for its
+// backoff where that is longer. One that did not boot says nothing of the others.
+func TestOfferingsRest(t *testing.T) {
+	pool, limits := aPool("a", "F4", 4, 100)
+	for name, c := range map[string]struct {
+		class ErrorClass
+		rest  time.Duration
+		want  time.Duration // after it failed
+	}{
+		"no rest":     {ErrorCapacity, 0, 45 * time.Second},
+		"a long one":  {ErrorCapacity, 3 * time.Minute, 3 * time.Minute},
+		"a short one": {ErrorCapacity, 10 * time.Second, 45 * time.Second},
+		"of one node": {ErrorBoot, 3 * time.Minute, 45 * time.Second},
+	} {
+		failed := start.Add(15 * time.Second) // a minute of backoff has begun when it was asked for
+		o := observe(failed, Supply{Pools: []Pool{pool}, Limits: limits}, nil, nil)
+		o.Demand.Rest = c.rest
+		op := Operation{Request: "r", Kind: OperationCreate, Phase: OpShort, Pool: pool.ID, Count: 10, Added: 6, Intended: start, Ended: failed, Class: c.class}
+		m := Advance(Memory{}, o, []Operation{op}, aPolicy("a"))
+		o.At, o.Demand.Rest = start.Add(time.Minute), 0
+		m = Advance(m, o, nil, aPolicy("a"))
+		require.Equal(t, failed.Add(c.want), m.Offerings["a/F4"].NextTry(), name)
+	}
+}
