@@ -32,3 +32,24 @@ func TestPendingJobsOfSlurmsOwnNodes(t *testing.T) {
 		require.Equal(t, c.want, v.waits, name)
 	}
 }
+
+// A comment is told of the tasks that wait, by the name that scontrol takes: without the limit
+// of the array, and by the array's number, which stands for all its tasks, only where none runs.
+func TestNamesForScontrol(t *testing.T) {
+	for name, c := range map[string]struct {
+		job    Job
+		others int
+		want   string
+	}{
+		"a job":                 {Job{ID: 7}, 0, "7"},
+		"a task":                {Job{ID: 9, ArrayID: 7, ArrayTask: 2}, 3, "7_2"},
+		"tasks":                 {Job{ID: 7, ArrayID: 7, ArrayTasks: "2-9,11"}, 3, "7_[2-9,11]"},
+		"tasks with a limit":    {Job{ID: 7, ArrayID: 7, ArrayTasks: "2-9", ArrayLimit: 2}, 0, "7_[2-9]"},
+		"a cut list":            {Job{ID: 7, ArrayID: 7, ArrayTasks: "2,4,6..."}, 0, "7"},
+		"a cut list, some work": {Job{ID: 7, ArrayID: 7, ArrayTasks: "2,4,6..."}, 1, ""},
+	} {
+		v := &view{byID: map[int64]*Job{c.job.ID: &c.job}, others: map[int64]int{7: c.others}}
+		require.Equal(t, c.want, v.updatable(c.job.ID), name)
+	}
+	require.Empty(t, (&view{}).updatable(7), "one that is over")
+}
