@@ -1,6 +1,7 @@
 package slurm
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -74,16 +75,18 @@ func readResumeFile(path string) ([]HookJob, error) {
 	return jobs, nil
 }
 
-// DecodeResumeFile reads which jobs wait for which nodes. Keys that newer versions of
-// Slurm add are passed over.
+// DecodeResumeFile reads which jobs wait for which nodes: nodes_resume, which was called
+// nodes before 23.02 (Slurm's release notes). Other keys are passed over. Where jobs are
+// told and none has nodes, these have another name again, and it is an error.
 func DecodeResumeFile(text []byte) ([]HookJob, error) {
 	if len(text) > maxResumeFile {
 		return nil, fmt.Errorf("it is longer than %d bytes", maxResumeFile)
 	}
 	var file struct {
 		Jobs []struct {
-			ID    *int64 `json:"job_id"`
-			Nodes string `json:"nodes"`
+			ID     *int64 `json:"job_id"`
+			Nodes  string `json:"nodes"`
+			Resume string `json:"nodes_resume"`
 		} `json:"jobs"`
 	}
 	if err := json.Unmarshal(text, &file); err != nil {
@@ -94,10 +97,16 @@ func DecodeResumeFile(text []byte) ([]HookJob, error) {
 		if j.ID == nil || *j.ID <= 0 {
 			return nil, fmt.Errorf("a job has no id: %s", short(string(text)))
 		}
-		if _, err := Expand(j.Nodes); err != nil {
+		nodes := cmp.Or(j.Resume, j.Nodes)
+		if _, err := Expand(nodes); err != nil {
 			return nil, fmt.Errorf("job %d: %w", *j.ID, err)
 		}
-		jobs = append(jobs, HookJob{ID: *j.ID, Nodes: j.Nodes})
+		if nodes != "" {
+			jobs = append(jobs, HookJob{ID: *j.ID, Nodes: nodes})
+		}
+	}
+	if len(jobs) == 0 && len(file.Jobs) > 0 {
+		return nil, fmt.Errorf("no job names its nodes: %s", short(string(text)))
 	}
 	return jobs, nil
 }

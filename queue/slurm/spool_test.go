@@ -207,11 +207,17 @@ func TestNewHook(t *testing.T) {
 	require.Equal(t, slurm.Hook{Kind: slurm.HookResume, Nodes: "htc-[1-8],hpc-1", At: hookTime,
 		Jobs: []slurm.HookJob{{6, "htc-[1-8]"}, {7, "hpc-1"}}}, h)
 
+	text = `{"all_nodes_resume":"htc-[1-7],hpc-1","jobs":[{"extra":null,"job_id":6,"nodes_alloc":"htc-[1-8]","nodes_resume":"htc-[1-7]"},{"job_id":7,"nodes_alloc":"htc-9","nodes_resume":""}]}`
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	h, unread, err = slurm.NewHook(slurm.HookResume, "htc-[1-7],hpc-1", file, hookTime)
+	require.NoError(t, errors.Join(unread, err))
+	require.Equal(t, []slurm.HookJob{{6, "htc-[1-7]"}}, h.Jobs, "as 23.02 and later name it")
+
 	h, unread, err = slurm.NewHook(slurm.HookSuspend, "htc-1", file, hookTime)
 	require.NoError(t, errors.Join(unread, err))
 	require.Empty(t, h.Jobs, "only a resume is for jobs")
 
-	for _, bad := range []string{"", "[]", `{"jobs":[{"nodes":"a"}]}`, `{"jobs":[{"job_id":1,"nodes":"a["}]}`, `{"jobs":[{"job_id":0}]}`} {
+	for _, bad := range []string{"", "[]", `{"jobs":[{"nodes":"a"}]}`, `{"jobs":[{"job_id":1,"nodes":"a["}]}`, `{"jobs":[{"job_id":0}]}`, `{"jobs":[{"job_id":1,"hosts":"a"}]}`} {
 		require.NoError(t, os.WriteFile(file, []byte(bad), 0o600))
 		h, unread, err = slurm.NewHook(slurm.HookResume, "htc-1", file, hookTime)
 		require.NoError(t, err)
@@ -246,6 +252,7 @@ func FuzzDecodeHook(f *testing.F) {
 
 func FuzzDecodeResumeFile(f *testing.F) {
 	f.Add([]byte(`{"jobs":[{"job_id":6,"nodes":"htc-[1-8]"}],"all_nodes":"htc-[1-8]"}`))
+	f.Add([]byte(`{"jobs":[{"job_id":6,"nodes_alloc":"htc-[1-9]","nodes_resume":"htc-[1-8]"}],"all_nodes_resume":"htc-[1-8]"}`))
 	f.Add([]byte(`{"jobs":[],"all_nodes":""}`))
 	f.Add([]byte(`{"jobs":[{"job_id":-1}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
