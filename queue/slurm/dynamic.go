@@ -70,6 +70,8 @@ type Dynamic struct {
 	leaving map[autoscale.NodeID]bool
 	// told are the sentences that stand in jobs' comments. nil: not known yet.
 	told map[int64]string
+	// theirs are the waiting jobs that have a comment of somebody else's.
+	theirs map[int64]bool
 }
 
 // NewDynamic makes the source. Nothing is asked yet.

@@ -20,7 +20,7 @@ func (d *Dynamic) Report(ctx context.Context, s autoscale.State, plan autoscale.
 		return nil // nothing was planned, so nobody knows
 	}
 	d.mu.Lock()
-	told, standing := d.told, d.standing
+	told, theirs, standing := d.told, d.theirs, d.standing
 	d.mu.Unlock()
 	waits := pendingWaits(&s, &plan)
 	for id, reason := range waits {
@@ -30,7 +30,7 @@ func (d *Dynamic) Report(ctx context.Context, s autoscale.State, plan autoscale.
 	}
 	news := told == nil
 	for id, reason := range waits {
-		news = news || told[id] != sentenceKey(reason)
+		news = news || told[id] != sentenceKey(reason) && !theirs[id]
 	}
 	for id := range told {
 		_, waiting := waits[id]
@@ -43,9 +43,13 @@ func (d *Dynamic) Report(ctx context.Context, s autoscale.State, plan autoscale.
 	if err != nil {
 		return err
 	}
+	theirs = make(map[int64]bool)
+	for id := range waits {
+		theirs[id] = details[id].Comment != "" && !strings.HasPrefix(details[id].Comment, Mark)
+	}
 	next, err := d.comment(ctx, &s, waits, told, details)
 	d.mu.Lock()
-	d.told = next
+	d.told, d.theirs = next, theirs
 	d.mu.Unlock()
 	return err
 }

@@ -130,6 +130,7 @@ func TestDynamicTellsUsers(t *testing.T) {
 	said := slurm.Mark + waits.String()
 	require.Equal(t, map[int64]string{1: said, 2: "mine", 3: "", 4: "", 5: said}, k.comments)
 	require.Equal(t, 3, k.writes, "once each")
+	require.Equal(t, 1, k.asked, "nothing is asked for where nothing is new, whoever has a comment of his own")
 
 	require.NoError(t, d.Report(t.Context(), s, autoscale.Plan{}), "nothing was planned")
 	require.Equal(t, said, k.comments[1])
