@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,7 +23,10 @@ func TestLeave(t *testing.T) {
 	w.restart()
 	w.gone()
 	w.keep()
+	w.keep()
 	require.Len(t, w.server.Vnodes(), 2, "its job is there still")
+	marks := slices.DeleteFunc(w.server.Calls(), func(call string) bool { return !strings.Contains(call, "its VM is gone -o exec-1") })
+	require.Len(t, marks, 1, "it is taken out of service once")
 	require.True(t, w.demand().Use["exec-1"].Busy())
 	w.server.Requeue()
 	w.keep()
