@@ -3,7 +3,9 @@ package slurmlab
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -78,11 +80,16 @@ func (l *lab) configure(pairs ...string) (file string) {
 	return file
 }
 
-// hooks makes the program's hooks those of Slurm.
+// hooks makes the program's hooks those of Slurm. The program is in the lab's folder, for the
+// controller of another root sees no other.
 func (l *lab) hooks(file string) {
 	l.t.Helper()
+	program := l.path("bin/autoscaled")
+	if err := os.Link(os.Getenv(programPath), program); !errors.Is(err, fs.ErrExist) {
+		require.NoError(l.t, err)
+	}
 	for _, name := range []string{"resume", "suspend", "resume-fail"} {
-		body := fmt.Sprintf("echo %[1]s \"$1\" >>%[2]s\nexec %[3]s slurm %[1]s \"$1\" -c %[4]s 2>>%[2]s", name, l.Log("hooks"), os.Getenv(programPath), file)
+		body := fmt.Sprintf("echo %[1]s \"$1\" >>%[2]s\nexec %[3]s slurm %[1]s \"$1\" -c %[4]s 2>>%[2]s", name, l.Log("hooks"), program, file)
 		require.NoError(l.t, l.Program(name, body))
 	}
 }

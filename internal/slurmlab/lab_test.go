@@ -258,6 +258,7 @@ func (l *lab) resumed() []string {
 	l.t.Helper()
 	text, err := os.ReadFile(l.Log("hooks"))
 	require.NoError(l.t, err)
+	require.NotContains(l.t, string(text), "not found", "a hook that could not be run")
 	require.NotContains(l.t, string(text), "SLURM_RESUME_FILE", "a hook that could not read which jobs wait")
 	var names []string
 	for line := range strings.Lines(string(text)) {
