@@ -50,7 +50,8 @@ type Dynamic struct {
 	DynamicOptions
 
 	mu sync.Mutex // guards what follows
-	// nodes and demand are of the last reading. read: there was one.
+	// jobs, nodes and demand are of the last reading. read: there was one.
+	jobs   []Job
 	nodes  []Node
 	demand autoscale.Demand
 	read   bool
@@ -101,7 +102,7 @@ func (d *Dynamic) Demand(ctx context.Context) (autoscale.Demand, error) {
 	if d.read = err == nil; err != nil {
 		return autoscale.Demand{}, err
 	}
-	d.nodes, d.demand, d.standing = s.Nodes, s.Demand(&d.Mapping), s.standing()
+	d.jobs, d.nodes, d.demand, d.standing = s.Jobs, s.Nodes, s.Demand(&d.Mapping), s.standing()
 	d.giveUp()
 	for id, name := range d.kept {
 		if _, listed := d.demand.Use[name]; listed {

@@ -20,14 +20,15 @@ func (d *Dynamic) Report(ctx context.Context, s autoscale.State, plan autoscale.
 		return nil // nothing was planned, so nobody knows
 	}
 	d.mu.Lock()
-	told, theirs, standing := d.told, d.theirs, d.standing
+	told, theirs, standing, jobs := d.told, d.theirs, d.standing, d.jobs
 	d.mu.Unlock()
-	waits := pendingWaits(&s, &plan)
-	for id, reason := range waits {
+	byHead := pendingWaits(&s, &plan)
+	for id, reason := range byHead {
 		if standing[id] && (reason.Code == autoscale.ReasonNoPool || reason.Code == autoscale.ReasonNoMachine) {
-			delete(waits, id) // it waits for nodes that are none of the cloud's
+			delete(byHead, id) // it waits for nodes that are none of the cloud's
 		}
 	}
+	waits := waitingRecords(jobs, byHead)
 	news := told == nil
 	for id, reason := range waits {
 		news = news || told[id] != sentenceKey(reason) && !theirs[id]
@@ -44,18 +45,32 @@ func (d *Dynamic) Report(ctx context.Context, s autoscale.State, plan autoscale.
 		return err
 	}
 	theirs = make(map[int64]bool)
+	names := updatables(jobs)
 	for id := range waits {
-		theirs[id] = details[id].Comment != "" && !strings.HasPrefix(details[id].Comment, Mark)
+		theirs[id] = names[id] == "" || details[id].Comment != "" && !strings.HasPrefix(details[id].Comment, Mark)
 	}
-	next, err := d.comment(ctx, &s, waits, told, details)
+	next, err := d.comment(ctx, &s, waits, told, details, names)
 	d.mu.Lock()
 	d.told, d.theirs = next, theirs
 	d.mu.Unlock()
 	return err
 }
 
-// pendingWaits are the jobs that get no nodes, or too few, for a reason that Slurm does
-// not tell them.
+// waitingRecords are the records that wait, by id: an array's tasks that wait have one between them, or
+// several, and those that run others.
+func waitingRecords(jobs []Job, byHead map[int64]autoscale.Reason) map[int64]autoscale.Reason {
+	waits := make(map[int64]autoscale.Reason)
+	for i := range jobs {
+		j := &jobs[i]
+		if reason, ok := byHead[cmp.Or(j.ArrayID, j.ID)]; ok && j.Is("PENDING") {
+			waits[j.ID] = reason
+		}
+	}
+	return waits
+}
+
+// pendingWaits are the jobs, by id or their array's, that get no nodes, or too few, for a reason
+// that Slurm does not tell them.
 func pendingWaits(s *autoscale.State, plan *autoscale.Plan) map[int64]autoscale.Reason {
 	waits := make(map[int64]autoscale.Reason)
 	for i := range plan.Outcomes {
@@ -69,7 +84,7 @@ func pendingWaits(s *autoscale.State, plan *autoscale.Plan) map[int64]autoscale.
 			continue
 		}
 		for _, m := range class.Members[o.From:o.To] {
-			head, _, _ := strings.Cut(string(m.ID), "_") // an array's tasks have one comment
+			head, _, _ := strings.Cut(string(m.ID), "_")
 			if id, err := strconv.ParseInt(head, 10, 64); err == nil && waits[id].Code == "" {
 				waits[id] = o.Reason
 			}
@@ -106,20 +121,20 @@ func (s Snapshot) standing() map[int64]bool {
 
 // comment writes what changed, at most so much in one tick, and returns what stands in
 // the jobs now.
-func (d *Dynamic) comment(ctx context.Context, s *autoscale.State, waits map[int64]autoscale.Reason, told map[int64]string, details map[int64]JobDetail) (map[int64]string, error) {
+func (d *Dynamic) comment(ctx context.Context, s *autoscale.State, waits map[int64]autoscale.Reason, told map[int64]string, details map[int64]JobDetail, names map[int64]string) (map[int64]string, error) {
 	next, left := make(map[int64]string), maxComments
 	for id, detail := range details {
-		if strings.HasPrefix(detail.Comment, Mark) {
+		if strings.HasPrefix(detail.Comment, Mark) && names[id] != "" {
 			next[id] = told[id] // empty: an earlier daemon's
 		}
 	}
 	var failed []error
 	write := func(id int64, text string) bool {
-		if left == 0 {
+		if left == 0 || names[id] == "" {
 			return false
 		}
 		left--
-		err := d.Cluster.UpdateJob(ctx, strconv.FormatInt(id, 10), text)
+		err := d.Cluster.UpdateJob(ctx, names[id], text)
 		if err != nil && !errors.Is(err, autoscale.ErrNotFound) {
 			failed = append(failed, err)
 		}

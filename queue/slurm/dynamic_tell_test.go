@@ -111,9 +111,18 @@ func TestRegistrationThatFails(t *testing.T) {
 
 // Users read in their jobs why these wait, until they don't.
 func TestDynamicTellsUsers(t *testing.T) {
-	k := &tickets{comments: map[int64]string{1: "", 2: "mine", 3: "", 4: "autoscaled: of an earlier daemon", 5: ""}}
+	k := &tickets{comments: map[int64]string{1: "", 2: "mine", 3: "", 4: "autoscaled: of an earlier daemon", 5: "", 6: "a task's own", 7: "autoscaled: inherited"}}
 	d := newDynamicTest(t, func(o *slurm.DynamicOptions) { o.Details = k })
 	d.slurm.tickets = k
+	for id := range int64(4) {
+		d.slurm.jobs = append(d.slurm.jobs, slurm.Job{ID: id + 1, State: "PENDING", Reason: "Resources", CPUs: 1, NodeCount: 1, Priority: 1})
+	}
+	d.slurm.jobs = append(d.slurm.jobs,
+		slurm.Job{ID: 5, ArrayID: 5, ArrayTasks: "7-9", State: "PENDING", Reason: "Resources", CPUs: 1, NodeCount: 1, Priority: 1},
+		slurm.Job{ID: 6, ArrayID: 5, ArrayTask: 5, State: "RUNNING", CPUs: 1, NodeCount: 1, Nodes: "htc-1"},
+		slurm.Job{ID: 7, ArrayID: 5, ArrayTask: 6, State: "RUNNING", CPUs: 1, NodeCount: 1, Nodes: "htc-1"})
+	_, err := d.Demand(t.Context())
+	require.NoError(t, err)
 	waits := autoscale.Reason{Code: autoscale.ReasonLimit, Subject: "cluster/nodes"}
 	class := func(id autoscale.JobID, held string) autoscale.Class {
 		return autoscale.Class{Shape: autoscale.Shape{Tasks: 1, Held: held}, Members: []autoscale.Member{{ID: id}}}
@@ -128,15 +137,15 @@ func TestDynamicTellsUsers(t *testing.T) {
 		require.NoError(t, d.Report(t.Context(), s, plan))
 	}
 	said := slurm.Mark + waits.String()
-	require.Equal(t, map[int64]string{1: said, 2: "mine", 3: "", 4: "", 5: said}, k.comments)
-	require.Equal(t, 3, k.writes, "once each")
+	require.Equal(t, map[int64]string{1: said, 2: "mine", 3: "", 4: "", 5: said, 6: "a task's own", 7: ""}, k.comments)
+	require.Equal(t, 4, k.writes, "once each")
 	require.Equal(t, 1, k.asked, "nothing is asked for where nothing is new, whoever has a comment of his own")
 
 	require.NoError(t, d.Report(t.Context(), s, autoscale.Plan{}), "nothing was planned")
 	require.Equal(t, said, k.comments[1])
 	plan.Outcomes[0] = autoscale.Outcome{Class: 0, To: 1, Tasks: 1, Served: []autoscale.Serving{{Count: 1}}, Reason: autoscale.Reason{Code: autoscale.ReasonOnNew}}
 	require.NoError(t, d.Report(t.Context(), s, plan))
-	require.Equal(t, map[int64]string{1: "", 2: "mine", 3: "", 4: "", 5: said}, k.comments)
+	require.Equal(t, map[int64]string{1: "", 2: "mine", 3: "", 4: "", 5: said, 6: "a task's own", 7: ""}, k.comments)
 
 	d.slurm.down = autoscale.ErrUnavailable
 	plan.Outcomes[0] = autoscale.Outcome{Class: 0, To: 1, Reason: waits}

@@ -1,11 +1,11 @@
 package slurm_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -53,16 +53,20 @@ func (s *dynamicSlurm) Settings(context.Context) (slurm.Settings, error) {
 	return slurm.Settings{}, s.down
 }
 
+// UpdateJob takes the number of an array for all its tasks, as Slurm does.
 func (s *dynamicSlurm) UpdateJob(_ context.Context, job, comment string) error {
-	id, err := strconv.ParseInt(job, 10, 64)
-	if err != nil {
-		return err
+	if s.down != nil || s.tickets == nil {
+		return s.down
 	}
-	if s.down == nil && s.tickets != nil {
-		s.tickets.comments[id] = comment
-		s.tickets.writes++
+	s.tickets.writes++
+	head, tasks, some := strings.Cut(job, "_")
+	for _, j := range s.jobs {
+		id := fmt.Sprint(cmp.Or(j.ArrayID, j.ID))
+		if id == head && (!some || tasks == "["+j.ArrayTasks+"]" || tasks == fmt.Sprint(j.ArrayTask)) {
+			s.tickets.comments[j.ID] = comment
+		}
 	}
-	return s.down
+	return nil
 }
 
 func (s *dynamicSlurm) Reconfigure(context.Context) error { return s.down }

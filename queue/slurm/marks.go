@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"autoscaled/autoscale"
@@ -65,11 +64,16 @@ func clearComments(ctx context.Context, c Cluster) (cleared int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	jobs, err := c.Jobs(ctx)
+	if err != nil {
+		return 0, err
+	}
+	names := updatables(jobs)
 	for _, id := range slices.Sorted(maps.Keys(details)) {
-		if !strings.HasPrefix(details[id].Comment, Mark) {
+		if names[id] == "" || !strings.HasPrefix(details[id].Comment, Mark) {
 			continue
 		}
-		if err := c.UpdateJob(ctx, strconv.FormatInt(id, 10), ""); err != nil && !errors.Is(err, autoscale.ErrNotFound) {
+		if err := c.UpdateJob(ctx, names[id], ""); err != nil && !errors.Is(err, autoscale.ErrNotFound) {
 			return cleared, err // one that is over needs none
 		}
 		cleared++

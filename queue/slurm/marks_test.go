@@ -3,7 +3,6 @@ package slurm
 import (
 	"context"
 	"errors"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,11 +16,13 @@ type marked struct {
 	nodes   []Node
 	details map[int64]JobDetail
 	updates []NodeUpdate
-	jobs    map[int64]error // what clearing a comment answers
-	cleared []int64
+	records []Job
+	jobs    map[string]error // what clearing a comment answers
+	cleared []string
 	refuse  error
 }
 
+func (m *marked) Jobs(context.Context) ([]Job, error)                  { return m.records, nil }
 func (m *marked) Nodes(context.Context) ([]Node, error)                { return m.nodes, nil }
 func (m *marked) Details(context.Context) (map[int64]JobDetail, error) { return m.details, m.refuse }
 func (m *marked) UpdateNodes(_ context.Context, u NodeUpdate) error {
@@ -30,14 +31,10 @@ func (m *marked) UpdateNodes(_ context.Context, u NodeUpdate) error {
 }
 
 func (m *marked) UpdateJob(_ context.Context, job, comment string) error {
-	id, err := strconv.ParseInt(job, 10, 64)
-	if err != nil {
-		return err
-	}
 	if comment == "" {
-		m.cleared = append(m.cleared, id)
+		m.cleared = append(m.cleared, job)
 	}
-	return m.jobs[id]
+	return m.jobs[job]
 }
 
 // What is ours goes, and what is an administrator's or a user's stays.
@@ -48,17 +45,21 @@ func TestClearMarks(t *testing.T) {
 			{Name: "htc-3", State: "DOWN+CLOUD", Reason: "disk"}, {Name: "htc-4", State: "IDLE+CLOUD", Reason: Mark + "was"},
 			{Name: "htc-5", State: "DOWN+CLOUD", Reason: "not " + Mark}, {Name: "htc-6", State: "IDLE+CLOUD+DRAIN"},
 		},
-		details: map[int64]JobDetail{1: {Comment: Mark + "waits"}, 2: {Comment: "mine"}, 3: {Comment: Mark + "waits"}, 4: {}},
-		jobs:    map[int64]error{1: autoscale.ErrNotFound},
+		details: map[int64]JobDetail{1: {Comment: Mark + "waits"}, 2: {Comment: "mine"}, 3: {Comment: Mark + "waits"}, 4: {}, 5: {Comment: Mark + "of a job that is over"}},
+		records: []Job{
+			{ID: 1, State: "PENDING"}, {ID: 2, State: "PENDING"}, {ID: 3, ArrayID: 3, ArrayTasks: "7-9", ArrayLimit: 2, State: "PENDING"},
+			{ID: 4, ArrayID: 3, ArrayTask: 6, State: "RUNNING"},
+		},
+		jobs: map[string]error{"1": autoscale.ErrNotFound},
 	}
 	names, comments, err := ClearMarks(t.Context(), m)
 	require.NoError(t, err, "a job that is over needs no comment cleared")
 	require.Equal(t, []string{"htc-1", "htc-2"}, names)
 	require.Equal(t, 2, comments)
 	require.Equal(t, []NodeUpdate{{Names: []string{"htc-1", "htc-2"}, State: "RESUME"}, {Names: []string{"htc-4"}, State: "RESUME"}}, m.updates, "of one that is in service the reason goes")
-	require.Equal(t, []int64{1, 3}, m.cleared)
+	require.Equal(t, []string{"1", "3_[7-9]"}, m.cleared, "the array's tasks that run are left alone")
 
-	m.jobs[3] = autoscale.ErrUnavailable
+	m.jobs["3_[7-9]"] = autoscale.ErrUnavailable
 	names, comments, err = ClearMarks(t.Context(), m)
 	require.ErrorIs(t, err, autoscale.ErrUnavailable)
 	require.Equal(t, 1, comments)

@@ -115,21 +115,43 @@ func (p *PowerSaving) comment(ctx context.Context, v *view) error {
 	return errors.Join(failed...)
 }
 
-// updatable is how scontrol is told of a job; empty: it can't be, for Slurm cut the list of
-// its tasks, and others of the array run.
+// updatable is how scontrol is told of a job of the last reading; empty: it can't be.
 func (v *view) updatable(id int64) string {
 	j := v.byID[id]
-	switch {
-	case j == nil:
+	if j == nil {
 		return ""
+	}
+	return updatable(j, v.others[j.ArrayID] > 0)
+}
+
+// updatable is how scontrol is told of a job; empty: it can't be, for Slurm cut the list of
+// its tasks, and others of the array run.
+func updatable(j *Job, others bool) string {
+	switch {
 	case !strings.HasSuffix(j.ArrayTasks, "..."):
 		of := *j
 		of.ArrayLimit = 0
 		return of.called()
-	case v.others[j.ArrayID] == 0:
-		return string(j.id())
+	case others:
+		return ""
 	}
-	return ""
+	return string(j.id())
+}
+
+// updatables are the names by which scontrol is told of jobs, by id.
+func updatables(jobs []Job) map[int64]string {
+	others := make(map[int64]bool) // arrays of which tasks have nodes
+	for i := range jobs {
+		if j := &jobs[i]; occupies(j) {
+			others[j.ArrayID] = true
+		}
+	}
+	names := make(map[int64]string, len(jobs))
+	for i := range jobs {
+		j := &jobs[i]
+		names[j.ID] = updatable(j, others[j.ArrayID])
+	}
+	return names
 }
 
 // isOver tells whether what we told of a job no longer holds. One that was put back keeps
